@@ -1,0 +1,126 @@
+"""Connections to Postgres: an asyncpg pool with the settings that every service shares."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Protocol, Self
+
+import asyncpg
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+
+from shared.errors import Unavailable
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+
+# A caller that waits longer for a free connection is better served by an honest 503.
+ACQUIRE_TIMEOUT_SECONDS = 1.0
+# No statement of a request may take longer; long work (rebuilds, exports) sets its own.
+COMMAND_TIMEOUT_SECONDS = 10.0
+# Enough for every statement of a service, so that each is parsed by Postgres once a connection.
+STATEMENT_CACHE_SIZE = 512
+
+
+class _PlainConnection(asyncpg.Connection):
+    """Saves the reset round trip at each release: nothing here changes session state outside a transaction."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class Database(Protocol):
+    """Where a unit of work or a reader gets its connection from."""
+
+    def acquire(self) -> "Acquisition":
+        """Return a context manager that lends a connection.
+
+        Raises:
+            Unavailable: no connection within `ACQUIRE_TIMEOUT_SECONDS`, or Postgres is away.
+        """
+        ...
+
+
+class Acquisition(Protocol):
+    """Lends a connection between enter and exit."""
+
+    async def __aenter__(self) -> Connection: ...
+
+    async def __aexit__(self, *exc_info: object) -> None: ...
+
+
+class PoolDatabase:
+    """A `Database` over an asyncpg pool."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self.pool = pool
+
+    @classmethod
+    async def connect(
+        cls,
+        dsn: str,
+        *,
+        min_size: int = 1,
+        max_size: int = 10,
+        application_name: str = "regulars",
+        command_timeout_seconds: float = COMMAND_TIMEOUT_SECONDS,
+    ) -> Self:
+        """Open a pool.
+
+        Args:
+            dsn: `postgresql://role:password@host:port/database`.
+            min_size: connections that are kept open.
+            max_size: connections at most.
+            application_name: shown in `pg_stat_activity`.
+            command_timeout_seconds: limit of one statement.
+        """
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            connection_class=_PlainConnection,
+            command_timeout=command_timeout_seconds,
+            statement_cache_size=STATEMENT_CACHE_SIZE,
+            init=prepare_connection,
+            server_settings={"application_name": application_name, "timezone": "UTC"},
+        )
+        return cls(pool)
+
+    @asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """Lend a connection; see `Database.acquire`."""
+        try:
+            connection = await self.pool.acquire(timeout=ACQUIRE_TIMEOUT_SECONDS)
+        except (TimeoutError, OSError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError) as error:
+            raise Unavailable(code_of(error)) from error
+        try:
+            yield connection
+        finally:
+            # Shielded: a cancelled request must still give its connection back.
+            await asyncio.shield(self.pool.release(connection))
+
+    async def close(self) -> None:
+        """Close all connections, those in use after at most five seconds."""
+        try:
+            async with asyncio.timeout(5):
+                await self.pool.close()
+        except TimeoutError:
+            self.pool.terminate()
+
+
+async def prepare_connection(connection: Connection) -> None:
+    """Teach a new connection our JSON: Python objects in, Python objects out."""
+    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=_encode_jsonb, decoder=_decode_jsonb, format="binary")
+
+
+def code_of(error: BaseException) -> str:
+    """Return what may be told of a database error: its class, never its message, which can hold values."""
+    return type(error).__name__
+
+
+def _encode_jsonb(value: Any) -> bytes:
+    # Version byte of the binary jsonb format.
+    return b"\x01" + orjson.dumps(value)
+
+
+def _decode_jsonb(value: bytes) -> Any:
+    return orjson.loads(value[1:])

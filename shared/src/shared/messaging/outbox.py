@@ -1,0 +1,54 @@
+"""The outbox: events are rows of the transaction that caused them.
+
+`event_log` keeps every event for ever (by day, the archive for replay) with the columns of Debezium's outbox router;
+`outbox_pending` holds a small row until the broker has acknowledged the event.
+"""
+
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from shared.contracts.base import Event
+from shared.database.pool import Connection
+
+# Keys are spread over buckets; one relay owns a bucket at a time, which keeps the order of each key.
+BUCKETS = 16
+
+
+class PendingEvent(NamedTuple):
+    """An event before its transaction commits."""
+
+    id: UUID
+    event: Event
+    sequence: int
+    traceparent: str | None
+
+
+# The positions follow the order of the arguments, so that events of one transaction are sent in the order published.
+_WRITE = """
+WITH batch AS (
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
+                         $8::text[], $9::smallint[])
+        WITH ORDINALITY AS t (id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, bucket, place)
+), logged AS (
+    INSERT INTO event_log (id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, recorded_at)
+    SELECT id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, now() FROM batch
+)
+INSERT INTO outbox_pending (bucket, event_id, recorded_at)
+SELECT bucket, id, now() FROM batch ORDER BY place
+"""
+
+
+def bucket_of(key: str) -> int:
+    """Return the bucket of a key, 0 to `BUCKETS` - 1; the same in every process and release."""
+    return zlib.crc32(key.encode()) % BUCKETS
+
+
+async def write_events(connection: Connection, events: Sequence[PendingEvent]) -> None:
+    """Write events to the log and the outbox in one round trip, inside the caller's transaction."""
+    columns = [
+        (id_, e.aggregate, e.aggregate_id, e.type, e.model_dump_json(exclude_none=True), e.key, sequence, trace, bucket_of(e.key))
+        for id_, e, sequence, trace in events
+    ]
+    await connection.execute(_WRITE, *(list(column) for column in zip(*columns, strict=True)))

@@ -1,0 +1,50 @@
+"""What makes a service: its name, settings, routes, handlers and migrations."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+from fastapi import APIRouter
+
+from shared.database.pool import Database
+from shared.database.unit_of_work import UnitOfWork
+from shared.messaging.handlers import HandlerTable
+from shared.settings import ServiceSettings
+
+# Run once before the service is ready, such as making sure that the first key exists.
+StartHook = Callable[[Database, ServiceSettings], Awaitable[None]]
+# Empties what the handlers fill, so that `rebuild` can fill it again.
+ResetProjection = Callable[[UnitOfWork], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """The composition of one service; `shared.cli` runs it and `shared.http.app` serves it.
+
+    Attributes:
+        name: schema, role, consumer group and settings prefix.
+        title: one line for the OpenAPI document.
+        settings: class of its settings.
+        routers: its slices' routes.
+        handlers: every event it listens to.
+        metadata: its tables.
+        migrations: folder of its Alembic scripts.
+        reset_projection: empties its projections of others' events, or None where it keeps none.
+        on_start: run once before it is ready.
+    """
+
+    name: str
+    title: str
+    settings: type[ServiceSettings]
+    routers: Sequence[APIRouter]
+    handlers: HandlerTable
+    metadata: sa.MetaData
+    migrations: Path
+    reset_projection: ResetProjection | None = None
+    on_start: Sequence[StartHook] = field(default_factory=tuple)
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics that its handlers need, sorted."""
+        return tuple(sorted({event.topic for event in self.handlers}))
