@@ -1,0 +1,1 @@
+"""What tests stand on: a real migrated Postgres, rolled back after each test; events without a broker; conformance suites."""

@@ -1,0 +1,89 @@
+"""The pytest plugin of Regulars.
+
+A service's `conftest.py` overrides the fixture `service`; everything else follows from it:
+
+- `database`: one connection inside a transaction that is rolled back after the test; for nearly all tests.
+- `committed_database`: a pool on a database of the test's own, for what needs real commits or several connections.
+- `clock`: stands still until it is advanced.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from shared.clock import FrozenClock
+from shared.database.pool import PoolDatabase
+from shared.embedded import EmbeddedPostgres, free_port
+from shared.service import Service
+from shared.testing.databases import RolledBackDatabase, TestServer, open_pool
+
+
+@pytest.fixture(scope="session")
+def service() -> Service:
+    """The service under test; each service's conftest overrides it."""
+    raise NotImplementedError("override the fixture `service` in conftest.py")
+
+
+@pytest.fixture(scope="session")
+def test_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer]:
+    """A Postgres server of this test process, gone with it."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    home = Path(tmp_path_factory.mktemp("postgres"))
+    postgres = EmbeddedPostgres(home, free_port(), "test", durable=False)
+    postgres.start()
+    try:
+        yield TestServer(postgres)
+    finally:
+        postgres.destroy()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def shared_pool(test_server: TestServer, service: Service) -> AsyncIterator[PoolDatabase]:
+    """A pool on the database whose tests are all rolled back."""
+    pool = await open_pool(await test_server.dsn_of_copy(service))
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+@pytest_asyncio.fixture
+async def database(shared_pool: PoolDatabase) -> AsyncIterator[RolledBackDatabase]:
+    """One connection on the migrated schema; what the test writes is rolled back."""
+    async with shared_pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        try:
+            yield RolledBackDatabase(connection)
+        finally:
+            await transaction.rollback()
+
+
+@pytest_asyncio.fixture
+async def committed_dsn(test_server: TestServer, service: Service) -> AsyncIterator[str]:
+    """The DSN of a migrated database of the test's own."""
+    dsn = await test_server.dsn_of_copy(service)
+    try:
+        yield dsn
+    finally:
+        await test_server.drop(dsn)
+
+
+@pytest_asyncio.fixture
+async def committed_database(committed_dsn: str) -> AsyncIterator[PoolDatabase]:
+    """A pool on a migrated database of the test's own: real commits, several connections."""
+    pool = await open_pool(committed_dsn)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """A clock that stands at noon of a fixed day until it is advanced."""
+    return FrozenClock(datetime(2026, 3, 2, 12, 0, tzinfo=UTC))
