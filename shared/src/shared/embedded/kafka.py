@@ -1,0 +1,137 @@
+"""Apache Kafka 4 in KRaft mode: one Java process that is broker and controller. Maven fetches the jars."""
+
+import base64
+import os
+import shutil
+import signal
+import subprocess
+import uuid
+from pathlib import Path
+from string import Template
+
+from shared.embedded.broker import Profile
+from shared.embedded.ports import is_listening
+from shared.embedded.process import EmbeddedServerFailed, end, spawn, tail, wait_until
+
+# Holds the pom, the settings and the log format; a checkout has it, an installed wheel does not.
+_KIT = Path(__file__).resolve().parents[4] / "deploy" / "kafka"
+_FETCH_TIMEOUT_SECONDS = 600.0
+_FORMAT_TIMEOUT_SECONDS = 60.0
+_START_TIMEOUT_SECONDS = 90.0
+_STOP_SIGNALS = ((signal.SIGTERM, 20.0),)
+_JVM_FLAGS = (
+    *("-Xms256m", "-Xmx384m", "-XX:MaxMetaspaceSize=128m", "-XX:+ExitOnOutOfMemoryError"),
+    *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.awt.headless=true"),
+)
+
+
+class KafkaBroker:
+    """An Apache Kafka broker with its data under a folder of its own. Needs Java 17, and Maven the first time.
+
+    Args:
+        home: folder of data and log; made when absent.
+        port: TCP port on 127.0.0.1 for clients; the controller listens on the next one.
+        controller_port: another port for the controller.
+        kit: folder that holds `pom.xml`, `server.properties` and `log4j2.yaml`.
+    """
+
+    profile: Profile = "kafka"
+
+    def __init__(self, home: Path, port: int, controller_port: int | None = None, kit: Path = _KIT) -> None:
+        self.home = home.resolve()
+        self.port = port
+        self.controller_port = controller_port or port + 1
+        self.log = self.home / "kafka.log"
+        self._kit = kit
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Address that clients connect to first."""
+        return f"127.0.0.1:{self.port}"
+
+    def is_running(self) -> bool:
+        """Return whether the broker runs and accepts connections."""
+        return self._process is not None and self._process.poll() is None and is_listening(self.port)
+
+    def start(self) -> None:
+        """Start the broker, fetch its jars and format its storage first when need be, and wait until it accepts connections.
+
+        Raises:
+            EmbeddedServerFailed: it did not start, or Java or Maven is missing.
+        """
+        if self.is_running():
+            return
+        self.stop()
+        for port in (self.port, self.controller_port):
+            if is_listening(port):
+                raise EmbeddedServerFailed(f"Port {port}, meant for Kafka, is taken.")
+        java = [
+            _program("java"),
+            *_JVM_FLAGS,
+            f"-Dlog4j2.configurationFile={self._kit / 'log4j2.yaml'}",
+            "-cp",
+            f"{fetch_jars(self._kit)}/*",
+        ]
+        settings = self._write_settings()
+        self._format(java, settings)
+        self._process = spawn([*java, "kafka.Kafka", settings], folder=self.home, log=self.log)
+        wait_until("kafka", lambda: is_listening(self.port), self._process, log=self.log, timeout_seconds=_START_TIMEOUT_SECONDS)
+
+    def stop(self) -> None:
+        """Stop the broker in order. Harmless when it does not run."""
+        if self._process is not None:
+            end(self._process.pid, _STOP_SIGNALS)
+            self._process.wait()
+            self._process = None
+
+    def kill(self) -> None:
+        """Kill the broker as a power cut would. For tests of what survives."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _write_settings(self) -> Path:
+        self.home.mkdir(parents=True, exist_ok=True)
+        settings = self.home / "server.properties"
+        template = Template((self._kit / "server.properties").read_text())
+        values = {"port": self.port, "controller_port": self.controller_port, "data": self.home / "data"}
+        settings.write_text(template.substitute(values))
+        return settings
+
+    def _format(self, java: list[str], settings: Path) -> None:
+        if (self.home / "data" / "meta.properties").exists():
+            return
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        command = [*java, "kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster_id, "--config", settings]
+        if spawn(command, folder=self.home, log=self.log).wait(_FORMAT_TIMEOUT_SECONDS) != 0:
+            raise EmbeddedServerFailed(f"Kafka's storage could not be formatted:\n{tail(self.log)}")
+
+
+def fetch_jars(kit: Path = _KIT) -> Path:
+    """Return the folder of Kafka's jars; Maven fills it when it is missing or older than the pom.
+
+    Raises:
+        EmbeddedServerFailed: there is no Maven, or it failed.
+    """
+    jars, pom = kit / "target" / "jars", kit / "pom.xml"
+    stamp = jars / ".complete"
+    if stamp.exists() and stamp.stat().st_mtime >= pom.stat().st_mtime:
+        return jars
+    shutil.rmtree(jars, ignore_errors=True)
+    log = kit / "target" / "maven.log"
+    log.parent.mkdir(exist_ok=True)
+    command = [_program("mvn"), "--quiet", "--batch-mode", "--file", pom, "dependency:copy-dependencies"]
+    if spawn(command, folder=kit, log=log).wait(_FETCH_TIMEOUT_SECONDS) != 0:
+        raise EmbeddedServerFailed(f"Maven could not fetch Kafka:\n{tail(log)}")
+    stamp.touch()
+    return jars
+
+
+def _program(name: str) -> str:
+    home = os.environ.get("JAVA_HOME")
+    path = shutil.which(name, path=f"{home}/bin") if home and name == "java" else None
+    path = path or shutil.which(name)
+    if path is None:
+        raise EmbeddedServerFailed(f"Apache Kafka needs `{name}`, which is not installed. The default broker needs neither Java nor Maven.")
+    return path
