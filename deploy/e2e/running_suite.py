@@ -1,0 +1,114 @@
+"""A whole suite started by its own command, as a user would, and clients of its interfaces."""
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+
+from shared.embedded import free_port
+
+T = TypeVar("T")
+
+# The first start makes the database and, with the demo, loads seventy thousand orders.
+_START_TIMEOUT_SECONDS = 600
+_STOP_TIMEOUT_SECONDS = 120
+
+
+@dataclass
+class RunningSuite:
+    """Four services, Postgres and a broker under a folder of their own.
+
+    Attributes:
+        home: REGULARS_HOME of the suite.
+        port_base: PORT_BASE of the suite.
+        variables: what `env` printed: URLs and the server key.
+    """
+
+    home: Path
+    port_base: int
+    variables: dict[str, str]
+    environment: dict[str, str]
+
+    @classmethod
+    def start(cls, home: Path, **settings: str) -> "RunningSuite":
+        """Start a suite in the background and wait until it is healthy.
+
+        Args:
+            home: folder of its state.
+            settings: further environment, such as DEMO or BROKER.
+        """
+        port_base = _free_port_base()
+        environment = {
+            **os.environ,
+            "REGULARS_HOME": str(home),
+            "PORT_BASE": str(port_base),
+            "DEMO": "none",
+            **settings,
+        }
+        suite = cls(home, port_base, {}, environment)
+        suite.command("up")
+        suite.variables = suite.read_variables()
+        return suite
+
+    def stop(self) -> None:
+        """Stop everything in order."""
+        self.command("down", timeout_seconds=_STOP_TIMEOUT_SECONDS)
+
+    def command(self, name: str, *, timeout_seconds: float = _START_TIMEOUT_SECONDS) -> str:
+        """Run a command of the local runner and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "local_runner", name],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
+        assert done.returncode == 0, f"{name} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+        return done.stdout
+
+    def read_variables(self) -> dict[str, str]:
+        """Return the shell assignments that `env` prints."""
+        words = shlex.split(self.command("env", timeout_seconds=60), comments=True)
+        return dict(word.split("=", 1) for word in words if "=" in word)
+
+    def client(self, service: str, *, token: str | None = None) -> httpx2.Client:
+        """Return an HTTP client of a service, with the server key unless another token is given."""
+        return httpx2.Client(
+            base_url=self.variables[f"{service.upper()}_URL"],
+            headers={"Authorization": f"Bearer {token or self.variables['SERVER_KEY']}"},
+            timeout=60,
+        )
+
+
+def eventually(read: Callable[[], T], accept: Callable[[T], bool], *, within_seconds: float = 60.0) -> T:
+    """Read until the value is accepted, and return it.
+
+    Raises:
+        AssertionError: it was not within the time; tells the last value.
+    """
+    deadline = time.monotonic() + within_seconds
+    while True:
+        value = read()
+        if accept(value):
+            return value
+        assert time.monotonic() < deadline, f"not reached within {within_seconds} s; last: {value!r}"
+        time.sleep(0.05)
+
+
+def answer(response: httpx2.Response, *statuses: int) -> Any:
+    """Return the JSON of an answer that has one of the statuses."""
+    assert response.status_code in statuses, f"{response.status_code}: {response.text[:2000]}"
+    return response.json()
+
+
+def _free_port_base() -> int:
+    """Return a port above which a suite finds room; ports of a suite lie at most a hundred above its base."""
+    return max(10_000, min(60_000, free_port() // 100 * 100))
