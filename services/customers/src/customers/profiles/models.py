@@ -1,0 +1,46 @@
+"""The customers table."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from customers.tables import metadata
+
+customers = sa.Table(
+    "customers",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    # Number of the last event of this customer, and his ETag.
+    sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("1")),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text),
+    sa.Column("name", sa.Text),
+    sa.Column("email", sa.Text),
+    sa.Column("phone", sa.Text),
+    sa.Column("language", sa.Text),
+    sa.Column("country", sa.Text),
+    sa.Column("city", sa.Text),
+    sa.Column("birth_date", sa.Date),
+    sa.Column("sex", sa.Text),
+    sa.Column("attributes", JSONB, nullable=False, server_default=sa.text("'{}'")),
+    # ASCII form of the name by `rules.fold`: pg_trgm sees no other letters in a database with the locale C.UTF-8.
+    sa.Column("search_name", sa.Text(collation="C"), nullable=False, server_default=sa.text("''")),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    sa.CheckConstraint("version > 0", name="version"),
+    sa.CheckConstraint("kind IN ('individual', 'organisation')", name="kind"),
+    sa.CheckConstraint("sex IN ('female', 'male', 'other', 'unknown')", name="sex"),
+    sa.CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
+    sa.CheckConstraint("jsonb_typeof(attributes) = 'object'", name="attributes"),
+    # An external id belongs to one customer; upserts and orders find him by it.
+    sa.UniqueConstraint("external_id"),
+    # Lists: everything by age or by name, and the filters that select few.
+    sa.Index(None, "created_at", "id"),
+    sa.Index(None, "search_name", "id"),
+    sa.Index("ix_customers_email", sa.text("lower(email)"), postgresql_where=sa.text("email IS NOT NULL")),
+    sa.Index(None, "phone", postgresql_where=sa.text("phone IS NOT NULL")),
+    sa.Index(None, "country", "created_at", "id", postgresql_where=sa.text("country IS NOT NULL")),
+    sa.Index(None, "language", "created_at", "id", postgresql_where=sa.text("language IS NOT NULL")),
+    sa.Index(None, "city", "created_at", "id", postgresql_where=sa.text("city IS NOT NULL")),
+    # Search by any part of a name, and by one that resembles it.
+    sa.Index("ix_customers_search_name_trigrams", "search_name", postgresql_using="gin", postgresql_ops={"search_name": "gin_trgm_ops"}),
+)
