@@ -168,5 +168,10 @@ class Stack:
             values["SIGNING_KEY_FILE"] = str(self.home / "signing_key.pem")
         return {f"{prefix}_{name}": value for name, value in values.items()}
 
+    @property
+    def admin_dsn(self) -> str:
+        """The superuser's DSN of the suite's database."""
+        return with_database(self.postgres.dsn(), _DATABASE)
+
     def _dsn(self, service: str) -> str:
-        return with_login(with_database(self.postgres.dsn(), _DATABASE), service, _PASSWORD)
+        return with_login(self.admin_dsn, service, _PASSWORD)
