@@ -21,9 +21,9 @@ SECONDS = 20
 _BATCH = 10
 _WARM_UP = 200
 
-# Both moments are the database's: when the order's event was recorded, and when loyalty marked it as applied.
+# Both moments are the database's: when the order's transaction committed, and when loyalty's did.
 _LATENCIES = """
-SELECT extract(epoch FROM i.applied_at - e.recorded_at) * 1000 AS milliseconds
+SELECT extract(epoch FROM pg_xact_commit_timestamp(i.xmin) - pg_xact_commit_timestamp(e.xmin)) * 1000 AS milliseconds
 FROM customers.event_log e JOIN loyalty.inbox i ON i.event_id = e.id
 WHERE e.type = 'regulars.customers.order_placed.v1'
 ORDER BY e.recorded_at OFFSET $1
@@ -32,7 +32,7 @@ ORDER BY e.recorded_at OFFSET $1
 
 async def measure() -> list[Figure]:
     """Place orders in small batches at a steady pace and compare the two moments of each event."""
-    stack = Stack(Path(tempfile.mkdtemp(prefix="latency-")))
+    stack = Stack(Path(tempfile.mkdtemp(prefix="latency-")), postgres_settings={"track_commit_timestamp": "on"})
     try:
         await asyncio.to_thread(stack.start, ("customers", "loyalty"))
         sent = await _order_steadily(stack)

@@ -36,16 +36,18 @@ class Stack:
         home: folder of data and logs.
         broker_kind: `tansu` or `kafka`.
         server_key: accepted by every service, with all scopes.
+        postgres_settings: settings of postgresql.conf beyond the usual ones.
     """
 
     home: Path
     broker_kind: str = os.environ.get("BROKER", "tansu")
     server_key: str = field(default_factory=generate_key)
+    postgres_settings: dict[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.postgres = EmbeddedPostgres(self.home / "postgres", free_port(), _PASSWORD)
+        self.postgres = EmbeddedPostgres(self.home / "postgres", free_port(), _PASSWORD, self.postgres_settings)
         broker = KafkaBroker if self.broker_kind == "kafka" else TansuBroker
         self.broker: EmbeddedBroker = broker(self.home / "broker", free_port())
 
