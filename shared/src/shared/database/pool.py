@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol, Self
 
 import asyncpg
@@ -31,21 +31,13 @@ class _PlainConnection(asyncpg.Connection):
 class Database(Protocol):
     """Where a unit of work or a reader gets its connection from."""
 
-    def acquire(self) -> "Acquisition":
+    def acquire(self) -> AbstractAsyncContextManager[Connection]:
         """Return a context manager that lends a connection.
 
         Raises:
             Unavailable: no connection within `ACQUIRE_TIMEOUT_SECONDS`, or Postgres is away.
         """
         ...
-
-
-class Acquisition(Protocol):
-    """Lends a connection between enter and exit."""
-
-    async def __aenter__(self) -> Connection: ...
-
-    async def __aexit__(self, *exc_info: object) -> None: ...
 
 
 class PoolDatabase:

@@ -1,0 +1,79 @@
+"""Strong entity tags from row versions: nobody overwrites what he has not seen, and nobody reads again what he has.
+
+Source: RFC 9110 sections 8.8.3, 13.1.1 and 13.1.2; RFC 6585 section 3.
+"""
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.errors import PreconditionFailed, PreconditionRequired
+
+_ETAG = re.compile(r'^"([1-9][0-9]{0,17})"$')
+_CONTENT_HEADERS = {b"content-length", b"content-type"}
+
+
+def etag(version: int) -> str:
+    """Return the strong entity tag of a version."""
+    return f'"{version}"'
+
+
+def set_etag(response: Response, version: int) -> None:
+    """Tell the caller which version he got."""
+    response.headers["etag"] = etag(version)
+
+
+def if_match(request: Request) -> int:
+    """Return the version that the caller wants to change.
+
+    Raises:
+        PreconditionRequired: there is no If-Match, or it names no version (`*`).
+        PreconditionFailed: it is not one of our tags.
+    """
+    return _version_of(request.headers.get("if-match"))
+
+
+def check_version(expected: int, present: int) -> None:
+    """Refuse a change of a version that is not the present one.
+
+    Raises:
+        PreconditionFailed: with the present tag.
+    """
+    if expected != present:
+        raise PreconditionFailed(current_etag=etag(present))
+
+
+async def if_match_header(
+    if_match: Annotated[str | None, Header(description="The ETag of the version that is changed.", examples=['"3"'])] = None,
+) -> int:
+    """Return the version in If-Match; see `if_match`."""
+    return _version_of(if_match)
+
+
+# The version in If-Match, as a parameter that the OpenAPI document shows.
+IfMatch = Annotated[int, Depends(if_match_header)]
+
+
+def _version_of(header: str | None) -> int:
+    if header is None or header.strip() == "*":
+        raise PreconditionRequired
+    matched = _ETAG.match(header.strip())
+    if matched is None:
+        raise PreconditionFailed
+    return int(matched[1])
+
+
+def answer_not_modified(request: Request, response: Response) -> Response:
+    """Return 304 without a body when the caller has this version already, else the response itself."""
+    wanted = request.headers.get("if-none-match")
+    if wanted is None or request.method != "GET" or response.status_code != 200:
+        return response
+    present = response.headers.get("etag")
+    if present is None or present not in {tag.strip().removeprefix("W/") for tag in wanted.split(",")}:
+        return response
+    unchanged = Response(status_code=304)
+    unchanged.raw_headers = [pair for pair in response.raw_headers if pair[0] not in _CONTENT_HEADERS]
+    return unchanged

@@ -1,0 +1,111 @@
+"""Idempotency-Key: the answer is stored in the transaction of its effect, and given again byte for byte.
+
+Source: IETF draft-ietf-httpapi-idempotency-key-header-08, with the answers it leaves open chosen as in DESIGN.md.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.database.pool import Connection
+from shared.http.errors import IdempotencyMismatch, InvalidIdempotencyKey, RequestInFlight
+
+_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+_REPLAYED = (b"idempotency-replayed", b"true")
+
+# One round trip: the lock says whether a twin is at work elsewhere, the row whether one has finished.
+# A twin that commits between the snapshot and the lock is caught by the primary key when the answer is stored.
+_CLAIM = """
+SELECT pg_try_advisory_xact_lock($1) AS claimed, a.fingerprint, a.status, a.headers, a.body
+FROM (VALUES (1)) AS always LEFT JOIN idempotency_answers AS a ON a.caller = $2 AND a.key = $3
+"""
+_STORE = """
+INSERT INTO idempotency_answers (caller, key, fingerprint, status, headers, body) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT (caller, key) DO NOTHING
+"""
+
+
+class Replay(Exception):
+    """Carries the stored answer out of the dependencies, past the endpoint."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__()
+        self.response = response
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The hold of one request on its key, for as long as its transaction lasts."""
+
+    principal: str
+    key: str
+    fingerprint: bytes
+
+
+def claim_of(request: Request, body: bytes, principal: str) -> Claim | None:
+    """Return what the request claims, or None when it has no key.
+
+    Raises:
+        InvalidIdempotencyKey: the key is empty, too long or not visible ASCII.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not _KEY.match(key):
+        raise InvalidIdempotencyKey(pointer="/idempotency-key", location="header")
+    scope = request.scope
+    digest = hashlib.sha256()
+    # The template, not the path, would let one key serve two customers.
+    for part in (scope["method"].encode(), scope["path"].encode(), scope["query_string"]):
+        digest.update(len(part).to_bytes(4, "big"))
+        digest.update(part)
+    digest.update(body)
+    return Claim(principal, key, digest.digest())
+
+
+async def take(connection: Connection, claim: Claim, service: str) -> None:
+    """Take hold of a key until the transaction ends.
+
+    Raises:
+        Replay: it was answered before; carries the stored answer.
+        RequestInFlight: a request with this key is being worked on.
+        IdempotencyMismatch: the key was used with another request.
+    """
+    row = await connection.fetchrow(_CLAIM, _lock_number(service, claim), claim.principal, claim.key)
+    if row is None or not row["claimed"]:
+        raise RequestInFlight(retry_after_seconds=1)
+    if row["fingerprint"] is None:
+        return
+    if row["fingerprint"] != claim.fingerprint:
+        raise IdempotencyMismatch
+    raise Replay(_restore(row))
+
+
+async def store(connection: Connection, claim: Claim, response: Response) -> None:
+    """Store an answer in the transaction of its effect.
+
+    Raises:
+        RequestInFlight: a twin has committed its own since the claim; the effect must be rolled back.
+    """
+    headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in response.raw_headers]
+    status = await connection.execute(
+        _STORE, claim.principal, claim.key, claim.fingerprint, response.status_code, headers, bytes(response.body)
+    )
+    if status == "INSERT 0 0":
+        raise RequestInFlight(retry_after_seconds=1)
+
+
+def _restore(row: Any) -> Response:
+    response = Response(row["body"], status_code=row["status"])
+    response.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in row["headers"]]
+    response.raw_headers.append(_REPLAYED)
+    return response
+
+
+def _lock_number(service: str, claim: Claim) -> int:
+    name = f"{service}\x00{claim.principal}\x00{claim.key}".encode()
+    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big", signed=True)

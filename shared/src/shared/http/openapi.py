@@ -1,0 +1,137 @@
+"""The OpenAPI 3.1 document: what FastAPI writes, completed with what the edge does on every operation."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from shared.errors import (
+    DomainError,
+    Forbidden,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
+from shared.http.errors import (
+    AlreadyExists,
+    IdempotencyMismatch,
+    InternalError,
+    InvalidCredentials,
+    InvalidIdempotencyKey,
+    MalformedBody,
+    MissingScope,
+    ReferenceBroken,
+    RequestInFlight,
+    TextRefused,
+    UnknownParameter,
+    UnsupportedMediaType,
+    ValueRefused,
+)
+from shared.http.etags import if_match_header
+from shared.http.problems import MEDIA_TYPE, Problem, describe, status_of
+from shared.http.routing import Route
+from shared.http.unit import enter_unit_of_work
+
+_SCHEME = "key_or_token"
+_MERGE_PATCH = "application/merge-patch+json"
+_VALIDATION_SCHEMAS = ("HTTPValidationError", "ValidationError")
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "Makes trying again safe: the same key and request get the same answer, whatever happened in between.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
+    "example": "0193a4f2-order-10042",
+}
+
+
+def build_openapi(app: FastAPI) -> dict[str, Any]:
+    """Return the document of an application whose operations are `Route`s."""
+    routes = [route for route in app.routes if isinstance(route, APIRoute)]
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        openapi_version="3.1.0",
+        description=app.description,
+        routes=routes,
+        tags=app.openapi_tags,
+        separate_input_output_schemas=False,
+    )
+    components = document.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas |= problem.pop("$defs", {})
+    schemas["Problem"] = problem
+    components["securitySchemes"] = {
+        _SCHEME: {"type": "http", "scheme": "bearer", "description": "A server key (`rk_…`), or a member's or staff's token."}
+    }
+    for route, operation in _operations(routes, document):
+        _complete(route, operation)
+    for name in _VALIDATION_SCHEMAS:
+        schemas.pop(name, None)
+    components["schemas"] = dict(sorted(schemas.items()))
+    return document
+
+
+def _operations(routes: list[APIRoute], document: dict[str, Any]) -> Iterator[tuple[Route, dict[str, Any]]]:
+    for route in routes:
+        if isinstance(route, Route) and route.include_in_schema:
+            for method in route.methods or ():
+                yield route, document["paths"][route.path_format][method.lower()]
+
+
+def _complete(route: Route, operation: dict[str, Any]) -> None:
+    scopes = sorted({requirement.scope for requirement in route.requirements})
+    operation["security"] = [{_SCHEME: scopes}] if scopes else []
+    responses = operation["responses"]
+    # FastAPI's own description of a validation error is not what we send.
+    if "application/json" in responses.get("422", {}).get("content", {}):
+        del responses["422"]
+    if _depends_on(route.dependant, enter_unit_of_work) and "POST" in (route.methods or ()):
+        operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+    body = operation.get("requestBody", {}).get("content", {})
+    if "PATCH" in (route.methods or ()) and "application/json" in body:
+        body[_MERGE_PATCH] = body["application/json"]
+    by_status: dict[int, list[type[DomainError]]] = {}
+    for error in _refusals(route):
+        by_status.setdefault(status_of(error), []).append(error)
+    for status, errors in by_status.items():
+        _merge(responses, str(status), describe(status, errors))
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+def _merge(responses: dict[str, Any], status: str, described: dict[str, Any]) -> None:
+    present = responses.setdefault(status, described)
+    content = present.setdefault("content", {}).setdefault(MEDIA_TYPE, described["content"][MEDIA_TYPE])
+    examples = content.setdefault("examples", {})
+    for name, example in described["content"][MEDIA_TYPE]["examples"].items():
+        examples.setdefault(name, example)
+
+
+def _refusals(route: Route) -> Iterator[type[DomainError]]:
+    """Yield what the edge can refuse a request of this route for."""
+    methods = route.methods or set()
+    writes = not methods <= {"GET", "HEAD"}
+    yield from (UnknownParameter, TooMany, Unavailable, TooLarge, ValueRefused, InternalError)
+    if route.requirements:
+        yield from (Unauthenticated, InvalidCredentials, Forbidden, MissingScope)
+    if "{" in route.path_format or any(requirement.own for requirement in route.requirements):
+        yield NotFound
+    if route.body_field is not None:
+        yield from (MalformedBody, UnsupportedMediaType, TextRefused)
+    if _depends_on(route.dependant, enter_unit_of_work):
+        yield from (RequestInFlight, IdempotencyMismatch, InvalidIdempotencyKey)
+    if writes:
+        yield from (AlreadyExists, ReferenceBroken)
+    if _depends_on(route.dependant, if_match_header):
+        yield from (PreconditionFailed, PreconditionRequired)
+
+
+def _depends_on(dependant: Any, call: Any) -> bool:
+    return dependant.call is call or any(_depends_on(inner, call) for inner in dependant.dependencies)

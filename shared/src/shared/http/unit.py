@@ -1,0 +1,78 @@
+"""The unit of work and the connection of a request: lent when a route asks, ended by its `Route`."""
+
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.database.pool import Connection
+from shared.database.unit_of_work import Origin, UnitOfWork
+from shared.http import idempotency
+from shared.http.exchange import Exchange, exchange_of
+from shared.http.state import state_of
+
+_ANONYMOUS = "anonymous"
+
+
+async def enter_unit_of_work(request: Request) -> UnitOfWork:
+    """Begin the request's transaction and take hold of its Idempotency-Key; the dependency behind `Uow`."""
+    exchange = _managed(request)
+    if exchange.unit_of_work is not None:
+        return exchange.unit_of_work
+    state = state_of(request)
+    principal = exchange.caller.principal if exchange.caller else _ANONYMOUS
+    claim = idempotency.claim_of(request, exchange.body, principal)
+    uow = UnitOfWork(state.opened(), origin=Origin(exchange.traceparent), after_commit=state.after_commit)
+    await uow.__aenter__()
+    exchange.unit_of_work = uow
+    if claim is not None:
+        await idempotency.take(uow.connection, claim, state.service.name)
+        exchange.claim = claim
+    return uow
+
+
+async def _reads(request: Request) -> Connection:
+    exchange = _managed(request)
+    if exchange.reading is None:
+        lease = state_of(request).opened().acquire()
+        exchange.reading = (lease, await lease.__aenter__())
+    return exchange.reading[1]
+
+
+# One transaction; committed after the endpoint has returned and its answer is serialised, and before the answer leaves.
+Uow = Annotated[UnitOfWork, Depends(enter_unit_of_work, scope="function")]
+# A connection without a transaction, for routes that only read.
+Reads = Annotated[Connection, Depends(_reads, scope="function")]
+
+
+async def finish(exchange: Exchange, response: Response) -> None:
+    """Store the answer of an idempotent request, commit, and give the connections back.
+
+    An answer that tells of a failure rolls back. Whatever this raises becomes the answer instead.
+    """
+    uow = exchange.unit_of_work
+    if uow is not None and response.status_code < 400:
+        if exchange.claim is not None and response.status_code < 300:
+            await idempotency.store(uow.connection, exchange.claim, response)
+        await uow.commit()
+    await release(exchange)
+
+
+async def release(exchange: Exchange) -> None:
+    """Give the connections back; what is not committed is rolled back."""
+    uow, exchange.unit_of_work = exchange.unit_of_work, None
+    reading, exchange.reading = exchange.reading, None
+    try:
+        if reading is not None:
+            await reading[0].__aexit__(None, None, None)
+    finally:
+        if uow is not None:
+            await uow.__aexit__(None, None, None)
+
+
+def _managed(request: Request) -> Exchange:
+    exchange = exchange_of(request.scope)
+    if not exchange.managed:
+        raise RuntimeError("Uow and Reads need a router with route_class=Route: nothing else commits and releases")
+    return exchange

@@ -1,0 +1,1 @@
+"""A tiny service that uses every part of the HTTP chassis."""
