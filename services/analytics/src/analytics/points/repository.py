@@ -1,0 +1,106 @@
+"""Every statement on members and their points."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from shared.database.pool import Connection
+
+_ADD_MEMBERS = """
+WITH batch AS (
+    SELECT * FROM unnest($1::text[], $2::timestamptz[]) AS t (customer_id, enrolled_at)
+), added AS (
+    INSERT INTO members (customer_id, enrolled_at) SELECT customer_id, enrolled_at FROM batch
+    ON CONFLICT (customer_id) DO NOTHING
+    RETURNING enrolled_at
+), by_day AS (
+    INSERT INTO points_days AS p (day, enrolled, issued, reversed, movements)
+    SELECT date_trunc('day', enrolled_at, 'UTC')::date, count(*), 0, 0, 0 FROM added GROUP BY 1
+    ON CONFLICT (day) DO UPDATE SET enrolled = p.enrolled + excluded.enrolled
+)
+UPDATE projection SET version = version + 1, latest_movement_at = greatest(latest_movement_at, (SELECT max(enrolled_at) FROM added))
+WHERE EXISTS (SELECT FROM added)
+"""
+
+_ADD_MOVEMENTS = """
+WITH batch AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[])
+        AS t (entry_id, customer_id, points, reason, order_id, occurred_at)
+), added AS (
+    INSERT INTO points_movements (entry_id, customer_id, points, reason, order_id, occurred_at)
+    SELECT entry_id, customer_id, points, reason, order_id, occurred_at FROM batch
+    ON CONFLICT (entry_id) DO NOTHING
+    RETURNING points, occurred_at
+), by_day AS (
+    INSERT INTO points_days AS p (day, enrolled, issued, reversed, movements)
+    SELECT date_trunc('day', occurred_at, 'UTC')::date, 0, sum(greatest(points, 0)), sum(greatest(-points, 0)), count(*)
+    FROM added GROUP BY 1
+    ON CONFLICT (day) DO UPDATE SET
+        issued = p.issued + excluded.issued, reversed = p.reversed + excluded.reversed, movements = p.movements + excluded.movements
+)
+UPDATE projection SET version = version + 1, latest_movement_at = greatest(latest_movement_at, (SELECT max(occurred_at) FROM added))
+WHERE EXISTS (SELECT FROM added)
+"""
+
+_MONTHS = """
+SELECT date_trunc('month', day)::date AS month, sum(enrolled)::bigint AS enrolled, sum(issued)::bigint AS issued,
+       sum(reversed)::bigint AS reversed, sum(movements)::bigint AS movements
+FROM points_days WHERE ($1::date IS NULL OR day >= $1) AND ($2::date IS NULL OR day < $2) GROUP BY 1 ORDER BY 1
+"""
+
+_OUTSTANDING = """
+SELECT coalesce(sum(issued - reversed), 0)::bigint AS outstanding, coalesce(sum(enrolled), 0)::bigint AS members
+FROM points_days WHERE $1::date IS NULL OR day < $1
+"""
+
+
+class MemberFact(NamedTuple):
+    """A member as the event of his enrolment told of him."""
+
+    customer_id: str
+    enrolled_at: datetime
+
+
+class MovementFact(NamedTuple):
+    """A movement of points: positive when issued, negative when taken back."""
+
+    entry_id: str
+    customer_id: str
+    points: int
+    reason: str
+    order_id: str | None
+    occurred_at: datetime
+
+
+class PointsMonth(NamedTuple):
+    """What moved in a month."""
+
+    month: date
+    enrolled: int
+    issued: int
+    reversed: int
+    movements: int
+
+
+class PointsRepository:
+    """Members, movements, and their sums by day."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add_members(self, facts: Sequence[MemberFact]) -> None:
+        """Store members and count those that are new."""
+        await self._connection.execute(_ADD_MEMBERS, *(list(column) for column in zip(*facts, strict=True)))
+
+    async def add_movements(self, facts: Sequence[MovementFact]) -> None:
+        """Store movements and add up those that are new."""
+        await self._connection.execute(_ADD_MOVEMENTS, *(list(column) for column in zip(*facts, strict=True)))
+
+    async def months(self, since: date | None, until: date | None) -> list[PointsMonth]:
+        """Return what moved in each month, of the days from `since` and before `until`."""
+        return [PointsMonth(*row) for row in await self._connection.fetch(_MONTHS, since, until)]
+
+    async def outstanding(self, until: date | None) -> tuple[int, int]:
+        """Return the points that stood and the members that were enrolled before the day `until`, or by all that is known."""
+        row = await self._connection.fetchrow(_OUTSTANDING, until)
+        return (row["outstanding"], row["members"]) if row else (0, 0)

@@ -1,0 +1,46 @@
+"""Hears of members and their points, and tells what was issued, taken back and is outstanding."""
+
+from collections.abc import Sequence
+
+from analytics.history.repository import HistoryRepository
+from analytics.history.rules import moment, points, text
+from analytics.points.repository import MemberFact, MovementFact, PointsRepository
+from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
+from shared.database.unit_of_work import UnitOfWork
+from shared.envelope import Received
+
+
+async def on_members_enrolled(uow: UnitOfWork, events: Sequence[Received[MemberEnrolled]]) -> None:
+    """Add members to the history and count them."""
+    facts = [
+        MemberFact(text(received.event.customer_id, "customer_id"), moment(received.event.enrolled_at, "enrolled_at"))
+        for received in events
+    ]
+    await HistoryRepository(uow.connection).lock()
+    await PointsRepository(uow.connection).add_members(facts)
+
+
+async def on_points_accrued(uow: UnitOfWork, events: Sequence[Received[PointsAccrued]]) -> None:
+    """Add points that were earned."""
+    await _add(uow, [_fact(received.event, sign=1) for received in events])
+
+
+async def on_points_reversed(uow: UnitOfWork, events: Sequence[Received[PointsReversed]]) -> None:
+    """Add points that were taken back."""
+    await _add(uow, [_fact(received.event, sign=-1) for received in events])
+
+
+async def _add(uow: UnitOfWork, facts: list[MovementFact]) -> None:
+    await HistoryRepository(uow.connection).lock()
+    await PointsRepository(uow.connection).add_movements(facts)
+
+
+def _fact(event: PointsAccrued | PointsReversed, *, sign: int) -> MovementFact:
+    return MovementFact(
+        entry_id=text(event.entry_id, "entry_id"),
+        customer_id=text(event.customer_id, "customer_id"),
+        points=sign * points(event.points, "points"),
+        reason=event.reason,
+        order_id=None if event.order_id is None else text(event.order_id, "order_id"),
+        occurred_at=moment(event.occurred_at, "occurred_at"),
+    )

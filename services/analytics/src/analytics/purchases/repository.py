@@ -1,0 +1,177 @@
+"""Every statement that adds orders and returns and keeps their roll-ups."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from analytics.purchases.rules import Activity, Cell
+from shared.database.pool import Connection
+
+# Lines travel as JSON text: a list in a jsonb[] would be taken for a second dimension.
+# `orders` in the EXISTS is the table before this statement, so a day is known only by an order of an earlier batch.
+_ADD_ORDERS = """
+WITH batch AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::bigint[], $6::text[], $7::text[])
+        AS t (order_id, customer_id, placed_at, currency, amount_minor, channel, lines)
+), added AS (
+    INSERT INTO orders (order_id, customer_id, placed_at, currency, amount_minor, channel, lines)
+    SELECT order_id, customer_id, placed_at, currency, amount_minor, channel, lines::jsonb FROM batch
+    ON CONFLICT (order_id) DO NOTHING
+    RETURNING customer_id, placed_at, currency, amount_minor
+)
+SELECT added.customer_id, added.placed_at, added.currency, added.amount_minor,
+       EXISTS (SELECT FROM orders AS earlier WHERE earlier.customer_id = added.customer_id
+                   AND earlier.placed_at >= date_trunc('day', added.placed_at, 'UTC')
+                   AND earlier.placed_at < date_trunc('day', added.placed_at, 'UTC') + interval '24 hours') AS day_known,
+       a.first_at, a.last_at, a.came_back_at, a.orders, a.days, a.months, a.periods
+FROM added LEFT JOIN customer_activity AS a USING (customer_id)
+"""
+
+_ALL_MOMENTS = "SELECT customer_id, array_agg(placed_at) AS moments FROM orders WHERE customer_id = ANY ($1::text[]) GROUP BY customer_id"
+
+# Sets of numbers travel as array literals: unnest would flatten an array of arrays. An upsert would test the check of the cells on
+# the difference, which can be negative; a merge does not, and the advisory lock keeps others from adding the same cell meanwhile.
+_PUT_ACTIVITY = """
+WITH states AS (
+    INSERT INTO customer_activity AS a (customer_id, first_at, last_at, came_back_at, orders, days, months, periods)
+    SELECT customer_id, first_at, last_at, came_back_at, orders, days, months::integer[], periods::integer[]
+    FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::integer[], $6::integer[], $7::text[], $8::text[])
+        AS t (customer_id, first_at, last_at, came_back_at, orders, days, months, periods)
+    ON CONFLICT (customer_id) DO UPDATE SET
+        first_at = excluded.first_at, last_at = excluded.last_at, came_back_at = excluded.came_back_at,
+        orders = excluded.orders, days = excluded.days, months = excluded.months, periods = excluded.periods
+)
+MERGE INTO activity_cells AS c
+USING (SELECT * FROM unnest($9::date[], $10::text[], $11::integer[], $12::bigint[]) AS t (cohort, measure, k, change)) AS d
+ON c.cohort = d.cohort AND c.measure = d.measure AND c.k = d.k
+WHEN MATCHED THEN UPDATE SET customers = c.customers + d.change
+WHEN NOT MATCHED THEN INSERT (cohort, measure, k, customers) VALUES (d.cohort, d.measure, d.k, d.change)
+"""
+
+_ADD_MONEY = """
+WITH batch AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[]) AS t (customer_id, currency, placed_at, amount_minor)
+), by_customer AS (
+    INSERT INTO customer_money AS m (customer_id, currency, orders, last_at, gross_minor, returned_minor)
+    SELECT customer_id, currency, count(*), max(placed_at), sum(amount_minor), 0 FROM batch GROUP BY customer_id, currency
+    ON CONFLICT (customer_id, currency) DO UPDATE SET
+        orders = m.orders + excluded.orders, last_at = greatest(m.last_at, excluded.last_at),
+        gross_minor = m.gross_minor + excluded.gross_minor
+), by_month AS (
+    INSERT INTO order_months AS m (month, currency, orders, gross_minor, returned_minor)
+    SELECT date_trunc('month', placed_at, 'UTC')::date, currency, count(*), sum(amount_minor), 0 FROM batch GROUP BY 1, 2
+    ON CONFLICT (month, currency) DO UPDATE SET orders = m.orders + excluded.orders, gross_minor = m.gross_minor + excluded.gross_minor
+)
+UPDATE projection SET version = version + 1, latest_order_at = greatest(latest_order_at, (SELECT max(placed_at) FROM batch))
+"""
+
+_ADD_RETURNS = """
+WITH batch AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::bigint[], $8::text[])
+        AS t (return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines)
+), added AS (
+    INSERT INTO returns (return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines)
+    SELECT return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines::jsonb FROM batch
+    ON CONFLICT (return_id) DO NOTHING
+    RETURNING customer_id, placed_at, currency, amount_minor
+), by_customer AS (
+    INSERT INTO customer_money AS m (customer_id, currency, orders, last_at, gross_minor, returned_minor)
+    SELECT customer_id, currency, 0, NULL, 0, sum(amount_minor) FROM added GROUP BY customer_id, currency
+    ON CONFLICT (customer_id, currency) DO UPDATE SET returned_minor = m.returned_minor + excluded.returned_minor
+), by_month AS (
+    INSERT INTO order_months AS m (month, currency, orders, gross_minor, returned_minor)
+    SELECT date_trunc('month', placed_at, 'UTC')::date, currency, 0, 0, sum(amount_minor) FROM added GROUP BY 1, 2
+    ON CONFLICT (month, currency) DO UPDATE SET returned_minor = m.returned_minor + excluded.returned_minor
+)
+UPDATE projection SET version = version + 1 WHERE EXISTS (SELECT FROM added)
+"""
+
+
+class OrderFact(NamedTuple):
+    """An order as its event told of it; its lines are JSON."""
+
+    order_id: str
+    customer_id: str
+    placed_at: datetime
+    currency: str
+    amount_minor: int
+    channel: str | None
+    lines: str
+
+
+class ReturnFact(NamedTuple):
+    """A return as its event told of it; its lines are JSON."""
+
+    return_id: str
+    order_id: str
+    customer_id: str
+    placed_at: datetime
+    returned_at: datetime
+    currency: str
+    amount_minor: int
+    lines: str
+
+
+class AddedOrder(NamedTuple):
+    """An order that was not known before."""
+
+    customer_id: str
+    placed_at: datetime
+    currency: str
+    amount_minor: int
+    day_known: bool
+
+
+class PurchasesRepository:
+    """Orders, returns, and what is counted from them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add_orders(self, facts: Sequence[OrderFact]) -> tuple[list[AddedOrder], dict[str, Activity]]:
+        """Store orders; return those that are new, and the states so far of their customers."""
+        rows = await self._connection.fetch(_ADD_ORDERS, *_columns(facts))
+        states = {row["customer_id"]: _activity(row) for row in rows if row["first_at"] is not None}
+        return [AddedOrder(*row[:5]) for row in rows], states
+
+    async def moments_of(self, customer_ids: Iterable[str]) -> Mapping[str, Sequence[datetime]]:
+        """Return when each order of these customers was placed."""
+        return {row["customer_id"]: row["moments"] for row in await self._connection.fetch(_ALL_MOMENTS, list(customer_ids))}
+
+    async def put_activity(self, states: Mapping[str, Activity], differences: Mapping[Cell, int]) -> None:
+        """Store the customers' states and add the differences to the cells."""
+        people = [
+            (id_, a.first_at, a.last_at, a.came_back_at, a.orders, a.days, _literal(a.months), _literal(a.periods))
+            for id_, a in states.items()
+        ]
+        cells = [(cell.cohort, cell.measure.value, cell.k, by) for cell, by in differences.items()]
+        await self._connection.execute(_PUT_ACTIVITY, *_columns(people), *(_columns(cells) or [[], [], [], []]))
+
+    async def add_money(self, orders: Sequence[AddedOrder]) -> None:
+        """Add new orders to their customers' and months' sums."""
+        columns = _columns([(order.customer_id, order.currency, order.placed_at, order.amount_minor) for order in orders])
+        await self._connection.execute(_ADD_MONEY, *columns)
+
+    async def add_returns(self, facts: Sequence[ReturnFact]) -> None:
+        """Store returns and take those that are new from their customers' and months' sums."""
+        await self._connection.execute(_ADD_RETURNS, *_columns(facts))
+
+
+def _activity(row: Mapping[str, Any]) -> Activity:
+    return Activity(
+        first_at=row["first_at"],
+        last_at=row["last_at"],
+        came_back_at=row["came_back_at"],
+        orders=row["orders"],
+        days=row["days"],
+        months=frozenset(row["months"]),
+        periods=frozenset(row["periods"]),
+    )
+
+
+def _literal(numbers: Iterable[int]) -> str:
+    return "{" + ",".join(map(str, sorted(numbers))) + "}"
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,58 @@
+"""Every statement on answers to the recommendation question."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
+
+from shared.database.pool import Connection
+
+_ADD_RESPONSES = """
+WITH batch AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::text[], $6::boolean[], $7::timestamptz[])
+        AS t (response_id, customer_id, question, score, channel, has_comment, answered_at)
+), added AS (
+    INSERT INTO responses (response_id, customer_id, question, score, channel, has_comment, answered_at)
+    SELECT response_id, customer_id, question, score, channel, has_comment, answered_at FROM batch
+    ON CONFLICT (response_id) DO NOTHING
+    RETURNING score, channel, answered_at
+), by_day AS (
+    INSERT INTO nps_days AS n (day, channel, score, answers)
+    SELECT date_trunc('day', answered_at, 'UTC')::date, coalesce(channel, ''), score, count(*) FROM added GROUP BY 1, 2, 3
+    ON CONFLICT (day, channel, score) DO UPDATE SET answers = n.answers + excluded.answers
+)
+UPDATE projection SET version = version + 1, latest_response_at = greatest(latest_response_at, (SELECT max(answered_at) FROM added))
+WHERE EXISTS (SELECT FROM added)
+"""
+
+_MONTHLY_SCORES = """
+SELECT date_trunc('month', day)::date AS month, score, sum(answers)::bigint AS answers FROM nps_days
+WHERE ($1::date IS NULL OR day >= $1) AND ($2::date IS NULL OR day < $2) AND ($3::text IS NULL OR channel = $3)
+GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+
+class ResponseFact(NamedTuple):
+    """An answer as its event told of it."""
+
+    response_id: str
+    customer_id: str | None
+    question: str
+    score: int
+    channel: str | None
+    has_comment: bool
+    answered_at: datetime
+
+
+class SatisfactionRepository:
+    """Answers, and how many there are of each score."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, facts: Sequence[ResponseFact]) -> None:
+        """Store answers and count those that are new."""
+        await self._connection.execute(_ADD_RESPONSES, *(list(column) for column in zip(*facts, strict=True)))
+
+    async def monthly_scores(self, since: date | None, until: date | None, channel: str | None) -> list[tuple[date, int, int]]:
+        """Return (month, score, number of answers) of the days from `since` and before `until`."""
+        return [tuple(row) for row in await self._connection.fetch(_MONTHLY_SCORES, since, until, channel)]

@@ -1,0 +1,111 @@
+"""What the roll-ups must hold, computed from the final set of events in the plainest Python: no state, no increments, no SQL.
+
+Written from the definitions, on purpose without a line of the service's rules.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import timedelta
+
+from shared.contracts.base import Event
+from shared.contracts.customers import OrderPlaced, OrderReturned
+from shared.contracts.feedback import ResponseRecorded
+from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
+
+TABLES = {
+    "activity_cells": "SELECT cohort, measure, k, customers FROM activity_cells WHERE customers > 0",
+    "customer_money": "SELECT customer_id, currency, orders, last_at, gross_minor, returned_minor FROM customer_money",
+    "order_months": "SELECT month, currency, orders, gross_minor, returned_minor FROM order_months",
+    "nps_days": "SELECT day, channel, score, answers FROM nps_days",
+    "points_days": "SELECT day, enrolled, issued, reversed, movements FROM points_days",
+}
+
+
+async def stored(database) -> dict[str, set[tuple]]:
+    async with database.acquire() as connection:
+        return {name: {tuple(row) for row in await connection.fetch(query)} for name, query in TABLES.items()}
+
+
+def recomputed(events: Iterable[Event]) -> dict[str, set[tuple]]:
+    by_kind: dict[type, dict[str, Event]] = defaultdict(dict)
+    for event in events:
+        by_kind[type(event)][_identity(event)] = event
+    orders = [event for event in by_kind[OrderPlaced].values() if isinstance(event, OrderPlaced)]
+    returns = [event for event in by_kind[OrderReturned].values() if isinstance(event, OrderReturned)]
+    return {
+        "activity_cells": _cells(orders),
+        "customer_money": _customer_money(orders, returns),
+        "order_months": _order_months(orders, returns),
+        "nps_days": _nps_days(by_kind[ResponseRecorded].values()),
+        "points_days": _points_days(by_kind),
+    }
+
+
+def _identity(event: Event) -> str:
+    for field in ("return_id", "order_id", "response_id", "entry_id", "customer_id"):
+        if field == "order_id" and isinstance(event, PointsAccrued | PointsReversed):
+            continue
+        if hasattr(event, field):
+            return getattr(event, field)
+    raise TypeError(type(event))
+
+
+def _cells(orders: list[OrderPlaced]) -> set[tuple]:
+    moments = defaultdict(list)
+    for one in orders:
+        moments[one.customer_id].append(one.placed_at)
+    cells: Counter[tuple] = Counter()
+    for mine in moments.values():
+        first, last = min(mine), max(mine)
+        cohort = first.date().replace(day=1)
+        for k in {(moment.year - first.year) * 12 + moment.month - first.month for moment in mine}:
+            cells[cohort, "calendar", k] += 1
+        for k in {math.floor((moment - first).total_seconds() / (30 * 86_400)) for moment in mine}:
+            cells[cohort, "rolling", k] += 1
+        cells[cohort, "last", math.floor((last - first).total_seconds() / (30 * 86_400))] += 1
+        later = [moment - first for moment in mine if moment - first >= timedelta(hours=24)]
+        if later:
+            cells[cohort, "came_back", math.ceil(min(later).total_seconds() / (30 * 86_400))] += 1
+        cells[cohort, "orders", min(len(mine), 100)] += 1
+        cells[cohort, "days", min(len({moment.date() for moment in mine}), 100)] += 1
+    return {(*cell, customers) for cell, customers in cells.items()}
+
+
+def _customer_money(orders: list[OrderPlaced], returns: list[OrderReturned]) -> set[tuple]:
+    keys = {(one.customer_id, one.currency) for one in [*orders, *returns]}
+    rows = set()
+    for customer_id, currency in keys:
+        mine = [one for one in orders if (one.customer_id, one.currency) == (customer_id, currency)]
+        back = [one for one in returns if (one.customer_id, one.currency) == (customer_id, currency)]
+        last_at = max((one.placed_at for one in mine), default=None)
+        rows.add((customer_id, currency, len(mine), last_at, sum(o.amount_minor for o in mine), sum(r.amount_minor for r in back)))
+    return rows
+
+
+def _order_months(orders: list[OrderPlaced], returns: list[OrderReturned]) -> set[tuple]:
+    def key(one: OrderPlaced | OrderReturned) -> tuple:
+        return (one.placed_at.date().replace(day=1), one.currency)
+
+    rows = set()
+    for month in {key(one) for one in [*orders, *returns]}:
+        mine = [one for one in orders if key(one) == month]
+        back = [one for one in returns if key(one) == month]
+        rows.add((*month, len(mine), sum(o.amount_minor for o in mine), sum(r.amount_minor for r in back)))
+    return rows
+
+
+def _nps_days(responses: Iterable) -> set[tuple]:
+    counts = Counter((one.answered_at.date(), one.channel or "", one.score) for one in responses)
+    return {(*key, answers) for key, answers in counts.items()}
+
+
+def _points_days(by_kind: dict) -> set[tuple]:
+    days: dict = defaultdict(lambda: [0, 0, 0, 0])
+    for one in by_kind[MemberEnrolled].values():
+        days[one.enrolled_at.date()][0] += 1
+    for kind, place in ((PointsAccrued, 1), (PointsReversed, 2)):
+        for one in by_kind[kind].values():
+            days[one.occurred_at.date()][place] += one.points
+            days[one.occurred_at.date()][3] += 1
+    return {(day, *sums) for day, sums in days.items()}
