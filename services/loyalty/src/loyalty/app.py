@@ -1,0 +1,20 @@
+"""The composition of the loyalty service."""
+
+from pathlib import Path
+
+from loyalty.handlers import HANDLERS
+from loyalty.models import metadata
+from loyalty.settings import LoyaltySettings
+from shared.service import Service
+
+SERVICE = Service(
+    name="loyalty",
+    title="Regulars loyalty: members and their points",
+    settings=LoyaltySettings,
+    routers=(),
+    handlers=HANDLERS,
+    metadata=metadata,
+    migrations=Path(__file__).parent / "migrations",
+    # The ledger is a source of events, not a projection: see the service's README on `rebuild`.
+    reset_projection=None,
+)

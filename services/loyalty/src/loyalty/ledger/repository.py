@@ -1,0 +1,117 @@
+"""Every query of the ledger. Posting is one round trip a batch: the functions of the migrations do it inside the database."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import asyncpg
+
+from loyalty.ledger.errors import ContradictingEvent
+from loyalty.ledger.rules import Purchase, Return
+from shared.database.pool import Connection
+from shared.ids import new_id
+
+# What `post_orders` and `post_returns` raise when an order or a return is told in two ways.
+_CONTRADICTION = "23000"
+
+_POST_ORDERS = "SELECT * FROM post_orders($1, $2, $3, $4, $5, $6)"
+_POST_RETURNS = "SELECT * FROM post_returns($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+
+_FIRST_PAGE = """
+SELECT id, kind, points, order_id, occurred_at, recorded_at FROM entries
+WHERE customer_id = $1 ORDER BY occurred_at DESC, id DESC LIMIT $2
+"""
+_NEXT_PAGE = """
+SELECT id, kind, points, order_id, occurred_at, recorded_at FROM entries
+WHERE customer_id = $1 AND (occurred_at, id) < ($3, $4) ORDER BY occurred_at DESC, id DESC LIMIT $2
+"""
+
+
+class Posted(NamedTuple):
+    """An entry that was made; `points` count up from 1, `sequence` numbers the event that tells of it."""
+
+    kind: Literal["accrual", "reversal"]
+    entry_id: str
+    customer_id: str
+    order_id: str
+    points: int
+    occurred_at: datetime
+    sequence: int
+
+
+class EntryRow(NamedTuple):
+    """A line of a member's account."""
+
+    id: str
+    kind: str
+    points: int
+    order_id: str | None
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+async def post_orders(connection: Connection, programme_id: str, purchases: Sequence[Purchase]) -> list[Posted]:
+    """Post what purchases earned.
+
+    Args:
+        connection: inside the caller's transaction.
+        programme_id: the programme whose rate counts.
+        purchases: each once; those known already change nothing.
+
+    Raises:
+        ContradictingEvent: a purchase is known with another customer, date or amount.
+    """
+    return await _post(connection, _POST_ORDERS, programme_id, *_columns(purchases))
+
+
+async def post_returns(connection: Connection, programme_id: str, purchases: Sequence[Purchase], returns: Sequence[Return]) -> list[Posted]:
+    """Post what returns take back, and first what their purchases earned where those are not known yet.
+
+    Args:
+        connection: inside the caller's transaction.
+        programme_id: the programme whose rate counts.
+        purchases: the purchases of the returns, each once.
+        returns: each once; those known already change nothing.
+
+    Raises:
+        ContradictingEvent: a purchase or a return is known with other facts.
+    """
+    return await _post(
+        connection,
+        _POST_RETURNS,
+        programme_id,
+        *_columns(purchases),
+        [r.return_id for r in returns],
+        [r.purchase.order_id for r in returns],
+        [r.returned_at for r in returns],
+        [r.amount_minor for r in returns],
+        [new_id("ent") for _ in returns],
+    )
+
+
+async def page_of_entries(connection: Connection, customer_id: str, limit: int, after: tuple[datetime, str] | None) -> list[EntryRow]:
+    """Return a member's entries, newest first, those after the entry with this `(occurred_at, id)`."""
+    if after is None:
+        rows = await connection.fetch(_FIRST_PAGE, customer_id, limit)
+    else:
+        rows = await connection.fetch(_NEXT_PAGE, customer_id, limit, *after)
+    return [EntryRow(*row) for row in rows]
+
+
+def _columns(purchases: Sequence[Purchase]) -> tuple[list[str], list[str], list[datetime], list[int], list[str]]:
+    return (
+        [p.order_id for p in purchases],
+        [p.customer_id for p in purchases],
+        [p.placed_at for p in purchases],
+        [p.amount_minor for p in purchases],
+        [new_id("ent") for _ in purchases],
+    )
+
+
+async def _post(connection: Connection, statement: str, *arguments: object) -> list[Posted]:
+    try:
+        return [Posted(*row) for row in await connection.fetch(statement, *arguments)]
+    except asyncpg.IntegrityConstraintViolationError as error:
+        if error.sqlstate == _CONTRADICTION:
+            raise ContradictingEvent from error
+        raise

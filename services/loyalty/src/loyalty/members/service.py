@@ -1,0 +1,39 @@
+"""Who becomes a member, and what a member has."""
+
+from collections.abc import Sequence
+
+from loyalty.ledger.rules import check_id, check_moment
+from loyalty.members import repository
+from loyalty.members.errors import MemberNotFound
+from loyalty.members.repository import MemberRow
+from loyalty.programmes.models import PROGRAMME_ID
+from shared.contracts.customers import CustomerRegistered
+from shared.contracts.loyalty import MemberEnrolled
+from shared.database.pool import Connection
+from shared.database.unit_of_work import UnitOfWork
+
+
+async def enrol(uow: UnitOfWork, registrations: Sequence[CustomerRegistered]) -> None:
+    """Enrol new customers as of their registration; a second registration of one customer changes nothing.
+
+    Raises:
+        UnusableEvent: a registration holds a moment that none can have.
+    """
+    for registration in registrations:
+        check_id("customer_id", registration.customer_id)
+        check_moment("registered_at", registration.registered_at)
+    first = {r.customer_id: r.registered_at for r in reversed(registrations)}
+    for enrolled in await repository.enrol(uow.connection, PROGRAMME_ID, list(first.items())):
+        uow.publish(MemberEnrolled(customer_id=enrolled.customer_id, enrolled_at=enrolled.enrolled_at), sequence=enrolled.sequence)
+
+
+async def member(connection: Connection, customer_id: str) -> MemberRow:
+    """Return a member with his points.
+
+    Raises:
+        MemberNotFound: there is none.
+    """
+    found = await repository.find(connection, customer_id)
+    if found is None:
+        raise MemberNotFound
+    return found

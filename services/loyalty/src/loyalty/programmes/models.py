@@ -1,0 +1,37 @@
+"""What the programme promises: how much money earns how many points, and since when."""
+
+import sqlalchemy as sa
+
+from loyalty.metadata import metadata
+
+# The one programme, which the first migration makes.
+PROGRAMME_ID = "prg_00000000000000000000000001"
+
+_NOW = sa.text("now()")
+
+programmes = sa.Table(
+    "programmes",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
+)
+
+# Append-only: a new rate is a new version from a moment on, so that an old order keeps its own.
+programme_rates = sa.Table(
+    "programme_rates",
+    metadata,
+    sa.Column("programme_id", sa.Text, sa.ForeignKey("programmes.id"), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("numerator", sa.BigInteger, nullable=False),
+    sa.Column("denominator", sa.BigInteger, nullable=False),
+    sa.Column("effective_from", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
+    sa.PrimaryKeyConstraint("programme_id", "version"),
+    # The rate at a moment: the latest that had begun.
+    sa.UniqueConstraint("programme_id", "effective_from"),
+    sa.CheckConstraint("version > 0", name="version"),
+    # Within these limits the greatest order times the numerator fits 64 bits.
+    sa.CheckConstraint("numerator BETWEEN 0 AND 1000", name="numerator"),
+    sa.CheckConstraint("denominator BETWEEN 1 AND 1000000000", name="denominator"),
+)

@@ -1,0 +1,42 @@
+"""Every query of programmes."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from shared.database.pool import Connection
+
+# A programme has few rates and there is one programme: all of them come at once.
+_PAGE = """
+SELECT programmes.id, name,
+       (SELECT json_agg(json_build_object('version', version, 'numerator', numerator, 'denominator', denominator,
+                                          'effective_from', effective_from) ORDER BY effective_from DESC)::jsonb
+        FROM programme_rates WHERE programme_id = programmes.id) AS rates
+FROM programmes WHERE programmes.id > $1 ORDER BY programmes.id LIMIT $2
+"""
+
+
+class RateRow(NamedTuple):
+    """`numerator` points for `denominator` minor units, for orders placed from a moment on."""
+
+    version: int
+    numerator: int
+    denominator: int
+    effective_from: datetime
+
+
+class ProgrammeRow(NamedTuple):
+    """A programme and its rates, newest first."""
+
+    id: str
+    name: str
+    rates: list[RateRow]
+
+
+async def page(connection: Connection, limit: int, after: str | None) -> list[ProgrammeRow]:
+    """Return programmes by id, those after this one."""
+    rows = await connection.fetch(_PAGE, after or "", limit)
+    return [ProgrammeRow(row["id"], row["name"], [_rate(rate) for rate in row["rates"]]) for row in rows]
+
+
+def _rate(rate: dict[str, object]) -> RateRow:
+    return RateRow(**rate | {"effective_from": datetime.fromisoformat(str(rate["effective_from"]))})

@@ -1,0 +1,9 @@
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import ServiceSettings
+
+
+class LoyaltySettings(ServiceSettings):
+    """What the loyalty service can be told, by environment variables that begin with `LOYALTY_`."""
+
+    model_config = SettingsConfigDict(env_prefix="LOYALTY_", extra="ignore", frozen=True)

@@ -1,0 +1,60 @@
+"""The proof of the ledger: what it counts, and that it finds each way of being broken."""
+
+import pytest
+
+from loyalty.verification.repository import _CHECKS
+from loyalty.verification.rules import Totals, is_sound
+
+# Statements that break a ledger in one way each, and what must be found.
+DAMAGES = {
+    "entry_unbalanced": ["UPDATE postings SET points = points + 1 WHERE points < -5"],
+    "entry_without_postings": ["DELETE FROM postings"],
+    "posting_without_entry": ["DELETE FROM entries WHERE kind = 'reversal'"],
+    "posting_differs_from_entry": ["UPDATE entries SET points = points + 1 WHERE kind = 'accrual'"],
+    "member_without_account": ["INSERT INTO members (customer_id) VALUES ('cus_new')"],
+    "lot_differs_from_accrual": ["UPDATE lots SET earned_at = earned_at + interval '1 day'"],
+    "lot_differs_from_draws": ["UPDATE lots SET remaining = remaining - 1"],
+    "draws_differ_from_reversal": ["DELETE FROM lot_draws"],
+    "lots_differ_from_balance": ["UPDATE lots SET granted = granted + 1, remaining = remaining + 1"],
+    "order_differs_from_returns": ["DELETE FROM order_returns"],
+    "entries_differ_from_order": ["DELETE FROM order_returns", "DELETE FROM orders"],
+}
+
+
+@pytest.fixture
+async def history(ledger, story):
+    order = story.placed("ord_1", 1_000)
+    await ledger.hear(story.registered(), order, story.placed("ord_2", 50), story.returned(order, "ret_1", 450))
+    return ledger
+
+
+async def test_an_empty_ledger_is_sound(ledger):
+    proof = await ledger.proof()
+    assert is_sound(proof)
+    assert proof.totals == Totals(members=0, accounts=1, lots=0, sum=0, points_outstanding=0, entries=0, points_issued=0, points_reversed=0)
+
+
+async def test_it_counts_and_sums_everything(history):
+    proof = await history.proof()
+    assert is_sound(proof)
+    assert proof.totals == Totals(
+        members=1, accounts=2, lots=1, sum=0, points_outstanding=5, entries=2, points_issued=10, points_reversed=5
+    )
+
+
+def test_each_check_has_its_damage():
+    assert DAMAGES.keys() == _CHECKS.keys()
+
+
+@pytest.mark.parametrize("code", DAMAGES)
+async def test_each_damage_is_found(history, code):
+    for table in ("entries", "postings", "lots", "lot_draws", "orders", "order_returns"):
+        await history.fetch(f"GRANT ALL ON {table} TO CURRENT_USER")
+        await history.fetch(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    for statement in DAMAGES[code]:
+        await history.fetch(statement)
+    proof = await history.proof()
+    assert not is_sound(proof)
+    [finding] = [found for found in proof.findings if found.code == code]
+    assert finding.broken >= 1
+    assert finding.examples
