@@ -1,6 +1,7 @@
 """The service under test."""
 
 import pytest
+
 from customers.app import SERVICE
 from shared.service import Service
 

@@ -3,6 +3,7 @@
 import asyncio
 
 import asyncpg
+
 from customers.app import SERVICE
 from shared.database import alembic_env
 

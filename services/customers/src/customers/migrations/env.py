@@ -1,5 +1,4 @@
-from shared.database import alembic_env
-
 from customers.app import SERVICE
+from shared.database import alembic_env
 
 alembic_env.run(SERVICE.metadata)

@@ -18,7 +18,7 @@ orders = sa.Table(
     sa.Column("channel", sa.Text),
     # Sum of the lines, in minor units.
     sa.Column("amount_minor", sa.BigInteger, nullable=False),
-    # [{sku, quantity, amount_minor, category}]: always read and written whole.
+    # Lines as the interface shows them; always read and written whole.
     sa.Column("lines", JSONB, nullable=False),
     sa.Column("returned_total_minor", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
@@ -44,7 +44,7 @@ order_returns = sa.Table(
     sa.Column("amount_minor", sa.BigInteger, nullable=False),
     # What the client sent, null for everything left; the same return sent again is compared with it.
     sa.Column("requested", JSONB),
-    # [{sku, quantity, amount_minor, category}]
+    # Likewise.
     sa.Column("lines", JSONB, nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
     sa.CheckConstraint("amount_minor >= 0", name="amount"),

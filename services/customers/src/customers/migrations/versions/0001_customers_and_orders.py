@@ -2,8 +2,9 @@
 
 import sqlalchemy as sa
 from alembic import op
-from shared.database.chassis import create_chassis, drop_chassis
 from sqlalchemy.dialects.postgresql import JSONB
+
+from shared.database.chassis import create_chassis, drop_chassis
 
 revision = "0001"
 down_revision = None

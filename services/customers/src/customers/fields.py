@@ -1,0 +1,123 @@
+"""The vocabulary of the service's interface: fields that are more than a text or a number."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+import phonenumbers
+import pycountry
+from email_validator import EmailNotValidError, validate_email
+from fastapi import Path
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
+
+from shared.ids import id_pattern
+
+COUNTRIES = frozenset(country.alpha_2 for country in pycountry.countries)
+CURRENCIES = frozenset(currency.alpha_3 for currency in pycountry.currencies)
+# language[-Script][-REGION], in any case; the subset of RFC 5646 that names a language people read.
+_LANGUAGE = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|[0-9]{3}))?", re.IGNORECASE)
+_MAX_EMAIL = 254
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _check_email(address: str) -> str:
+    try:
+        return validate_email(address, check_deliverability=False, test_environment=True).normalized
+    except EmailNotValidError:
+        raise PydanticCustomError("email_invalid", "This is no e-mail address.") from None
+
+
+def _check_phone(number: str) -> str:
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        parsed = None
+    if parsed is None or not number.startswith("+") or not phonenumbers.is_possible_number(parsed) or parsed.extension:
+        raise PydanticCustomError("phone_invalid", "This is no phone number in international form, such as +37126123456.")
+    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _check_country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise PydanticCustomError("country_unknown", "This is no ISO 3166-1 alpha-2 code.")
+    return code
+
+
+def _check_currency(code: str) -> str:
+    if code not in CURRENCIES:
+        raise PydanticCustomError("currency_unknown", "This is no ISO 4217 code.")
+    return code
+
+
+def _check_language(tag: str) -> str:
+    matched = _LANGUAGE.fullmatch(tag)
+    if matched is None:
+        raise PydanticCustomError("language_invalid", "This is no language tag, such as lv or zh-Hant-TW.")
+    language, script, region = matched.groups()
+    return "-".join(filter(None, (language.lower(), script and script.title(), region and region.upper())))
+
+
+def _only_dated_text(value: Any) -> Any:
+    # pydantic would take numbers, and texts of digits, for Unix time.
+    if isinstance(value, str) and value[4:5] != "-":
+        raise PydanticCustomError("date_invalid", "Write dates and moments as RFC 3339 does.")
+    if not isinstance(value, (str, date)):
+        raise PydanticCustomError("date_type", "Write dates and moments as text.")
+    return value
+
+
+def _check_moment(moment: datetime) -> datetime:
+    # Beyond these years some moments have no equal in UTC that Python can hold.
+    if not _EARLIEST <= moment < _LATEST:
+        raise PydanticCustomError("moment_out_of_range", "Moments lie between the years 1900 and 2200.")
+    return moment.astimezone(UTC)
+
+
+def _codes(name: str, codes: frozenset[str], description: str, example: str) -> dict[str, Any]:
+    return {"type": "string", "enum": sorted(codes), "title": name, "description": description, "examples": [example]}
+
+
+Email = Annotated[
+    str,
+    StringConstraints(min_length=3, max_length=_MAX_EMAIL),
+    AfterValidator(_check_email),
+    WithJsonSchema({"type": "string", "format": "email", "maxLength": _MAX_EMAIL, "examples": ["ilze@example.com"]}),
+]
+Phone = Annotated[str, StringConstraints(min_length=3, max_length=40), AfterValidator(_check_phone), Field(examples=["+37126123456"])]
+Language = Annotated[
+    str,
+    StringConstraints(min_length=2, max_length=15),
+    AfterValidator(_check_language),
+    WithJsonSchema(
+        {"type": "string", "pattern": "^[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?$", "examples": ["lv"], "maxLength": 15}
+    ),
+]
+Country = TypeAliasType(
+    "Country",
+    Annotated[
+        str, AfterValidator(_check_country), WithJsonSchema(_codes("Country", COUNTRIES, "Country by its ISO 3166-1 alpha-2 code.", "LV"))
+    ],
+)
+CurrencyCode = TypeAliasType(
+    "CurrencyCode",
+    Annotated[
+        str, AfterValidator(_check_currency), WithJsonSchema(_codes("CurrencyCode", CURRENCIES, "Currency by its ISO 4217 code.", "EUR"))
+    ],
+)
+MomentInput = Annotated[AwareDatetime, BeforeValidator(_only_dated_text), AfterValidator(_check_moment)]
+DateInput = Annotated[date, BeforeValidator(_only_dated_text)]
+
+
+def _id_in_path(prefix: str, what: str) -> Any:
+    # Wider than the ids that we make: an unknown id is not found, whatever it looks like.
+    return Path(pattern="^[A-Za-z0-9_-]{1,64}$", description=what, examples=[f"{prefix}_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+
+
+CustomerIdInPath = Annotated[str, _id_in_path("cus", "The customer.")]
+OrderIdInPath = Annotated[str, _id_in_path("ord", "The order.")]
+KeyIdInPath = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="The key's public part.", examples=["0123456789abcdef"])]
+CustomerIdInBody = Annotated[
+    str, Field(pattern=id_pattern("cus"), description="The customer.", examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+]

@@ -1,0 +1,116 @@
+"""A batch of orders: resolved in one statement, their unknown customers made in a second, written in a third."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from asyncpg import Record
+
+from customers.orders import repository
+from customers.orders.errors import CustomerUnknown, OrderDiffers
+from customers.orders.repository import NewOrder
+from customers.orders.rules import check_placed_at, total_minor
+from customers.orders.schemas import ORDER, OrderDraft, data_of
+from customers.orders.service import publish_placed
+from customers.profiles import service as profiles
+from shared.database.unit_of_work import UnitOfWork
+from shared.errors import DomainError
+from shared.http.batches import ItemResult, created, existed, read_items, refused
+from shared.ids import new_id
+
+# Each round but the last loses to other writers of the same external ids, who have then finished.
+_MAX_ROUNDS = 3
+
+
+class _Item(NamedTuple):
+    """A readable order and its place in the batch."""
+
+    place: int
+    draft: OrderDraft
+
+
+async def place(uow: UnitOfWork, items: Sequence[Any], now: datetime) -> list[ItemResult]:
+    """Record orders; return what became of each item, in order."""
+    results: dict[int, ItemResult] = {}
+    waiting: list[_Item] = []
+    for number, item in enumerate(read_items(ORDER, items)):
+        refusal = item if isinstance(item, ItemResult) else _refusal(item, now)
+        if refusal is not None:
+            results[number] = refusal
+        else:
+            waiting.append(_Item(number, item))  # pyright: ignore[reportArgumentType] - no refusal, so it is a draft
+    for _ in range(_MAX_ROUNDS):
+        if not waiting:
+            break
+        waiting = await _place_round(uow, waiting, results)
+    results.update((item.place, refused(OrderDiffers(pointer="/external_id"))) for item in waiting)
+    return [results[number] for number in range(len(items))]
+
+
+def _refusal(draft: OrderDraft, now: datetime) -> ItemResult | None:
+    try:
+        check_placed_at(draft.placed_at, now)
+    except DomainError as error:
+        return refused(error)
+    return None
+
+
+async def _place_round(uow: UnitOfWork, items: Sequence[_Item], results: dict[int, ItemResult]) -> list[_Item]:
+    """Settle what can be settled; return the items whose external id another writer took meanwhile, or that wait for such."""
+    found = await repository.resolve(uow.connection, [item.draft for item in items])
+    customers = await _customers(uow, items, found)
+    new, again = _sort_out(items, found, customers, results)
+    if not new:
+        return []
+    orders = [NewOrder(new_id("ord"), customer, total_minor(data_of(item.draft)), item.draft) for item, customer in new]
+    added = await repository.place_many(uow.connection, orders)
+    lost: list[_Item] = []
+    for (item, _), order in zip(new, orders, strict=True):
+        if order.id in added:
+            publish_placed(uow, order.id, order.customer_id, order.amount_minor, order.draft)
+            results[item.place] = created(order.id)
+        else:
+            lost.append(item)
+    return sorted([*lost, *again])
+
+
+async def _customers(uow: UnitOfWork, items: Sequence[_Item], found: Sequence[Record]) -> list[str | None]:
+    """Return the id of each item's customer; make those of whom only an external id is known."""
+    missing = {
+        item.draft.customer_external_id
+        for item, row in zip(items, found, strict=True)
+        if row[0] is None and row[1] is None and item.draft.customer_external_id is not None
+    }
+    if not missing:
+        return [row[0] for row in found]
+    made = await profiles.ensure(uow, missing)
+    return [row[0] or made.get(item.draft.customer_external_id or "") for item, row in zip(items, found, strict=True)]
+
+
+def _sort_out(
+    items: Sequence[_Item], found: Sequence[Record], customers: Iterable[str | None], results: dict[int, ItemResult]
+) -> tuple[list[tuple[_Item, str]], list[_Item]]:
+    """Answer what exists or is refused; return the new items with their customers, and later twins of new items."""
+    new: list[tuple[_Item, str]] = []
+    twins: list[_Item] = []
+    seen: set[str] = set()
+    for item, row, customer in zip(items, found, customers, strict=True):
+        if row[1] is not None:
+            results[item.place] = _existing(row, item.draft, customer)
+        elif customer is None:
+            results[item.place] = refused(CustomerUnknown(pointer="/customer_id"))
+        elif item.draft.external_id in seen:
+            twins.append(item)
+        else:
+            if item.draft.external_id is not None:
+                seen.add(item.draft.external_id)
+            new.append((item, customer))
+    return new, twins
+
+
+def _existing(row: Record, draft: OrderDraft, customer: str | None) -> ItemResult:
+    """Compare the order that has the external id with the one that was sent."""
+    _, order_id, *content = row
+    if content == [customer, draft.placed_at, draft.currency, draft.channel, data_of(draft)]:
+        return existed(order_id)
+    return refused(OrderDiffers(pointer="/external_id", id=order_id))

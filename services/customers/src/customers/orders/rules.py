@@ -1,0 +1,123 @@
+"""What an order may hold, when two are the same, and what may come back of one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from customers.orders.errors import NothingToReturn, PlacedAtRefused, ReturnedAtRefused, ReturnExceedsOrder, SkuNotInOrder
+
+EARLIEST_ORDER = datetime(1970, 1, 1, tzinfo=UTC)
+# Clocks of shops and time zones of careless clients differ from ours.
+CLOCK_MARGIN = timedelta(days=1)
+
+# A line as it is stored: sku, quantity, amount_minor, category.
+LineData = Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Left:
+    """What is left of one article of an order.
+
+    Attributes:
+        quantity: pieces that did not come back.
+        amount_minor: their money.
+        category: of the article's first line.
+    """
+
+    quantity: int
+    amount_minor: int
+    category: str | None
+
+
+def check_placed_at(placed_at: datetime, now: datetime) -> None:
+    """Refuse a moment before 1970 or after tomorrow.
+
+    Raises:
+        PlacedAtRefused: it is one.
+    """
+    if not EARLIEST_ORDER <= placed_at <= now + CLOCK_MARGIN:
+        raise PlacedAtRefused(pointer="/placed_at")
+
+
+def check_returned_at(returned_at: datetime, placed_at: datetime, now: datetime) -> None:
+    """Refuse a return before its order or after tomorrow.
+
+    Raises:
+        ReturnedAtRefused: it is one.
+    """
+    if not placed_at <= returned_at <= now + CLOCK_MARGIN:
+        raise ReturnedAtRefused(pointer="/returned_at")
+
+
+def total_minor(lines: Iterable[LineData]) -> int:
+    """Return the sum of the lines in minor units."""
+    return sum(line["amount_minor"] for line in lines)
+
+
+def left_of(bought: Iterable[LineData], returned: Iterable[LineData]) -> dict[str, Left]:
+    """Return what did not come back yet, by sku, in the order of the lines; articles with no pieces left are absent.
+
+    Args:
+        bought: lines of the order; an article can have several.
+        returned: lines of all of its returns.
+    """
+    left: dict[str, Left] = {}
+    for line in bought:
+        present = left.setdefault(line["sku"], Left(0, 0, line["category"]))
+        present.quantity += line["quantity"]
+        present.amount_minor += line["amount_minor"]
+    for line in returned:
+        present = left[line["sku"]]
+        present.quantity -= line["quantity"]
+        present.amount_minor -= line["amount_minor"]
+    return {sku: each for sku, each in left.items() if each.quantity > 0}
+
+
+def lines_to_return(bought: Sequence[LineData], returned: Sequence[LineData], requested: Sequence[LineData] | None) -> list[dict[str, Any]]:
+    """Return the lines of a new return.
+
+    Args:
+        bought: lines of the order.
+        returned: lines of the returns so far.
+        requested: {sku, quantity, amount_minor}; without an amount the pieces' even share of what is left. None asks for
+            everything that is left.
+
+    Raises:
+        NothingToReturn: nothing is left.
+        SkuNotInOrder: an article was never bought.
+        ReturnExceedsOrder: more pieces or money than is left of an article.
+    """
+    left = left_of(bought, returned)
+    if not left:
+        raise NothingToReturn
+    if requested is None:
+        return [_line(sku, each.quantity, each.amount_minor, each.category) for sku, each in left.items()]
+    articles = {line["sku"] for line in bought}
+    return [_taken(left, articles, line, place) for place, line in enumerate(requested)]
+
+
+def _taken(left: dict[str, Left], articles: set[str], line: LineData, place: int) -> dict[str, Any]:
+    """Take one requested line off what is left."""
+    sku, quantity, amount = line["sku"], line["quantity"], line["amount_minor"]
+    if sku not in articles:
+        raise SkuNotInOrder(pointer=f"/lines/{place}/sku")
+    present = left.get(sku)
+    if present is None or quantity > present.quantity:
+        pieces = present.quantity if present else 0
+        raise ReturnExceedsOrder(f"{pieces} pieces are left.", pointer=f"/lines/{place}/quantity", left_quantity=pieces)
+    if amount is None:
+        amount = present.amount_minor * quantity // present.quantity
+    if amount > present.amount_minor:
+        raise ReturnExceedsOrder(
+            f"{present.amount_minor} minor units are left.",
+            pointer=f"/lines/{place}/amount_minor",
+            left_amount_minor=present.amount_minor,
+        )
+    present.quantity -= quantity
+    present.amount_minor -= amount
+    return _line(sku, quantity, amount, present.category)
+
+
+def _line(sku: str, quantity: int, amount_minor: int, category: str | None) -> dict[str, Any]:
+    return {"sku": sku, "quantity": quantity, "amount_minor": amount_minor, "category": category}

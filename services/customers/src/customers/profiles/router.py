@@ -1,0 +1,70 @@
+"""Routes of customers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Response
+
+from customers.dependencies import Now, ReadsCustomer, ReadsCustomers, WritesCustomers
+from customers.fields import CustomerIdInPath
+from customers.profiles import batch, service
+from customers.profiles.dependencies import CustomerQuery
+from customers.profiles.errors import AttributesRefused, BirthDateInFuture, CustomerNotFound, ExternalIdTaken
+from customers.profiles.schemas import Customer, CustomerDraft, CustomerPatch, CustomerUpsert
+from shared.errors import PreconditionFailed, PreconditionRequired
+from shared.http import APIRouter, Reads, Uow, problems
+from shared.http.batches import BatchAnswer, BatchRequest, answer_body
+from shared.http.etags import IfMatch, set_etag
+from shared.http.merge_patch import changes
+from shared.http.pagination import Page, PageQuery
+
+router = APIRouter(prefix="/v1/customers", tags=["customers"])
+
+
+@router.post(
+    "",
+    operation_id="customers_create",
+    status_code=201,
+    responses=problems(ExternalIdTaken, BirthDateInFuture, AttributesRefused),
+)
+async def create(draft: CustomerDraft, response: Response, uow: Uow, now: Now, _: WritesCustomers) -> Customer:
+    """Make a customer."""
+    customer = await service.register(uow, changes(draft), now.now().date())
+    set_etag(response, customer.version)
+    response.headers["location"] = f"/v1/customers/{customer.id}"
+    return Customer.of(customer)
+
+
+@router.get("", operation_id="customers_list")
+async def list_customers(query: CustomerQuery, page: PageQuery, connection: Reads, _: ReadsCustomers) -> Page[Customer]:
+    """List customers, filtered, searched by name, page by page."""
+    rows = await service.listed(connection, query, page.after, page.fetch)
+    return page.page(rows, key=lambda row: row.sort_key, item=lambda row: Customer.of(row.customer))
+
+
+@router.post("/batch", operation_id="customers_upsert_batch", response_model=BatchAnswer)
+async def upsert_batch(request: BatchRequest[CustomerUpsert], uow: Uow, now: Now, _: WritesCustomers) -> Mapping[str, Any]:
+    """Make or complete up to 1,000 customers by their external ids; each item has its own result."""
+    return answer_body(await batch.upsert(uow, request.items, now.now().date()))
+
+
+@router.get("/{customer_id}", operation_id="customers_get", responses=problems(CustomerNotFound))
+async def get(customer_id: CustomerIdInPath, response: Response, connection: Reads, _: ReadsCustomer) -> Customer:
+    """Return a customer; a member may read himself."""
+    customer = await service.found(connection, customer_id)
+    set_etag(response, customer.version)
+    return Customer.of(customer)
+
+
+@router.patch(
+    "/{customer_id}",
+    operation_id="customers_update",
+    responses=problems(CustomerNotFound, ExternalIdTaken, PreconditionFailed, PreconditionRequired, BirthDateInFuture, AttributesRefused),
+)
+async def update(
+    customer_id: CustomerIdInPath, patch: CustomerPatch, match: IfMatch, response: Response, uow: Uow, now: Now, _: WritesCustomers
+) -> Customer:
+    """Change some fields of a customer by a merge patch."""
+    customer = await service.amend(uow, customer_id, changes(patch), match, now.now().date())
+    set_etag(response, customer.version)
+    return Customer.of(customer)
