@@ -32,6 +32,11 @@ class EmbeddedBroker(Protocol):
         """Address that clients connect to first."""
         ...
 
+    @property
+    def process_id(self) -> int | None:
+        """Process id, None when it does not run."""
+        ...
+
     def start(self) -> None:
         """Start it and wait until it accepts connections.
 

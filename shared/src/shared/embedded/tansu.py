@@ -37,9 +37,14 @@ class TansuBroker:
         """Address that clients connect to first."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def process_id(self) -> int | None:
+        """Process id, None when it does not run."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
     def is_running(self) -> bool:
         """Return whether the broker runs and accepts connections."""
-        return self._process is not None and self._process.poll() is None and is_listening(self.port)
+        return self.process_id is not None and is_listening(self.port)
 
     def start(self) -> None:
         """Start an empty broker and wait until it accepts connections.
