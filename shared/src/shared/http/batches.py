@@ -70,7 +70,7 @@ def existed(id_: str) -> ItemResult:
 
 def answer_body(results: Sequence[ItemResult]) -> Mapping[str, Any]:
     """Return the batch's answer as plain data: a thousand models need not be validated on their way out."""
-    return {"results": [result.model_dump(exclude_none=True) for result in results]}
+    return {"results": [result.model_dump(exclude_none=True, warnings=False) for result in results]}
 
 
 def _read(adapter: TypeAdapter[T], item: Any) -> T | ItemResult:

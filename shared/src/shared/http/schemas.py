@@ -1,9 +1,8 @@
 """The bases of all models of requests and answers."""
 
-from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 # Longer texts than this need a field that says so.
 MAX_TEXT = 20_000
@@ -16,14 +15,8 @@ ExternalId = Annotated[
 ]
 # What a bigint column holds.
 BigInteger = Annotated[int, Field(ge=-_MAX_BIGINT - 1, le=_MAX_BIGINT)]
-
-
-def _as_rfc3339(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")
-
-
-# Input: any offset, but there must be one. Output: RFC 3339, in UTC with Z when the value is in UTC.
-Moment = Annotated[AwareDatetime, PlainSerializer(_as_rfc3339, return_type=datetime, when_used="json-unless-none")]
+# Input: any offset, but there must be one. Output: RFC 3339, with Z when the value is in UTC.
+Moment = AwareDatetime
 
 
 class InputModel(BaseModel):

@@ -47,7 +47,7 @@ async def create(draft: OrderDraft, response: Response, uow: Uow, now: Now, _: W
     return Order.of(order)
 
 
-@router.post("/v1/orders/batch", operation_id="orders_create_batch", response_model=BatchAnswer)
+@router.post("/v1/orders/batch", operation_id="orders_create_batch", response_model=BatchAnswer, response_model_exclude_none=True)
 async def create_batch(request: BatchRequest[OrderDraft], uow: Uow, now: Now, _: WritesOrders) -> Mapping[str, Any]:
     """Record up to 1,000 orders; each item has its own result."""
     return answer_body(await batch.place(uow, request.items, now.now()))

@@ -42,7 +42,7 @@ async def list_customers(query: CustomerQuery, page: PageQuery, connection: Read
     return page.page(rows, key=lambda row: row.sort_key, item=lambda row: Customer.of(row.customer))
 
 
-@router.post("/batch", operation_id="customers_upsert_batch", response_model=BatchAnswer)
+@router.post("/batch", operation_id="customers_upsert_batch", response_model=BatchAnswer, response_model_exclude_none=True)
 async def upsert_batch(request: BatchRequest[CustomerUpsert], uow: Uow, now: Now, _: WritesCustomers) -> Mapping[str, Any]:
     """Make or complete up to 1,000 customers by their external ids; each item has its own result."""
     return answer_body(await batch.upsert(uow, request.items, now.now().date()))
