@@ -8,7 +8,7 @@ from pathlib import Path
 
 from figures import keep, table
 
-NAMES = ("http", "ledger", "messaging", "latency", "start")
+NAMES = ("http_routes", "ledger", "messaging", "latency", "start")
 
 
 def main() -> None:

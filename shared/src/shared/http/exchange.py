@@ -41,7 +41,7 @@ class Exchange:
         self.unit_of_work: UnitOfWork | None = None
         self.claim: Claim | None = None
         self.reading: tuple[AbstractAsyncContextManager[Any], Connection] | None = None
-        self.rate_headers: list[tuple[bytes, bytes]] = []
+        self.rate_headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 def open_exchange(scope: Scope, exchange: Exchange) -> None:

@@ -67,9 +67,8 @@ def _verdict(code: str, title: str, *, good: bool) -> Response:
 def _observe_pool(state: AppState) -> None:
     inner = getattr(state.database, "inner", state.database)
     if isinstance(inner, PoolDatabase):
-        size, idle = inner.pool.get_size(), inner.pool.get_idle_size()
-        _POOL.labels("idle").set(idle)
-        _POOL.labels("in_use").set(size - idle)
+        _POOL.labels("in_use").set(inner.in_use)
+        _POOL.labels("idle").set(inner.pool.get_size() - inner.in_use)
         _POOL.labels("max").set(inner.pool.get_max_size())
 
 

@@ -21,15 +21,15 @@ Reader = Annotated[Caller, requires("customers:read")]
 Writer = Annotated[Caller, requires("customers:write")]
 OwnReader = Annotated[Caller, requires("loyalty:read", own="customer_id")]
 
-_COLUMNS = "id, customer_id, title, stars, remark, version, written_at"
-_INSERT = f"INSERT INTO notes (id, customer_id, title, stars) VALUES ($1, $2, $3, $4) RETURNING {_COLUMNS}"
-_FIND = f"SELECT {_COLUMNS} FROM notes WHERE id = $1"
-_LIST = f"""
-SELECT {_COLUMNS} FROM notes
+COLUMNS = "id, customer_id, title, stars, remark, version, written_at"
+INSERT = f"INSERT INTO notes (id, customer_id, title, stars) VALUES ($1, $2, $3, $4) RETURNING {COLUMNS}"
+FIND = f"SELECT {COLUMNS} FROM notes WHERE id = $1"
+LIST = f"""
+SELECT {COLUMNS} FROM notes
 WHERE ($1::text IS NULL OR title LIKE $1 || '%') AND ($2::timestamptz IS NULL OR (written_at, id) < ($2, $3))
 ORDER BY written_at DESC, id DESC LIMIT $4
 """
-_UPSERT = "INSERT INTO notes (id, customer_id, title, stars) VALUES ($1, $2, $3, $4) ON CONFLICT (title) DO NOTHING RETURNING id"
+UPSERT = "INSERT INTO notes (id, customer_id, title, stars) VALUES ($1, $2, $3, $4) ON CONFLICT (title) DO NOTHING RETURNING id"
 
 
 class NoteNotFound(NotFound):
@@ -63,7 +63,7 @@ NEW_NOTE = TypeAdapter(NewNote)
 @router.post("", operation_id="notes_create", status_code=201, responses=problems())
 async def create(note: NewNote, uow: Uow, _caller: Writer, response: Response) -> Note:
     """Write a note down."""
-    row = await uow.connection.fetchrow(_INSERT, new_id("not"), note.customer_id, note.title, note.stars)
+    row = await uow.connection.fetchrow(INSERT, new_id("not"), note.customer_id, note.title, note.stars)
     assert row is not None
     uow.publish(CustomerRegistered(customer_id=row["id"], kind="individual", registered_at=row["written_at"]), sequence=1)
     set_etag(response, row["version"])
@@ -79,7 +79,7 @@ async def create_batch(batch: BatchRequest[NewNote], uow: Uow, _caller: Writer) 
             results.append(item)
             continue
         id_ = new_id("not")
-        made = await uow.connection.fetchval(_UPSERT, id_, item.customer_id, item.title, item.stars)
+        made = await uow.connection.fetchval(UPSERT, id_, item.customer_id, item.title, item.stars)
         results.append(created(id_) if made else existed(id_))
     return answer_body(results)
 
@@ -90,14 +90,14 @@ async def list_notes(
 ) -> Page[Note]:
     """List notes, newest first."""
     moment, id_ = page.after or (None, None)
-    rows = await connection.fetch(_LIST, begins, moment, id_, page.fetch)
+    rows = await connection.fetch(LIST, begins, moment, id_, page.fetch)
     return page.page(rows, key=lambda row: (row["written_at"], row["id"]), item=lambda row: Note.model_validate(dict(row)))
 
 
 @router.get("/{note_id}", operation_id="notes_get", responses=problems(NoteNotFound))
 async def get(note_id: str, connection: Reads, _caller: Reader, response: Response) -> Note:
     """Read a note."""
-    row = await connection.fetchrow(_FIND, note_id)
+    row = await connection.fetchrow(FIND, note_id)
     if row is None:
         raise NoteNotFound
     set_etag(response, row["version"])
@@ -107,13 +107,13 @@ async def get(note_id: str, connection: Reads, _caller: Reader, response: Respon
 @router.patch("/{note_id}", operation_id="notes_update", responses=problems(NoteNotFound))
 async def update(note_id: str, change: NoteChange, version: IfMatch, uow: Uow, _caller: Writer, response: Response) -> Note:
     """Change a note."""
-    row = await uow.connection.fetchrow(f"{_FIND} FOR UPDATE", note_id)
+    row = await uow.connection.fetchrow(f"{FIND} FOR UPDATE", note_id)
     if row is None:
         raise NoteNotFound
     check_version(version, row["version"])
     values = dict(row) | changes(change)
     row = await uow.connection.fetchrow(
-        f"UPDATE notes SET title = $2, remark = $3, version = version + 1 WHERE id = $1 RETURNING {_COLUMNS}",
+        f"UPDATE notes SET title = $2, remark = $3, version = version + 1 WHERE id = $1 RETURNING {COLUMNS}",
         note_id,
         values["title"],
         values["remark"],
@@ -126,7 +126,7 @@ async def update(note_id: str, change: NoteChange, version: IfMatch, uow: Uow, _
 @router.get("/of/{customer_id}", operation_id="notes_of_customer")
 async def of_customer(customer_id: str, connection: Reads, _caller: OwnReader) -> list[Note]:
     """List a customer's notes; members may read their own."""
-    rows = await connection.fetch(f"SELECT {_COLUMNS} FROM notes WHERE customer_id = $1 LIMIT 100", customer_id)
+    rows = await connection.fetch(f"SELECT {COLUMNS} FROM notes WHERE customer_id = $1 LIMIT 100", customer_id)
     return [Note.model_validate(dict(row)) for row in rows]
 
 
