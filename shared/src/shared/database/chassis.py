@@ -25,6 +25,12 @@ def chassis_metadata() -> sa.MetaData:
 
 
 def _messaging_tables(metadata: sa.MetaData) -> None:
+    _outbox_tables(metadata)
+    _inbox_tables(metadata)
+
+
+def _outbox_tables(metadata: sa.MetaData) -> None:
+    positions = sa.Sequence("event_log_position", metadata=metadata, data_type=sa.BigInteger)
     sa.Table(
         "event_log",
         metadata,
@@ -37,8 +43,11 @@ def _messaging_tables(metadata: sa.MetaData) -> None:
         sa.Column("sequence", sa.BigInteger, nullable=False),
         sa.Column("traceparent", sa.Text),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
+        # The order in which events are sent, the first time and at every replay.
+        sa.Column("position", sa.BigInteger, positions, nullable=False, server_default=positions.next_value()),
+        sa.Column("bucket", sa.SmallInteger, nullable=False),
         # The relay joins by both columns, the second of which prunes to one day.
-        sa.PrimaryKeyConstraint("id", "recorded_at"),
+        sa.PrimaryKeyConstraint("position", "recorded_at"),
         sa.CheckConstraint("sequence > 0", name="sequence"),
         postgresql_partition_by="RANGE (recorded_at)",
     )
@@ -46,12 +55,27 @@ def _messaging_tables(metadata: sa.MetaData) -> None:
         "outbox_pending",
         metadata,
         sa.Column("bucket", sa.SmallInteger, nullable=False),
-        sa.Column("position", sa.BigInteger, sa.Identity(always=True), nullable=False),
-        sa.Column("event_id", UUID(as_uuid=True), nullable=False),
+        sa.Column("position", sa.BigInteger, nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        # Set while the broker refuses the event or an earlier one of its key.
+        sa.Column("held_at", sa.DateTime(timezone=True)),
         # The relay reads the lowest positions of its buckets.
         sa.PrimaryKeyConstraint("bucket", "position"),
+        # The few that are held.
+        sa.Index("ix_outbox_pending_held", "position", postgresql_where=sa.text("held_at IS NOT NULL")),
     )
+    # How far each partition had grown when it last acknowledged; a broker that has less has lost events.
+    sa.Table(
+        "broker_offsets",
+        metadata,
+        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("partition", sa.Integer, nullable=False),
+        sa.Column("offset", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("topic", "partition"),
+    )
+
+
+def _inbox_tables(metadata: sa.MetaData) -> None:
     sa.Table(
         "inbox",
         metadata,
@@ -64,9 +88,10 @@ def _messaging_tables(metadata: sa.MetaData) -> None:
         "aggregate_versions",
         metadata,
         sa.Column("consumer", sa.Text, nullable=False),
-        sa.Column("aggregate_id", sa.Text, nullable=False),
+        # Whose story it is: producer, kind and id of the aggregate, such as `customers/order/ord_…`.
+        sa.Column("stream", sa.Text, nullable=False),
         sa.Column("sequence", sa.BigInteger, nullable=False),
-        sa.PrimaryKeyConstraint("consumer", "aggregate_id"),
+        sa.PrimaryKeyConstraint("consumer", "stream"),
     )
     sa.Table(
         "parked_events",
@@ -79,18 +104,22 @@ def _messaging_tables(metadata: sa.MetaData) -> None:
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("source", sa.Text, nullable=False),
         sa.Column("key", sa.Text, nullable=False),
+        sa.Column("stream", sa.Text, nullable=False),
         sa.Column("aggregate_id", sa.Text, nullable=False),
         sa.Column("sequence", sa.BigInteger, nullable=False),
         sa.Column("time", sa.DateTime(timezone=True), nullable=False),
         sa.Column("traceparent", sa.Text),
         sa.Column("payload", sa.LargeBinary, nullable=False),
+        sa.Column("topic", sa.Text, nullable=False),
+        sa.Column("partition", sa.Integer, nullable=False),
+        sa.Column("offset", sa.BigInteger, nullable=False),
         sa.Column("parked_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
         sa.PrimaryKeyConstraint("consumer", "event_id"),
         sa.CheckConstraint("reason IN ('early', 'dead', 'behind')", name="reason"),
         # What waits for a key, in the order it came.
         sa.Index(None, "consumer", "key", "position"),
         # What waits for the next event of an aggregate.
-        sa.Index(None, "consumer", "aggregate_id", "sequence"),
+        sa.Index("ix_parked_events_stream", "consumer", "stream", "sequence"),
     )
     sa.Table(
         "dead_letters",

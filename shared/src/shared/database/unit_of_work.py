@@ -1,16 +1,19 @@
 """One transaction, and the events that it causes."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
 from uuid import UUID
 
 from shared.contracts.base import Event
 from shared.database.pool import Connection, Database
+from shared.envelope import Envelope
 from shared.ids import new_uuid
+from shared.messaging.failpoints import failpoint
 from shared.messaging.outbox import PendingEvent, write_events
+from shared.telemetry import current_traceparent
 
 # A transaction that causes more events than this is a batch that must be cut.
 MAX_EVENTS = 20_000
@@ -40,6 +43,7 @@ class UnitOfWork:
         self._after_commit = after_commit
         self._stack = AsyncExitStack()
         self._events: list[PendingEvent] = []
+        self._caused_events = False
         self._connection: Connection | None = None
         self._finished = False
 
@@ -50,12 +54,13 @@ class UnitOfWork:
             raise RuntimeError("the unit of work is not entered")
         return self._connection
 
-    def publish(self, event: Event, *, sequence: int) -> UUID:
+    def publish(self, event: Event, *, sequence: int, cause: Envelope | None = None) -> UUID:
         """Announce that something happened; it is stored at the commit and sent after it.
 
         Args:
             event: what happened.
             sequence: its number within the aggregate, drawn from the aggregate's locked row: 1, 2, 3 … without gaps.
+            cause: the event that a handler answers with this one; its trace goes on.
 
         Returns:
             The event's id.
@@ -63,23 +68,38 @@ class UnitOfWork:
         if len(self._events) >= MAX_EVENTS:
             raise ValueError(f"more than {MAX_EVENTS} events in one transaction")
         event_id = new_uuid()
-        self._events.append(PendingEvent(event_id, event, sequence, self._origin.traceparent))
+        trace = cause.traceparent if cause is not None else current_traceparent.get() or self._origin.traceparent
+        self._events.append(PendingEvent(event_id, event, sequence, trace))
         return event_id
 
     async def flush(self) -> None:
         """Write the events published so far; the commit does it anyway."""
         if self._events:
             events, self._events = self._events, []
+            self._caused_events = True
             await write_events(self.connection, events)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """Undo, when the block raises, what was written and published in it; the transaction itself goes on."""
+        await self.flush()
+        try:
+            async with self.connection.transaction():
+                yield
+        except BaseException:
+            self._events.clear()
+            raise
 
     async def commit(self) -> None:
         """Write the published events and commit."""
-        caused_events = bool(self._events)
+        failpoint("unit_of_work.before_events")
         await self.flush()
+        failpoint("unit_of_work.before_commit")
         # Shielded: once COMMIT is on the wire its outcome must be awaited, whoever gave up waiting.
         await asyncio.shield(self._transaction.commit())
         self._finished = True
-        if caused_events and self._after_commit is not None:
+        failpoint("unit_of_work.after_commit")
+        if self._caused_events and self._after_commit is not None:
             self._after_commit()
 
     async def __aenter__(self) -> Self:

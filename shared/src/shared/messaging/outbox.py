@@ -1,7 +1,8 @@
 """The outbox: events are rows of the transaction that caused them.
 
 `event_log` keeps every event for ever (by day, the archive for replay) with the columns of Debezium's outbox router;
-`outbox_pending` holds a small row until the broker has acknowledged the event.
+`outbox_pending` holds a small row until the broker has acknowledged the event. Both carry the event's position: a number
+drawn while the aggregate's row is locked, so that positions follow the sequence of each aggregate.
 """
 
 import zlib
@@ -14,6 +15,8 @@ from shared.database.pool import Connection
 
 # Keys are spread over buckets; one relay owns a bucket at a time, which keeps the order of each key.
 BUCKETS = 16
+# Brokers refuse a message over 1 MiB unless told otherwise; headers and key take the rest.
+MAX_PAYLOAD_BYTES = 900_000
 
 
 class PendingEvent(NamedTuple):
@@ -27,16 +30,15 @@ class PendingEvent(NamedTuple):
 
 # The positions follow the order of the arguments, so that events of one transaction are sent in the order published.
 _WRITE = """
-WITH batch AS (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[],
-                         $8::text[], $9::smallint[])
-        WITH ORDINALITY AS t (id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, bucket, place)
-), logged AS (
-    INSERT INTO event_log (id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, recorded_at)
-    SELECT id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, now() FROM batch
+WITH logged AS (
+    INSERT INTO event_log (id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, bucket, recorded_at)
+    SELECT id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, bucket, now()
+    FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::smallint[])
+         WITH ORDINALITY AS t (id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, bucket, place)
+    ORDER BY place
+    RETURNING bucket, position, recorded_at
 )
-INSERT INTO outbox_pending (bucket, event_id, recorded_at)
-SELECT bucket, id, now() FROM batch ORDER BY place
+INSERT INTO outbox_pending (bucket, position, recorded_at) SELECT bucket, position, recorded_at FROM logged
 """
 
 
@@ -46,9 +48,21 @@ def bucket_of(key: str) -> int:
 
 
 async def write_events(connection: Connection, events: Sequence[PendingEvent]) -> None:
-    """Write events to the log and the outbox in one round trip, inside the caller's transaction."""
+    """Write events to the log and the outbox in one round trip, inside the caller's transaction.
+
+    Raises:
+        ValueError: an event is larger than a broker takes.
+    """
     columns = [
-        (id_, e.aggregate, e.aggregate_id, e.type, e.model_dump_json(exclude_none=True), e.key, sequence, trace, bucket_of(e.key))
+        (id_, e.aggregate, e.aggregate_id, e.type, _payload(e), e.key, sequence, trace, bucket_of(e.key))
         for id_, e, sequence, trace in events
     ]
     await connection.execute(_WRITE, *(list(column) for column in zip(*columns, strict=True)))
+
+
+def _payload(event: Event) -> str:
+    payload = event.model_dump_json(exclude_none=True)
+    # A character takes at most four bytes; only what could be too large is measured.
+    if len(payload) * 4 > MAX_PAYLOAD_BYTES and len(payload.encode()) > MAX_PAYLOAD_BYTES:
+        raise ValueError(f"{event.type} has more than {MAX_PAYLOAD_BYTES} bytes")
+    return payload

@@ -1,0 +1,165 @@
+"""The outbox in Postgres as its relay sees it, on a connection of the relay's own that also holds its bucket locks."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import asyncpg
+
+from shared.envelope import Envelope, to_message
+from shared.messaging.nudge import CHANNEL
+from shared.messaging.ports import OutboxRow
+from shared.messaging.transport import Partition
+
+_CONNECT_TIMEOUT_SECONDS = 5
+_COMMAND_TIMEOUT_SECONDS = 10.0
+_REQUEUE_TIMEOUT_SECONDS = 600.0
+_SOURCE_ROOT = "/regulars"
+
+# The join must go through the primary key of one day's partition a row, whatever the statistics of two fast-changing tables say.
+_SESSION_SETTINGS = {"enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off", "jit": "off", "timezone": "UTC"}
+
+_PENDING = """
+SELECT p.bucket, p.position, l.id, l.type, l.aggregatetype, l.aggregateid, l.payload, l.key, l.sequence, l.traceparent, l.recorded_at
+FROM unnest($1::smallint[]) AS b (bucket)
+CROSS JOIN LATERAL (
+    SELECT bucket, position, recorded_at FROM outbox_pending
+    WHERE bucket = b.bucket AND held_at IS NULL ORDER BY position LIMIT $2
+) p
+JOIN event_log l ON l.position = p.position AND l.recorded_at = p.recorded_at
+ORDER BY p.position
+"""
+_SETTLE = """
+WITH sent AS (
+    DELETE FROM outbox_pending p USING unnest($1::smallint[], $2::bigint[]) AS t (bucket, position)
+    WHERE p.bucket = t.bucket AND p.position = t.position
+), grown AS (
+    INSERT INTO broker_offsets (topic, partition, "offset")
+    SELECT t.topic, t.number, t.reached FROM unnest($5::text[], $6::integer[], $7::bigint[]) AS t (topic, number, reached) ORDER BY 1, 2
+    ON CONFLICT (topic, partition) DO UPDATE SET "offset" = EXCLUDED."offset" WHERE broker_offsets."offset" < EXCLUDED."offset"
+)
+UPDATE outbox_pending p SET held_at = now() FROM unnest($3::smallint[], $4::bigint[]) AS t (bucket, position)
+WHERE p.bucket = t.bucket AND p.position = t.position
+"""
+_HELD_KEYS = """
+SELECT DISTINCT l.key FROM outbox_pending p JOIN event_log l ON l.position = p.position AND l.recorded_at = p.recorded_at
+WHERE p.held_at IS NOT NULL
+"""
+_OFFSETS = 'SELECT topic, partition, "offset" FROM broker_offsets'
+_REMEMBERED = 'SELECT "offset" FROM broker_offsets WHERE topic = $1 AND partition = $2 FOR UPDATE'
+_FORGET_OFFSETS = "DELETE FROM broker_offsets WHERE topic = $1"
+REQUEUE_ALL = """
+INSERT INTO outbox_pending (bucket, position, recorded_at) SELECT bucket, position, recorded_at FROM event_log
+ON CONFLICT DO NOTHING
+"""
+_BACKLOG = """
+SELECT (SELECT count(*) FROM (SELECT FROM outbox_pending LIMIT 100000) AS counted) AS pending,
+       (SELECT count(*) FROM outbox_pending WHERE held_at IS NOT NULL) AS held,
+       (SELECT extract(epoch FROM now() - min(oldest.recorded_at))::float8 FROM generate_series(0, 15) AS b (bucket)
+        CROSS JOIN LATERAL (SELECT recorded_at FROM outbox_pending p
+                            WHERE p.bucket = b.bucket AND held_at IS NULL ORDER BY position LIMIT 1) oldest) AS oldest_age_seconds
+"""
+# Two-part advisory locks: the schema and the purpose, then the bucket.
+_TAKE = "SELECT pg_try_advisory_lock(hashtext('relay:' || current_schema()), $1)"
+_GIVE_UP = "SELECT pg_advisory_unlock(hashtext('relay:' || current_schema()), $1)"
+# Every relay shares one lock more, above the buckets, so that the lock table tells how many there are.
+_BE_PRESENT = "SELECT pg_advisory_lock_shared(hashtext('relay:' || current_schema()), 1000)"
+_RELAYS = """
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND classid = hashtext('relay:' || current_schema())::oid AND objid = 1000
+"""
+
+
+class Backlog(NamedTuple):
+    """What waits in the outbox; `pending` is counted up to 100,000."""
+
+    pending: int
+    held: int
+    oldest_age_seconds: float
+
+
+class PostgresOutbox:
+    """See `ports.OutboxStore` and `ports.BucketLocks`; all on one connection, with which the locks go."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, dsn: str, on_notify: Callable[[], None]) -> AsyncIterator["PostgresOutbox"]:
+        """Connect, make the relay's presence known and listen for the notifications of other processes."""
+        connection = await asyncpg.connect(
+            dsn,
+            timeout=_CONNECT_TIMEOUT_SECONDS,
+            command_timeout=_COMMAND_TIMEOUT_SECONDS,
+            server_settings={"application_name": "regulars relay", **_SESSION_SETTINGS},
+        )
+        try:
+            await connection.execute(_BE_PRESENT)
+            await connection.add_listener(await connection.fetchval(CHANNEL), lambda *_: on_notify())
+            yield cls(connection)
+        finally:
+            # Closing it politely would wait for a statement that hangs; the locks must go now.
+            with contextlib.suppress(Exception):
+                await connection.close(timeout=1)
+
+    async def pending(self, buckets: Sequence[int], limit: int) -> Sequence[OutboxRow]:
+        """Return the oldest events of these buckets; see `OutboxStore.pending`."""
+        if not buckets:
+            return []
+        rows = await self._connection.fetch(_PENDING, buckets, -(-limit // len(buckets)))
+        return [_outbox_row(*row.values()) for row in rows]
+
+    async def settle(self, sent: Sequence[OutboxRow], held: Sequence[OutboxRow], offsets: Mapping[Partition, int]) -> None:
+        """Forget what was sent; see `OutboxStore.settle`."""
+        await self._connection.execute(
+            _SETTLE,
+            *([row.bucket for row in sent], [row.position for row in sent]),
+            *([row.bucket for row in held], [row.position for row in held]),
+            *([place.topic for place in offsets], [place.number for place in offsets], list(offsets.values())),
+        )
+
+    async def held_keys(self) -> frozenset[bytes]:
+        """Return the keys that have held events; see `OutboxStore.held_keys`."""
+        return frozenset(row["key"].encode() for row in await self._connection.fetch(_HELD_KEYS))
+
+    async def offsets(self) -> Mapping[Partition, int]:
+        """Return how far the partitions had grown; see `OutboxStore.offsets`."""
+        return {Partition(row["topic"], row["partition"]): row["offset"] for row in await self._connection.fetch(_OFFSETS)}
+
+    async def requeue_lost(self, partition: Partition, remembered: int) -> int:
+        """Queue every logged event again; see `OutboxStore.requeue_lost`."""
+        async with self._connection.transaction():
+            if await self._connection.fetchval(_REMEMBERED, partition.topic, partition.number) != remembered:
+                return 0
+            await self._connection.execute(_FORGET_OFFSETS, partition.topic)
+            status = await self._connection.execute(REQUEUE_ALL, timeout=_REQUEUE_TIMEOUT_SECONDS)
+            return int(status.rsplit(" ", 1)[-1])
+
+    async def relays(self) -> int:
+        """Return how many relays live; see `BucketLocks.relays`."""
+        return await self._connection.fetchval(_RELAYS) or 0
+
+    async def take(self, bucket: int) -> bool:
+        """Own a bucket from now on; see `BucketLocks.take`."""
+        return bool(await self._connection.fetchval(_TAKE, bucket))
+
+    async def give_up(self, bucket: int) -> None:
+        """Own a bucket no more; see `BucketLocks.give_up`."""
+        await self._connection.execute(_GIVE_UP, bucket)
+
+    async def backlog(self) -> Backlog:
+        """Return what waits, for the metrics."""
+        row = await self._connection.fetchrow(_BACKLOG)
+        assert row is not None
+        return Backlog(row["pending"], row["held"], row["oldest_age_seconds"] or 0.0)
+
+
+def _outbox_row(
+    bucket: int, position: int, id_, type_: str, kind: str, aggregate_id: str, payload: str, key: str, sequence: int, trace, recorded_at
+) -> OutboxRow:
+    service = type_.split(".", 2)[1]
+    envelope = Envelope(id_, type_, f"{_SOURCE_ROOT}/{service}/{kind}", aggregate_id, key, sequence, recorded_at, trace)
+    return OutboxRow(bucket, position, to_message(f"regulars.{service}", envelope, payload))
