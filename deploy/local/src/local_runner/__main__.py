@@ -8,7 +8,6 @@ from rich.console import Console
 
 from local_runner import lifecycle
 from local_runner.credentials import read_credentials
-from local_runner.demo import load_demo
 from local_runner.doctor import print_findings
 from local_runner.environment import shell_assignments
 from local_runner.settings import Settings
@@ -68,6 +67,9 @@ def doctor() -> None:
 @app.command()
 def demo() -> None:
     """Load the CDNOW history; loading it twice changes nothing."""
+    # Imported here: only this command needs an HTTP client.
+    from local_runner.demo import load_demo  # noqa: PLC0415
+
     raise typer.Exit(load_demo(Settings.read(), console))
 
 

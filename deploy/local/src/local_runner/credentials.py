@@ -6,8 +6,6 @@ import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from shared.http.api_keys import generate_key
-
 _PASSWORD_BYTES = 24
 _SIGNING_KEY = "signing-key.pem"
 
@@ -47,12 +45,19 @@ def make_credentials(home: Path, services: tuple[str, ...]) -> Credentials:
     made = Credentials(
         superuser_password=known.superuser_password if known else secrets.token_urlsafe(_PASSWORD_BYTES),
         service_passwords=passwords,
-        server_key=known.server_key if known else generate_key().key,
+        server_key=known.server_key if known else _new_server_key(),
         signing_key_file=home / _SIGNING_KEY,
     )
     kept = {name: value for name, value in asdict(made).items() if name != "signing_key_file"}
     write_privately(home / "secrets.json", json.dumps(kept, indent=2).encode())
     return made
+
+
+def _new_server_key() -> str:
+    # Imported here: it brings the web framework along, seconds that the other commands need not wait for.
+    from shared.http.api_keys import generate_key  # noqa: PLC0415
+
+    return generate_key().key
 
 
 def write_privately(path: Path, content: bytes) -> None:

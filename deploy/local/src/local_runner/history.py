@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 
-from shared.http.batches import MAX_ITEMS
-
 DATA = Path(__file__).resolve().parents[3] / "demo" / "cdnow_master.csv.gz"
 CURRENCY = "USD"
+# What a batch may hold.
+MAX_ITEMS = 1_000
 
 
 @dataclass(frozen=True)
