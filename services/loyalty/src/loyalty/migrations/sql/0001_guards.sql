@@ -4,16 +4,18 @@ BEGIN
     RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'insufficient_privilege';
 END $$;
 --;;
+-- Scalar subqueries look each row up by its key; a join could be planned as a scan of the whole ledger.
 CREATE FUNCTION refuse_unbalanced() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (
-        SELECT FROM added LEFT JOIN entries ON entries.id = added.entry_id
-        GROUP BY added.entry_id
-        HAVING sum(added.points) <> 0 OR bool_or(entries.id IS NULL)
+        SELECT FROM added GROUP BY entry_id
+        HAVING sum(points) <> 0 OR (SELECT id FROM entries WHERE entries.id = added.entry_id) IS NULL
     ) THEN
         RAISE EXCEPTION 'the postings of an entry do not sum to zero' USING ERRCODE = 'check_violation';
     END IF;
-    IF EXISTS (SELECT FROM added LEFT JOIN accounts ON accounts.id = added.account_id WHERE accounts.id IS NULL) THEN
+    IF EXISTS (
+        SELECT FROM added GROUP BY account_id HAVING (SELECT id FROM accounts WHERE accounts.id = added.account_id) IS NULL
+    ) THEN
         RAISE EXCEPTION 'a posting names no account' USING ERRCODE = 'foreign_key_violation';
     END IF;
     RETURN NULL;

