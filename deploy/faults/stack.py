@@ -41,7 +41,7 @@ class Stack:
 
     home: Path
     broker_kind: str = os.environ.get("BROKER", "tansu")
-    server_key: str = field(default_factory=generate_key)
+    server_key: str = field(default_factory=lambda: generate_key().key)
     postgres_settings: dict[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
