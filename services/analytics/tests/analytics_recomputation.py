@@ -73,26 +73,32 @@ def _cells(orders: list[OrderPlaced]) -> set[tuple]:
 
 
 def _customer_money(orders: list[OrderPlaced], returns: list[OrderReturned]) -> set[tuple]:
-    keys = {(one.customer_id, one.currency) for one in [*orders, *returns]}
-    rows = set()
-    for customer_id, currency in keys:
-        mine = [one for one in orders if (one.customer_id, one.currency) == (customer_id, currency)]
-        back = [one for one in returns if (one.customer_id, one.currency) == (customer_id, currency)]
-        last_at = max((one.placed_at for one in mine), default=None)
-        rows.add((customer_id, currency, len(mine), last_at, sum(o.amount_minor for o in mine), sum(r.amount_minor for r in back)))
-    return rows
+    bought, back = defaultdict(list), defaultdict(list)
+    for one in orders:
+        bought[one.customer_id, one.currency].append(one)
+    for one in returns:
+        back[one.customer_id, one.currency].append(one)
+    return {
+        (
+            *key,
+            len(bought[key]),
+            max((one.placed_at for one in bought[key]), default=None),
+            sum(one.amount_minor for one in bought[key]),
+            sum(one.amount_minor for one in back[key]),
+        )
+        for key in {*bought, *back}
+    }
 
 
 def _order_months(orders: list[OrderPlaced], returns: list[OrderReturned]) -> set[tuple]:
-    def key(one: OrderPlaced | OrderReturned) -> tuple:
-        return (one.placed_at.date().replace(day=1), one.currency)
-
-    rows = set()
-    for month in {key(one) for one in [*orders, *returns]}:
-        mine = [one for one in orders if key(one) == month]
-        back = [one for one in returns if key(one) == month]
-        rows.add((*month, len(mine), sum(o.amount_minor for o in mine), sum(r.amount_minor for r in back)))
-    return rows
+    months: dict[tuple, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for one in orders:
+        sums = months[one.placed_at.date().replace(day=1), one.currency]
+        sums[0] += 1
+        sums[1] += one.amount_minor
+    for one in returns:
+        months[one.placed_at.date().replace(day=1), one.currency][2] += one.amount_minor
+    return {(*month, *sums) for month, sums in months.items()}
 
 
 def _nps_days(responses: Iterable) -> set[tuple]:

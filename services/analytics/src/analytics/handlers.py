@@ -7,9 +7,11 @@ from analytics.satisfaction.service import on_responses_recorded
 from shared.contracts.customers import CustomerRegistered, CustomerUpdated, OrderPlaced, OrderReturned
 from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
+from shared.http.access_events import access_handlers
 from shared.messaging.handlers import HandlerTable
 
 HANDLERS: HandlerTable = {
+    **access_handlers,
     CustomerRegistered: on_customers_registered,
     CustomerUpdated: on_customers_updated,
     OrderPlaced: on_orders_placed,

@@ -1,11 +1,17 @@
 """Hears of members and their points, and tells what was issued, taken back and is outstanding."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from analytics.history.repository import HistoryRepository
 from analytics.history.rules import moment, points, text
+from analytics.metrics.rules import ZONE, Window, horizon
+from analytics.metrics.schemas import definition_out, window_out
 from analytics.points.repository import MemberFact, MovementFact, PointsRepository
+from analytics.points.rules import DEFINITION
+from analytics.points.schemas import PointsAnswer, PointsMonthOut
 from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
+from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 
@@ -43,4 +49,31 @@ def _fact(event: PointsAccrued | PointsReversed, *, sign: int) -> MovementFact:
         reason=event.reason,
         order_id=None if event.order_id is None else text(event.order_id, "order_id"),
         occurred_at=moment(event.occurred_at, "occurred_at"),
+    )
+
+
+async def read(connection: Connection, window: Window, now: datetime) -> PointsAnswer:
+    """Return the points of the window and what is outstanding at its end.
+
+    Args:
+        connection: to read from.
+        window: of days.
+        now: the present moment.
+    """
+    as_of = horizon((await HistoryRepository(connection).state()).latest_movement_at, now)
+    repository = PointsRepository(connection)
+    months = await repository.months(window.since, window.until)
+    outstanding, members = await repository.outstanding(window.until)
+    return PointsAnswer(
+        definition=definition_out(DEFINITION),
+        window=window_out(window),
+        zone=ZONE,
+        as_of=as_of,
+        computed_at=now,
+        issued=sum(month.issued for month in months),
+        reversed=sum(month.reversed for month in months),
+        outstanding=outstanding,
+        members=members,
+        movements=sum(month.movements for month in months),
+        months=[PointsMonthOut.model_validate(month) for month in months],
     )

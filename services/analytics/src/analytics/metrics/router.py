@@ -1,0 +1,15 @@
+"""The catalogue of metrics over HTTP."""
+
+from analytics.dependencies import ReadsAnalytics
+from analytics.metrics.schemas import DefinitionOut, definition_out
+from analytics.metrics.service import definitions_after
+from shared.http import APIRouter, Page, PageQuery
+
+router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
+
+
+@router.get("", operation_id="metrics_list", response_model=Page[DefinitionOut])
+async def list_metrics(_caller: ReadsAnalytics, page: PageQuery) -> Page[DefinitionOut]:
+    """Return every metric with its definition."""
+    found = definitions_after(page.after[0] if page.after else None, page.fetch)
+    return page.page(found, key=lambda definition: (definition.name,), item=definition_out)

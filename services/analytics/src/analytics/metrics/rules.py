@@ -1,0 +1,148 @@
+"""What every metric carries: its definition, its window and shares that are exact."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from fractions import Fraction
+
+from analytics.metrics.errors import WindowEmpty, WindowNotMonths, WindowTooWide, ZoneNotExact
+from shared.statistics import round_half_away
+
+ZONE = "UTC"
+# Ten years of months.
+MOST_MONTHS = 120
+_HASH_DIGITS = 16
+
+ParameterValue = str | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a metric means, so that a figure can be understood and compared wherever it is quoted.
+
+    Attributes:
+        name: slug of the metric.
+        title: for people.
+        text: what is counted, in words.
+        formula: the same as a formula.
+        parameters: values with which it was computed; the defaults in the catalogue.
+        version: rises when the meaning changes.
+        source: where the definition comes from.
+    """
+
+    name: str
+    title: str
+    text: str
+    formula: str
+    version: int
+    source: str
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        """The first 16 hexadecimal digits of a SHA-256 over all attributes: equal hashes mean comparable figures."""
+        content = [self.name, self.text, self.formula, self.version, self.source, sorted(self.parameters.items())]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:_HASH_DIGITS]
+
+    def of(self, **parameters: ParameterValue) -> "Definition":
+        """Return the definition with the values that were asked for."""
+        return replace(self, parameters={**self.parameters, **parameters})
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of a whole, exact.
+
+    Attributes:
+        numerator: how many.
+        denominator: of how many.
+    """
+
+    numerator: int
+    denominator: int
+
+    @property
+    def percent(self) -> float | None:
+        """The share in percent, rounded once to two decimals, halves away from zero; None of nothing."""
+        return round_half_away(100 * Fraction(self.numerator, self.denominator)) if self.denominator else None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A half-open range of days, `since` included and `until` not; None is open.
+
+    Attributes:
+        since: first day.
+        until: the day after the last.
+    """
+
+    since: date | None = None
+    until: date | None = None
+
+
+def checked(window: Window, zone: str) -> Window:
+    """Return the window if it can be answered exactly.
+
+    Raises:
+        WindowEmpty: it ends before it begins.
+        ZoneNotExact: its zone is not UTC.
+    """
+    if zone not in {ZONE, "Etc/UTC"}:
+        raise ZoneNotExact(pointer="/zone", location="query")
+    if window.since is not None and window.until is not None and window.since >= window.until:
+        raise WindowEmpty(pointer="/to", location="query")
+    return window
+
+
+def of_months(window: Window) -> Window:
+    """Return the window if it begins and ends with a month.
+
+    Raises:
+        WindowNotMonths: it does not.
+    """
+    for day, pointer in ((window.since, "/from"), (window.until, "/to")):
+        if day is not None and day.day != 1:
+            raise WindowNotMonths(pointer=pointer, location="query")
+    return window
+
+
+def closed(window: Window, as_of: datetime | None) -> Window:
+    """Return the window with both ends: open ones reach to the month of `as_of` and as far back as an answer holds.
+
+    Args:
+        window: of months.
+        as_of: how far the data go; None when there are none.
+
+    Raises:
+        WindowTooWide: it has more months than an answer holds.
+        WindowEmpty: its open end lies before its beginning.
+    """
+    if as_of is None and window.until is None:
+        return window
+    until = window.until or (plus_months(as_of.date().replace(day=1), 1) if as_of else None)
+    if until is None:
+        return window
+    since = window.since or plus_months(until, -MOST_MONTHS)
+    if since >= until:
+        return Window(since, plus_months(since, 1))
+    if plus_months(since, MOST_MONTHS) < until:
+        raise WindowTooWide(pointer="/from", location="query")
+    return Window(since, until)
+
+
+def plus_months(month: date, months: int) -> date:
+    """Return the first day of the month that is so many months later; the earliest and latest possible where there is none."""
+    number = min(max(month.year * 12 + month.month - 1 + months, 12), 9999 * 12 + 11)
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def horizon(latest: datetime | None, now: datetime) -> datetime | None:
+    """Return the moment up to which the history vouches for a metric: the latest event's, but never the future.
+
+    Args:
+        latest: moment of the latest event that the metric counts; None when there is none.
+        now: the present moment.
+    """
+    return None if latest is None else min(latest, now)
