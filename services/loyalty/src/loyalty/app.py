@@ -3,15 +3,19 @@
 from pathlib import Path
 
 from loyalty.handlers import HANDLERS
+from loyalty.ledger.router import router as entries
+from loyalty.members.router import router as members
 from loyalty.models import metadata
+from loyalty.programmes.router import router as programmes
 from loyalty.settings import LoyaltySettings
+from loyalty.verification.router import router as verification
 from shared.service import Service
 
 SERVICE = Service(
     name="loyalty",
     title="Regulars loyalty: members and their points",
     settings=LoyaltySettings,
-    routers=(),
+    routers=(members, entries, programmes, verification),
     handlers=HANDLERS,
     metadata=metadata,
     migrations=Path(__file__).parent / "migrations",

@@ -7,6 +7,7 @@ from loyalty.members import service as members
 from shared.contracts.customers import CustomerRegistered, OrderPlaced, OrderReturned
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
+from shared.http.access_events import access_handlers
 from shared.messaging.handlers import HandlerTable
 
 
@@ -29,4 +30,5 @@ HANDLERS: HandlerTable = {
     CustomerRegistered: on_customers_registered,
     OrderPlaced: on_orders_placed,
     OrderReturned: on_orders_returned,
+    **access_handlers,
 }

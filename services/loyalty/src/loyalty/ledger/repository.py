@@ -9,6 +9,7 @@ import asyncpg
 from loyalty.ledger.errors import ContradictingEvent
 from loyalty.ledger.rules import Purchase, Return
 from shared.database.pool import Connection
+from shared.http.pagination import SortKey
 from shared.ids import new_id
 
 # What `post_orders` and `post_returns` raise when an order or a return is told in two ways.
@@ -89,7 +90,7 @@ async def post_returns(connection: Connection, programme_id: str, purchases: Seq
     )
 
 
-async def page_of_entries(connection: Connection, customer_id: str, limit: int, after: tuple[datetime, str] | None) -> list[EntryRow]:
+async def page_of_entries(connection: Connection, customer_id: str, limit: int, after: SortKey | None) -> list[EntryRow]:
     """Return a member's entries, newest first, those after the entry with this `(occurred_at, id)`."""
     if after is None:
         rows = await connection.fetch(_FIRST_PAGE, customer_id, limit)

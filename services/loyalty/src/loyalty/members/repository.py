@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from shared.database.pool import Connection
+from shared.http.pagination import SortKey
 
 _ENROL = "SELECT customer_id, enrolled_at, sequence FROM enrol($1, $2, $3)"
 
@@ -53,9 +54,9 @@ async def find(connection: Connection, customer_id: str) -> MemberRow | None:
 
 async def exists(connection: Connection, customer_id: str) -> bool:
     """Return whether there is such a member."""
-    return await connection.fetchval(_EXISTS, customer_id)
+    return bool(await connection.fetchval(_EXISTS, customer_id))
 
 
-async def page(connection: Connection, limit: int, after: str | None) -> list[MemberRow]:
-    """Return members by customer id, those after this one."""
-    return [MemberRow(*row) for row in await connection.fetch(_PAGE, after or "", limit)]
+async def page(connection: Connection, limit: int, after: SortKey | None) -> list[MemberRow]:
+    """Return members by customer id, those after the one with this key."""
+    return [MemberRow(*row) for row in await connection.fetch(_PAGE, *(after or ("",)), limit)]

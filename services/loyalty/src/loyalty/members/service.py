@@ -37,3 +37,13 @@ async def member(connection: Connection, customer_id: str) -> MemberRow:
     if found is None:
         raise MemberNotFound
     return found
+
+
+async def require(connection: Connection, customer_id: str) -> None:
+    """Make sure that there is such a member.
+
+    Raises:
+        MemberNotFound: there is none.
+    """
+    if not await repository.exists(connection, customer_id):
+        raise MemberNotFound

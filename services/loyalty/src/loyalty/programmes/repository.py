@@ -1,9 +1,10 @@
 """Every query of programmes."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.database.pool import Connection
+from shared.http.pagination import SortKey
 
 # A programme has few rates and there is one programme: all of them come at once.
 _PAGE = """
@@ -32,11 +33,11 @@ class ProgrammeRow(NamedTuple):
     rates: list[RateRow]
 
 
-async def page(connection: Connection, limit: int, after: str | None) -> list[ProgrammeRow]:
-    """Return programmes by id, those after this one."""
-    rows = await connection.fetch(_PAGE, after or "", limit)
+async def page(connection: Connection, limit: int, after: SortKey | None) -> list[ProgrammeRow]:
+    """Return programmes by id, those after the one with this key."""
+    rows = await connection.fetch(_PAGE, *(after or ("",)), limit)
     return [ProgrammeRow(row["id"], row["name"], [_rate(rate) for rate in row["rates"]]) for row in rows]
 
 
-def _rate(rate: dict[str, object]) -> RateRow:
-    return RateRow(**rate | {"effective_from": datetime.fromisoformat(str(rate["effective_from"]))})
+def _rate(rate: dict[str, Any]) -> RateRow:
+    return RateRow(rate["version"], rate["numerator"], rate["denominator"], datetime.fromisoformat(rate["effective_from"]))
