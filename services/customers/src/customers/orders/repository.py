@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import orjson
 from asyncpg import Record
 
 from customers.orders.schemas import OrderDraft, data_of
@@ -34,8 +35,9 @@ ORDER BY t.place
 # In the order of the external ids, so that two batches never wait for each other in a circle.
 _PLACE_MANY = f"""
 INSERT INTO orders {_NEW}
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[], $8::jsonb[])
-    AS t {_NEW} ORDER BY external_id
+SELECT id, external_id, customer_id, placed_at, currency, channel, amount_minor, lines::jsonb
+FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[], $8::text[]) AS t {_NEW}
+ORDER BY external_id
 ON CONFLICT (external_id) DO NOTHING
 RETURNING id
 """
@@ -153,7 +155,8 @@ async def place_many(connection: Connection, orders: Sequence[NewOrder]) -> set[
             each.draft.currency,
             each.draft.channel,
             each.amount_minor,
-            data_of(each.draft),
+            # As text: the driver would take lists within a list for an array of two dimensions.
+            orjson.dumps(data_of(each.draft)).decode(),
         )
         for each in orders
     ]
