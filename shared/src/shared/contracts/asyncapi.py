@@ -119,7 +119,7 @@ def _headers() -> dict[str, Any]:
             "ce_specversion": {"const": "1.0"},
             "ce_id": text("UUID version 7; the same event never comes under another.", format="uuid"),
             "ce_type": text("The event's type."),
-            "ce_source": text("The service that tells it."),
+            "ce_source": text("The service that tells it, and the kind of aggregate that it tells of."),
             "ce_subject": text("Id of the aggregate whose story it belongs to."),
             "ce_time": text("When it was recorded, UTC.", format="date-time"),
             "ce_sequence": text("Number within the aggregate from 1, without gaps; twenty digits.", pattern="^[0-9]{20}$"),
@@ -130,7 +130,7 @@ def _headers() -> dict[str, Any]:
 
 
 def _source(event: type[Event]) -> str:
-    return "/" + event.topic.replace(".", "/")
+    return f"/{event.topic.replace('.', '/')}/{event.aggregate}"
 
 
 def _short(topic: str) -> str:

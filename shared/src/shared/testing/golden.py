@@ -75,7 +75,7 @@ def record_of(event: type[Event], *, full: bool) -> Message:
     envelope = Envelope(
         id=UUID("0195d3a0-0000-7000-8000-000000000001"),
         type=event.type,
-        source="/" + event.topic.replace(".", "/"),
+        source=f"/{event.topic.replace('.', '/')}/{event.aggregate}",
         aggregate_id=sample.aggregate_id,
         key=sample.key,
         sequence=2 if full else 1,

@@ -1,0 +1,45 @@
+"""Every statement on the customers that feedback has heard of."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from shared.database.pool import Connection
+
+_KEEP = """
+INSERT INTO customers (id, kind, country, language, registered_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, country = excluded.country, language = excluded.language,
+    registered_at = coalesce(excluded.registered_at, customers.registered_at)
+"""
+_FORGET_ALL = "DELETE FROM customers"
+
+
+class KnownCustomer(NamedTuple):
+    """A customer as the last event told of him.
+
+    Attributes:
+        registered_at: UTC; None when the event did not say.
+    """
+
+    id: str
+    kind: str
+    country: str | None
+    language: str | None
+    registered_at: datetime | None
+
+
+class CustomerRepository:
+    """The customers that feedback has heard of."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def keep(self, customers: Sequence[KnownCustomer]) -> None:
+        """Store what was told; of each customer the last word counts."""
+        latest = {customer.id: customer for customer in customers}
+        await self._connection.execute(_KEEP, *(list(column) for column in zip(*latest.values(), strict=True)))
+
+    async def forget_all(self) -> None:
+        """Empty the projection, so that it can be filled again."""
+        await self._connection.execute(_FORGET_ALL)

@@ -1,0 +1,113 @@
+"""Every statement on responses."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from asyncpg import Record
+
+from feedback.responses.rules import Answer
+from shared.database.pool import Connection
+from shared.http.pagination import PageRequest
+from shared.ids import new_id
+from shared.statistics import NPS_SCORES
+
+_NUMBERS = range(NPS_SCORES)
+_COUNTERS = ", ".join(f"score_{number}" for number in _NUMBERS)
+_COUNTED = ", ".join(f"count(*) FILTER (WHERE score = {number})" for number in _NUMBERS)
+_ADDED_UP = ", ".join(f"score_{number} = d.score_{number} + excluded.score_{number}" for number in _NUMBERS)
+
+# The responses that are new and their place in the roll-up, in one round trip. Rows are written in one order, so that
+# two imports of the same wait for each other instead of for ever.
+_ADD = f"""
+WITH batch AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::smallint[], $6::smallint[], $7::smallint[],
+                         $8::text[], $9::text[], $10::timestamptz[])
+        AS t (id, external_id, customer_id, question, scale_min, scale_max, score, channel, comment, answered_at)
+), added AS (
+    INSERT INTO responses (id, external_id, customer_id, question, scale_min, scale_max, score, channel, comment, answered_at)
+    SELECT id, external_id, customer_id, question, scale_min, scale_max, score, channel, comment, coalesce(answered_at, now())
+    FROM batch ORDER BY external_id, id
+    ON CONFLICT (external_id) WHERE external_id IS NOT NULL DO NOTHING
+    RETURNING *
+), counted AS (
+    INSERT INTO nps_days AS d (channel, day, {_COUNTERS})
+    SELECT coalesce(channel, ''), (answered_at AT TIME ZONE 'UTC')::date, {_COUNTED}
+    FROM added WHERE question = 'nps' GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT (channel, day) DO UPDATE SET {_ADDED_UP}
+)
+SELECT a.*, c.id IS NOT NULL AS customer_known FROM added AS a LEFT JOIN customers AS c ON c.id = a.customer_id
+"""  # noqa: S608 - made of column names
+_SELECT = "SELECT r.*, c.id IS NOT NULL AS customer_known FROM responses AS r LEFT JOIN customers AS c ON c.id = r.customer_id"
+_BY_EXTERNAL_ID = f"{_SELECT} WHERE r.external_id = ANY($1::text[])"
+_FIND = f"{_SELECT} WHERE r.id = $1"
+# Filter -> its condition; composed from these alone, so that each list has a plan for its own filter.
+_CONDITIONS = {
+    "question": "r.question = {}",
+    "customer_id": "r.customer_id = {}",
+    "channel": "r.channel = {}",
+    "score_min": "r.score >= {}",
+    "score_max": "r.score <= {}",
+    "answered_from": "r.answered_at >= {}",
+    "answered_to": "r.answered_at < {}",
+}
+_AFTER = "(r.answered_at, r.id) < ({}, {})"
+_NEWEST_FIRST = "ORDER BY r.answered_at DESC, r.id DESC LIMIT {}"
+
+
+class Added(NamedTuple):
+    """What became of an answer.
+
+    Attributes:
+        row: the response that is stored.
+        is_new: whether this answer made it.
+    """
+
+    row: Record
+    is_new: bool
+
+
+class ResponseRepository:
+    """Answers of customers."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add(self, answers: Sequence[Answer]) -> list[Added]:
+        """Store the answers whose external id is not taken and count them; return what is stored for each, in order."""
+        ids = [new_id("rsp") for _ in answers]
+        rows = await self._connection.fetch(_ADD, ids, *_columns(answers))
+        made = {row["id"]: row for row in rows}
+        taken = [answer.external_id for id_, answer in zip(ids, answers, strict=True) if id_ not in made]
+        stored = {row["external_id"]: row for row in await self._connection.fetch(_BY_EXTERNAL_ID, taken)} if taken else {}
+        return [
+            Added(made[id_], is_new=True) if id_ in made else Added(stored[answer.external_id], is_new=False)
+            for id_, answer in zip(ids, answers, strict=True)
+        ]
+
+    async def find(self, response_id: str) -> Record | None:
+        """Return a response, or None."""
+        return await self._connection.fetchrow(_FIND, response_id)
+
+    async def list(self, wanted: Mapping[str, Any], page: PageRequest) -> Sequence[Record]:
+        """Return the responses that fit all conditions, newest first."""
+        arguments = [*wanted.values(), *(page.after or ()), page.fetch]
+        numbers = iter(f"${number}" for number in range(1, len(arguments) + 1))
+        conditions = [_CONDITIONS[name].format(next(numbers)) for name in wanted]
+        if page.after is not None:
+            conditions.append(_AFTER.format(next(numbers), next(numbers)))
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        return await self._connection.fetch(f"{_SELECT} {where} {_NEWEST_FIRST.format(next(numbers))}", *arguments)
+
+
+def _columns(answers: Sequence[Answer]) -> list[list[Any]]:
+    return [
+        [answer.external_id for answer in answers],
+        [answer.customer_id for answer in answers],
+        [answer.question for answer in answers],
+        [answer.scale.low for answer in answers],
+        [answer.scale.high for answer in answers],
+        [answer.score for answer in answers],
+        [answer.channel for answer in answers],
+        [answer.comment for answer in answers],
+        [answer.answered_at for answer in answers],
+    ]
