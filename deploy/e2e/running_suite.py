@@ -57,6 +57,15 @@ class RunningSuite:
         suite.variables = suite.read_variables()
         return suite
 
+    @classmethod
+    def attached(cls, env_file: Path) -> "RunningSuite":
+        """Return a suite that was started by other means, such as in containers, and that others stop.
+
+        Args:
+            env_file: its URLs and server key as shell assignments, as `env` prints them.
+        """
+        return cls(env_file.parent, 0, _assignments(env_file.read_text()), {})
+
     def stop(self) -> None:
         """Stop everything in order."""
         self.command("down", timeout_seconds=_STOP_TIMEOUT_SECONDS)
@@ -76,8 +85,7 @@ class RunningSuite:
 
     def read_variables(self) -> dict[str, str]:
         """Return the shell assignments that `env` prints."""
-        words = shlex.split(self.command("env", timeout_seconds=60), comments=True)
-        return dict(word.split("=", 1) for word in words if "=" in word)
+        return _assignments(self.command("env", timeout_seconds=60))
 
     def client(self, service: str, *, token: str | None = None) -> httpx2.Client:
         """Return an HTTP client of a service, with the server key unless another token is given."""
@@ -107,6 +115,11 @@ def answer(response: httpx2.Response, *statuses: int) -> Any:
     """Return the JSON of an answer that has one of the statuses."""
     assert response.status_code in statuses, f"{response.status_code}: {response.text[:2000]}"
     return response.json()
+
+
+def _assignments(text: str) -> dict[str, str]:
+    """Return the shell assignments in a text."""
+    return dict(word.split("=", 1) for word in shlex.split(text, comments=True) if "=" in word)
 
 
 def _free_port_base() -> int:
