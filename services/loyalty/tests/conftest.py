@@ -6,17 +6,23 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
+import httpx2
 import pytest
+from pydantic import SecretStr
 
 from loyalty.app import SERVICE
 from loyalty.handlers import HANDLERS
 from loyalty.members import repository as members
+from loyalty.settings import LoyaltySettings
 from loyalty.verification.repository import Proof, verify
 from shared.contracts.base import Event
-from shared.contracts.customers import CustomerRegistered, Line, OrderPlaced, OrderReturned
+from shared.contracts.customers import ApiKeyIssued, CustomerRegistered, Line, OrderPlaced, OrderReturned, SigningKeyPublished
 from shared.database.pool import Database
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Envelope, Received
+from shared.http import create_app
+from shared.http.api_keys import generate_key
+from shared.http.tokens import SigningKey, mint_member_token
 from shared.ids import new_uuid
 from shared.service import Service
 from shared.testing.databases import RolledBackDatabase
@@ -113,6 +119,12 @@ def ledger(database) -> Ledger:
     return Ledger(database)
 
 
+@pytest.fixture
+def committed_ledger(committed_database) -> Ledger:
+    """A ledger whose transactions really commit, on several connections."""
+    return Ledger(committed_database)
+
+
 @pytest.fixture(scope="session")
 def empty_ledger(shared_pool) -> Callable[[], AbstractAsyncContextManager[Ledger]]:
     """Returns an empty ledger as often as a property needs one; what was written in it is rolled back."""
@@ -128,3 +140,35 @@ def empty_ledger(shared_pool) -> Callable[[], AbstractAsyncContextManager[Ledger
                 await transaction.rollback()
 
     return lend
+
+
+@pytest.fixture
+async def server_key(ledger) -> str:
+    """A key that may read loyalty, heard of as the service hears of all keys."""
+    made = generate_key()
+    issued = ApiKeyIssued(key_id=made.key_id, secret_sha256=made.sha256.hex(), name="test", scopes=["loyalty:read"], issued_at=FIRST_DAY)
+    await ledger.hear(issued)
+    return made.key
+
+
+@pytest.fixture
+async def token_of(ledger, clock) -> Callable[[str], str]:
+    """Mints tokens of members with a signing key that the service has heard of."""
+    key = SigningKey.generate()
+    await ledger.hear(SigningKeyPublished(kid=key.kid, jwk=dict(key.jwk), published_at=FIRST_DAY))
+
+    def mint(customer_id: str) -> str:
+        return mint_member_token(key, customer_id=customer_id, scopes=["loyalty:read"], now=clock.now(), minted_by="key_1")
+
+    return mint
+
+
+@pytest.fixture
+async def client(database, clock, server_key) -> AsyncIterator[httpx2.AsyncClient]:
+    """The service over HTTP, called with the server key."""
+    app = create_app(SERVICE, LoyaltySettings(database_url=SecretStr("postgresql://unused")), database=database, clock=clock)
+    async with app.router.lifespan_context(app):
+        transport = httpx2.ASGITransport(app=app)
+        headers = {"authorization": f"Bearer {server_key}"}
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
+            yield client

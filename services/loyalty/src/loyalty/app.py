@@ -5,7 +5,6 @@ from pathlib import Path
 from loyalty.handlers import HANDLERS
 from loyalty.ledger.router import router as entries
 from loyalty.members.router import router as members
-from loyalty.models import metadata
 from loyalty.programmes.router import router as programmes
 from loyalty.settings import LoyaltySettings
 from loyalty.verification.router import router as verification
@@ -17,7 +16,6 @@ SERVICE = Service(
     settings=LoyaltySettings,
     routers=(members, entries, programmes, verification),
     handlers=HANDLERS,
-    metadata=metadata,
     migrations=Path(__file__).parent / "migrations",
     # The ledger is a source of events, not a projection: see the service's README on `rebuild`.
     reset_projection=None,
