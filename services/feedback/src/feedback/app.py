@@ -2,9 +2,6 @@
 
 from pathlib import Path
 
-import feedback.customers.models
-import feedback.metrics.models
-import feedback.responses.models  # noqa: F401 - the models describe their tables when they are imported
 from feedback.customers.service import reset_projection
 from feedback.handlers import HANDLERS
 from feedback.metrics.router import router as metrics
