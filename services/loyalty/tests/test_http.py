@@ -2,7 +2,7 @@
 
 import pytest
 
-from loyalty.programmes.models import PROGRAMME_ID
+from loyalty.programmes.the_programme import PROGRAMME_ID
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from loyalty.app import SERVICE
-from loyalty.programmes.models import PROGRAMME_ID
+from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.database import alembic_env
 
 APPEND_ONLY = ["entries", "postings", "lot_draws", "order_returns", "programme_rates"]

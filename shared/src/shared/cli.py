@@ -11,7 +11,6 @@ from typing import Any
 
 import uvloop
 
-from shared.database import alembic_env
 from shared.service import Service
 from shared.settings import ServiceSettings
 
@@ -58,6 +57,8 @@ def _serve(service: Service, options: argparse.Namespace) -> int:
 
 
 def _migrate(service: Service, _options: argparse.Namespace) -> int:
+    from shared.database import alembic_env  # noqa: PLC0415
+
     alembic_env.upgrade(service.migrations, _read(service).database_url.get_secret_value())
     return 0
 

@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import sqlalchemy as sa
 from fastapi import APIRouter
 
 from shared.database.pool import Database
@@ -28,7 +27,6 @@ class Service:
         settings: class of its settings.
         routers: its slices' routes.
         handlers: every event it listens to.
-        metadata: its tables.
         migrations: folder of its Alembic scripts.
         reset_projection: empties its projections of others' events, or None where it keeps none.
         on_start: run once before it is ready.
@@ -39,7 +37,6 @@ class Service:
     settings: type[ServiceSettings]
     routers: Sequence[APIRouter]
     handlers: HandlerTable
-    metadata: sa.MetaData
     migrations: Path
     reset_projection: ResetProjection | None = None
     on_start: Sequence[StartHook] = field(default_factory=tuple)

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from shared.contracts.customers import ApiKeyRevoked
-from shared.database.chassis import chassis_metadata
 from shared.database.pool import PoolDatabase
 from shared.database.unit_of_work import UnitOfWork
 from shared.service import Service
@@ -21,7 +20,6 @@ def service() -> Service:
         settings=ServiceSettings,
         routers=(),
         handlers={},
-        metadata=chassis_metadata(),
         migrations=Path(__file__).parent / "migrations",
     )
 

@@ -66,7 +66,6 @@ SERVICE = Service(
     settings=ServiceSettings,
     routers=(),
     handlers={CustomerRegistered: on_registered, OrderPlaced: on_placed, OrderReturned: _write},
-    metadata=METADATA,
     migrations=Path(__file__).parent / "migrations",
     reset_projection=reset,
 )

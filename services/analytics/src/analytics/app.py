@@ -2,14 +2,9 @@
 
 from pathlib import Path
 
-import analytics.history.models
-import analytics.points.models
-import analytics.purchases.models
-import analytics.satisfaction.models  # noqa: F401 - the models describe their tables when they are imported
 from analytics.handlers import HANDLERS
 from analytics.history.router import router as history
 from analytics.history.service import reset_projection
-from analytics.metadata import METADATA
 from analytics.metrics.router import router as metrics
 from analytics.points.router import router as points
 from analytics.repeat_rate.router import router as repeat_rate
@@ -26,7 +21,6 @@ SERVICE = Service(
     settings=AnalyticsSettings,
     routers=(history, metrics, retention, repeat_rate, rfm, sales, satisfaction, points),
     handlers=HANDLERS,
-    metadata=METADATA,
     migrations=Path(__file__).parent / "migrations",
     reset_projection=reset_projection,
 )

@@ -30,6 +30,5 @@ SERVICE = Service(
     settings=ServiceSettings,
     routers=(router, failures),
     handlers=access_handlers,
-    metadata=METADATA,
     migrations=Path(__file__).parent / "migrations",
 )

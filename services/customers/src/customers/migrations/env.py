@@ -1,4 +1,6 @@
-from customers.app import SERVICE
+import customers.orders.models
+import customers.profiles.models  # noqa: F401 (both describe their tables)
+from customers.tables import metadata
 from shared.database import alembic_env
 
-alembic_env.run(SERVICE.metadata)
+alembic_env.run(metadata)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from loyalty.ledger import repository
 from loyalty.ledger.repository import Posted
 from loyalty.ledger.rules import Purchase, Return, check_purchase, check_return, distinct
-from loyalty.programmes.models import PROGRAMME_ID
+from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.contracts.customers import OrderPlaced, OrderReturned
 from shared.contracts.loyalty import PointsAccrued, PointsReversed
 from shared.database.unit_of_work import UnitOfWork

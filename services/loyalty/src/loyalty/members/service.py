@@ -6,7 +6,7 @@ from loyalty.ledger.rules import check_id, check_moment
 from loyalty.members import repository
 from loyalty.members.errors import MemberNotFound
 from loyalty.members.repository import MemberRow
-from loyalty.programmes.models import PROGRAMME_ID
+from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.contracts.customers import CustomerRegistered
 from shared.contracts.loyalty import MemberEnrolled
 from shared.database.pool import Connection

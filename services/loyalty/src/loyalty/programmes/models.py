@@ -4,9 +4,6 @@ import sqlalchemy as sa
 
 from loyalty.metadata import metadata
 
-# The one programme, which the first migration makes.
-PROGRAMME_ID = "prg_00000000000000000000000001"
-
 _NOW = sa.text("now()")
 
 programmes = sa.Table(
