@@ -22,6 +22,7 @@ from shared.embedded.tansu import TansuBroker
 from shared.http.api_keys import generate_key
 
 SERVICES = ("customers", "loyalty", "analytics")
+_ANY_READ = {"customers": "/v1/customers", "loyalty": "/v1/programmes", "analytics": "/v1/metrics"}
 _PARTITIONS = 12
 _DATABASE = "regulars"
 _PASSWORD = "test"  # noqa: S105 - the server lives as long as the test and listens on the loopback address only
@@ -62,6 +63,7 @@ class Stack:
             self.start_service(service, wait=False)
         for service in services:
             self.wait_until_ready(service)
+            self._wait_until_key_is_known(service)
 
     def stop(self) -> None:
         """Stop everything; what was frozen is woken first."""
@@ -144,6 +146,14 @@ class Stack:
                 await connection.close()
 
         return asyncio.run(fetch())
+
+    def _wait_until_key_is_known(self, service: str) -> None:
+        """The first key reaches the other services as an event, a moment after they are ready."""
+        deadline = time.monotonic() + _READY_TIMEOUT_SECONDS
+        with self.client(service) as client:
+            while client.get(_ANY_READ[service]).status_code == 401:
+                assert time.monotonic() < deadline, f"{service} does not know the key:\n{self.log(service)}"
+                time.sleep(0.05)
 
     def _spawn(self, service: str, *words: str | Mapping[str, str]) -> "subprocess.Popen[bytes]":
         extra = {name: value for word in words if isinstance(word, Mapping) for name, value in word.items()}
