@@ -3,17 +3,19 @@
 Source: CloudEvents 1.0.2, Kafka protocol binding section 3.2; extensions partitioning, sequence and distributed tracing.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 from uuid import UUID
+
+# The subclass of `uuid.UUID` that the database driver itself makes: it is read ten times as fast.
+from asyncpg.pgproto.pgproto import UUID as _read_uuid  # noqa: N811
 
 from shared.contracts.base import Event
 
 E = TypeVar("E", bound=Event)
 
-# Twenty digits hold every 64-bit number, so that the text order of sequences is their order.
-_SEQUENCE_DIGITS = 20
 _CONTENT_TYPE = b"application/json"
 
 
@@ -26,8 +28,7 @@ class Message(NamedTuple):
     headers: list[tuple[str, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """The attributes of one event, without its data.
 
     Attributes:
@@ -51,8 +52,7 @@ class Envelope:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[E]):
+class Received(NamedTuple, Generic[E]):
     """An event as a handler sees it: the contract's model and its envelope."""
 
     event: E
@@ -65,40 +65,61 @@ class MalformedEnvelope(ValueError):
 
 def to_message(topic: str, envelope: Envelope, payload: str) -> Message:
     """Return the Kafka record for an event whose JSON is `payload`."""
+    e = envelope
+    return write_message(topic, str(e.id), e.type, e.source, e.aggregate_id, e.key, e.sequence, e.time, e.traceparent, payload)
+
+
+def write_message(
+    topic: str,
+    event_id: str,
+    type_: str,
+    source: str,
+    aggregate_id: str,
+    key: str,
+    sequence: int,
+    time: datetime,
+    traceparent: str | None,
+    payload: str,
+) -> Message:
+    """Return the Kafka record for an event; the attributes are those of `Envelope`, without the cost of making one."""
+    encoded_key = key.encode()
+    # Twenty digits hold every 64-bit number, so that the text order of sequences is their order.
     headers = [
-        ("content-type", _CONTENT_TYPE),
-        ("ce_specversion", b"1.0"),
-        ("ce_id", str(envelope.id).encode()),
-        ("ce_type", envelope.type.encode()),
-        ("ce_source", envelope.source.encode()),
-        ("ce_subject", envelope.aggregate_id.encode()),
-        ("ce_time", _format_time(envelope.time).encode()),
-        ("ce_sequence", str(envelope.sequence).zfill(_SEQUENCE_DIGITS).encode()),
-        ("ce_partitionkey", envelope.key.encode()),
+        *_constant_headers(type_, source),
+        ("ce_id", event_id.encode()),
+        ("ce_subject", encoded_key if aggregate_id == key else aggregate_id.encode()),
+        ("ce_time", _format_time(time)),
+        ("ce_sequence", b"%020d" % sequence),
+        ("ce_partitionkey", encoded_key),
     ]
-    if envelope.traceparent is not None:
-        headers.append(("ce_traceparent", envelope.traceparent.encode()))
-    return Message(topic, envelope.key.encode(), payload.encode(), headers)
+    if traceparent is not None:
+        headers.append(("ce_traceparent", traceparent.encode()))
+    return Message(topic, encoded_key, payload.encode(), headers)
 
 
-def read_envelope(headers: list[tuple[str, bytes]] | tuple[tuple[str, bytes], ...], key: bytes | None) -> Envelope:
+@lru_cache(maxsize=1_024)
+def _constant_headers(type_: str, source: str) -> tuple[tuple[str, bytes], ...]:
+    return (("content-type", _CONTENT_TYPE), ("ce_specversion", b"1.0"), ("ce_type", type_.encode()), ("ce_source", source.encode()))
+
+
+def read_envelope(headers: Sequence[tuple[str, bytes]], key: bytes | None) -> Envelope:
     """Return the attributes of a Kafka record in binary mode.
 
     Raises:
         MalformedEnvelope: a required attribute is absent or unreadable.
     """
-    attributes = {name: value for name, value in headers if name.startswith("ce_")}
+    attributes = dict(headers)
     try:
         traceparent = attributes.get("ce_traceparent")
         return Envelope(
-            id=UUID(attributes["ce_id"].decode()),
-            type=attributes["ce_type"].decode(),
-            source=attributes["ce_source"].decode(),
-            aggregate_id=attributes["ce_subject"].decode(),
-            key=key.decode() if key is not None else attributes["ce_partitionkey"].decode(),
-            sequence=int(attributes["ce_sequence"]),
-            time=datetime.fromisoformat(attributes["ce_time"].decode()),
-            traceparent=traceparent.decode() if traceparent is not None else None,
+            _read_uuid(attributes["ce_id"].decode()),
+            attributes["ce_type"].decode(),
+            attributes["ce_source"].decode(),
+            attributes["ce_subject"].decode(),
+            key.decode() if key is not None else attributes["ce_partitionkey"].decode(),
+            int(attributes["ce_sequence"]),
+            datetime.fromisoformat(attributes["ce_time"].decode()),
+            traceparent.decode() if traceparent is not None else None,
         )
     except KeyError as absent:
         raise MalformedEnvelope(f"attribute {absent} is absent") from None
@@ -106,5 +127,7 @@ def read_envelope(headers: list[tuple[str, bytes]] | tuple[tuple[str, bytes], ..
         raise MalformedEnvelope("an attribute is unreadable") from None
 
 
-def _format_time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+# The events of one transaction share their time.
+@lru_cache(maxsize=64)
+def _format_time(moment: datetime) -> bytes:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z").encode()

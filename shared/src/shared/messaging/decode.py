@@ -9,7 +9,7 @@ from shared.messaging.transport import Partition, Record
 
 _SOURCE_ROOT = "/regulars/"
 # Longer texts in headers are not ours; they would swell the tables and their indexes.
-_MAX_TEXT = 512
+_MAX_TEXT = 1_024
 _MAX_SEQUENCE = 2**63 - 1
 
 
@@ -51,12 +51,14 @@ def _check(envelope: Envelope) -> None:
     Raises:
         MalformedEnvelope: an attribute is out of bounds.
     """
-    if not 0 < envelope.sequence <= _MAX_SEQUENCE:
+    _, type_, source, aggregate_id, key, sequence, time, traceparent = envelope
+    if not 0 < sequence <= _MAX_SEQUENCE:
         raise MalformedEnvelope("attribute 'ce_sequence' is out of bounds")
-    if envelope.time.tzinfo is None:
+    if time.tzinfo is None:
         raise MalformedEnvelope("attribute 'ce_time' has no zone")
-    texts = (envelope.type, envelope.source, envelope.aggregate_id, envelope.key, envelope.traceparent or "")
-    if max(map(len, texts)) > _MAX_TEXT or "\0" in "".join(texts):
+    if len(type_) + len(source) + len(aggregate_id) + len(key) > _MAX_TEXT or "\0" in aggregate_id or "\0" in key:
+        raise MalformedEnvelope("an attribute is too long or holds a null character")
+    if "\0" in type_ or "\0" in source or (traceparent is not None and ("\0" in traceparent or len(traceparent) > _MAX_TEXT)):
         raise MalformedEnvelope("an attribute is too long or holds a null character")
 
 
