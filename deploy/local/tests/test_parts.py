@@ -13,6 +13,8 @@ from local_runner.environment import admin_url, service_environment
 from local_runner.log_view import LogView, read_line
 from local_runner.service_process import Backoff
 from local_runner.settings import BadSetting, Settings
+from local_runner.supervisor import events_to_send_again
+from shared.embedded.broker import Profile
 
 
 def test_defaults() -> None:
@@ -76,6 +78,20 @@ def test_a_service_is_told_its_own_secrets_only(tmp_path: Path) -> None:
 def test_a_server_without_a_database_of_ours_gets_one(tmp_path: Path, given: str, used: str) -> None:
     settings = Settings.read({"DATABASE_URL": given})
     assert admin_url(settings, make_credentials(tmp_path, settings.services)) == used
+
+
+@pytest.mark.parametrize(
+    ("broker", "before", "which"),
+    [
+        ("tansu", "tansu", "missing"),
+        ("tansu", "kafka", "missing"),
+        ("kafka", "kafka", None),
+        ("kafka", "tansu", "all"),
+        ("kafka", None, "all"),
+    ],
+)
+def test_what_a_broker_cannot_have_is_sent_again(broker: Profile, before: str | None, which: str | None) -> None:
+    assert events_to_send_again(broker, before) == which
 
 
 def test_pauses_double_up_to_half_a_minute_and_start_over_after_a_long_run() -> None:

@@ -28,7 +28,8 @@ _UP_TIMEOUT_SECONDS = 1_800.0
 # Longer than the services, the broker and Postgres together may take.
 _DOWN_SIGNALS = ((signal.SIGTERM, 90.0),)
 _NOT_RUNNING = 3
-_KEPT = ("postgres", "tansu", "kafka", "logs", "secrets.json", "signing-key.pem", "state.json", "demo.json", "runner.log", "runner.lock")
+_FOLDERS = ("postgres", "tansu", "kafka", "logs")
+_FILES = ("secrets.json", "signing-key.pem", "state.json", "demo.json", "last-broker", "runner.log", "runner.lock")
 
 
 class StopRequested(BaseException):
@@ -56,7 +57,7 @@ def run(settings: Settings, console: Console, *, background: bool = False) -> in
             return 0
         except EmbeddedServerFailed as error:
             supervisor.state.failure = str(error)
-            console.print(f"\n{error}", style="red", highlight=False, markup=False)
+            console.print(f"\n{error}", style="red", highlight=False, markup=False, soft_wrap=True)
             return 1
         finally:
             supervisor.stop()
@@ -109,12 +110,10 @@ def reset(settings: Settings, console: Console) -> int:
     postgres = embedded_postgres(settings, credentials)
     if postgres is not None:
         postgres.destroy()
-    for name in _KEPT:
-        path = settings.home / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    for name in _FOLDERS:
+        shutil.rmtree(settings.home / name, ignore_errors=True)
+    for name in _FILES:
+        (settings.home / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         settings.home.rmdir()
     console.print(f"Deleted all data in {settings.home}.", highlight=False)
@@ -179,7 +178,7 @@ def _start_runner(settings: Settings, console: Console) -> bool:
         time.sleep(_WATCH_PAUSE_SECONDS)
     with contextlib.suppress(psutil.NoSuchProcess):
         end(runner.pid, _DOWN_SIGNALS)
-    console.print(tail(log), highlight=False, markup=False)
+    console.print(tail(log), highlight=False, markup=False, soft_wrap=True)
     return False
 
 

@@ -6,6 +6,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 from local_runner.environment import service_command
@@ -20,6 +21,19 @@ _STOP_SECONDS = 20.0
 _READY_TIMEOUT_SECONDS = 60.0
 _LOG_LIMIT_BYTES = 20_000_000
 _PROBE_TIMEOUT_SECONDS = 2.0
+_KEY_TIMEOUT_SECONDS = 20.0
+# Cheap reads that need the server key.
+_ROUTES_WITH_KEY = {
+    "customers": "/v1/api-keys",
+    "feedback": "/v1/responses?limit=1",
+    "loyalty": "/v1/programmes",
+    "analytics": "/v1/metrics",
+}
+    "customers": "/v1/api-keys",
+    "feedback": "/v1/responses?limit=1",
+    "loyalty": "/v1/programmes",
+    "analytics": "/v1/metrics",
+}
 
 
 class Backoff:
@@ -121,7 +135,7 @@ def is_ready(url: str) -> bool:
     """Return whether the service says that it is ready."""
     try:
         with urllib.request.urlopen(f"{url}/readyz", timeout=_PROBE_TIMEOUT_SECONDS) as answer:  # noqa: S310 - our own http URL
-            return answer.status == 200
+            return answer.status == HTTPStatus.OK
     except (urllib.error.URLError, OSError, ValueError):
         return False
 
@@ -140,6 +154,28 @@ def wait_ready(services: Sequence[ServiceProcess]) -> None:
                 raise EmbeddedServerFailed(service.failure())
         waiting = [service for service in waiting if not is_ready(service.url)]
         time.sleep(0.05)
+
+
+def wait_for_key(services: Sequence[ServiceProcess], key: str) -> list[str]:
+    """Wait until every service has heard of the server key, which comes to them as an event; return the names of those who have not."""
+    deadline = time.monotonic() + _KEY_TIMEOUT_SECONDS
+    waiting = list(services)
+    while waiting and time.monotonic() < deadline:
+        waiting = [service for service in waiting if not _knows_key(service, key)]
+        time.sleep(0.05)
+    return [service.name for service in waiting]
+
+
+def _knows_key(service: ServiceProcess, key: str) -> bool:
+    url = service.url + _ROUTES_WITH_KEY.get(service.name, "/v1")
+    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"})  # noqa: S310 - our own http URL
+    try:
+        with urllib.request.urlopen(request, timeout=_PROBE_TIMEOUT_SECONDS):  # noqa: S310 - as above
+            return True
+    except urllib.error.HTTPError as error:
+        return error.code != HTTPStatus.UNAUTHORIZED
+    except OSError:
+        return False
 
 
 def run_for_all(services: Sequence[ServiceProcess], *words: str, timeout_seconds: float) -> None:

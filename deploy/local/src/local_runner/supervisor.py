@@ -6,16 +6,17 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from local_runner.credentials import Credentials
 from local_runner.environment import admin_url, bootstrap_servers, service_environment
-from local_runner.service_process import ServiceProcess, run_for_all, wait_ready
+from local_runner.service_process import ServiceProcess, run_for_all, wait_for_key, wait_ready
 from local_runner.settings import Settings
 from local_runner.state import Child, State
-from shared.embedded.broker import EmbeddedBroker, ensure_topics, read_topics
+from shared.embedded.broker import EmbeddedBroker, Profile, ensure_topics, read_topics
 from shared.embedded.kafka import KafkaBroker
 from shared.embedded.ports import is_listening
 from shared.embedded.postgres import EmbeddedPostgres
@@ -129,11 +130,16 @@ class Supervisor:
             asyncio.run(ensure_topics(bootstrap_servers(self._settings), read_topics(TOPICS)))
 
     def _replay_what_is_lost(self) -> None:
-        """Send the event logs again when the broker does not have them any more."""
-        if self._broker is None or self._fresh:
+        """Send the event logs again when the broker does not have them, or not those that another one was sent meanwhile."""
+        if self._broker is None:
             return
-        with self._step("Events", "sent again where the broker lost them"):
-            run_for_all(self.services, "replay", "--missing", timeout_seconds=_REPLAY_TIMEOUT_SECONDS)
+        last = self._settings.home / "last-broker"
+        before = last.read_text() if last.exists() else None
+        which = None if self._fresh else events_to_send_again(self._broker.profile, before)
+        if which is not None:
+            with self._step("Events", f"sent again: {which}"):
+                run_for_all(self.services, "replay", f"--{which}", timeout_seconds=_REPLAY_TIMEOUT_SECONDS)
+        last.write_text(self._broker.profile)
 
     def _start_services(self) -> None:
         with self._step("Services", ", ".join(self._settings.services)):
@@ -141,6 +147,9 @@ class Supervisor:
                 service.start()
             self._write_state()
             wait_ready(self.services)
+            unaware = wait_for_key(self.services, self._credentials.server_key)
+        for name in unaware:
+            self._say(f"{name} has not heard of the server key yet; it refuses it for now")
 
     def _stop_services(self) -> None:
         with self._step("Services", "stopped"):
@@ -199,6 +208,18 @@ class Supervisor:
         begun = time.monotonic()
         yield
         self._console.print(f"  {name:<11} {detail:<44} {time.monotonic() - begun:6.2f} s", highlight=False)
+
+
+def events_to_send_again(broker: Profile, before: str | None) -> Literal["missing", "all"] | None:
+    """Return what a start has to send again.
+
+    Args:
+        broker: that now runs. Tansu always starts empty, Apache Kafka keeps its records.
+        before: that ran last, None when none did.
+    """
+    if broker == "tansu":
+        return "missing"
+    return None if before == "kafka" else "all"
 
 
 def embedded_postgres(settings: Settings, credentials: Credentials) -> EmbeddedPostgres | None:
