@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from figures import Figure
 from loyalty.app import SERVICE
 from loyalty.ledger import service as ledger
-from loyalty.programmes.models import PROGRAMME_ID
+from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.contracts.customers import Line, OrderPlaced
 from shared.database import alembic_env
 from shared.database.pool import PoolDatabase

@@ -27,6 +27,7 @@ async def test_what_it_tells_reads_as_the_contract_says(ledger, story):
     told = []
     for row in rows:
         contract = event_type(row["type"])
+        assert contract is not None
         event = contract.model_validate_json(row["payload"])
         assert (row["aggregateid"], row["key"]) == (event.aggregate_id, event.key) == ("cus_1", "cus_1")
         told.append(event)
