@@ -29,11 +29,6 @@ _ROUTES_WITH_KEY = {
     "loyalty": "/v1/programmes",
     "analytics": "/v1/metrics",
 }
-    "customers": "/v1/api-keys",
-    "feedback": "/v1/responses?limit=1",
-    "loyalty": "/v1/programmes",
-    "analytics": "/v1/metrics",
-}
 
 
 class Backoff:
