@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from aiokafka.errors import (
     RecordTooLargeError,
 )
 
+from shared.clock import SystemClock
 from shared.envelope import Message
 from shared.messaging.kafka_profiles import MAX_REQUEST_BYTES, Profile
 from shared.messaging.transport import Partition, Sent, TransportError, partition_of
@@ -115,7 +115,7 @@ class _Sending:
         self.offsets: dict[Partition, int] = {}
         self.refused: set[int] = set()
         self.left: dict[Partition, Sequence[int]] = {}
-        self._now_ms = int(time.time() * 1000)
+        self._now_ms = int(SystemClock().now().timestamp() * 1000)
 
     def assign(self, place: int, partition: Partition) -> None:
         message = self.messages[place]
