@@ -60,12 +60,12 @@ def refused(error: DomainError | ValidationError) -> ItemResult:
 
 def created(id_: str) -> ItemResult:
     """Return the result of an item that made something."""
-    return ItemResult.model_construct(status=201, id=id_, problem=None)
+    return ItemResult(status=201, id=id_)
 
 
 def existed(id_: str) -> ItemResult:
     """Return the result of an item whose thing was there already, or was updated."""
-    return ItemResult.model_construct(status=200, id=id_, problem=None)
+    return ItemResult(status=200, id=id_)
 
 
 def answer_body(results: Sequence[ItemResult]) -> Mapping[str, Any]:

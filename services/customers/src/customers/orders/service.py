@@ -81,15 +81,17 @@ def _same(present: StoredOrder, draft: OrderDraft) -> StoredOrder:
 
 
 def publish_placed(uow: UnitOfWork, order_id: str, customer_id: str, amount_minor: int, draft: OrderDraft) -> None:
-    """Announce a new order; its parts are validated already."""
-    event = OrderPlaced.model_construct(
-        order_id=order_id,
-        customer_id=customer_id,
-        placed_at=draft.placed_at,
-        currency=draft.currency,
-        amount_minor=amount_minor,
-        channel=draft.channel,
-        lines=[contracts.Line.model_construct(**vars(line)) for line in draft.lines],
+    """Announce a new order."""
+    event = OrderPlaced.model_validate(
+        {
+            "order_id": order_id,
+            "customer_id": customer_id,
+            "placed_at": draft.placed_at,
+            "currency": draft.currency,
+            "amount_minor": amount_minor,
+            "channel": draft.channel,
+            "lines": data_of(draft),
+        }
     )
     uow.publish(event, sequence=1)
 
