@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 SERVICES = {"customers": "8001", "feedback": "8002", "loyalty": "8003", "analytics": "8004"}
-ONCE = {"prepare", "topics", *(f"migrate-{name}" for name in SERVICES)}
+ONCE = {"prepare", "topics", "demo", *(f"migrate-{name}" for name in SERVICES)}
 COMPLETED, HEALTHY = "service_completed_successfully", "service_healthy"
 
 
@@ -98,6 +98,11 @@ def test_a_service_knows_no_secret_of_another(containers, secrets, service):
 def test_the_names_of_the_settings_are_those_of_the_service(containers):
     for service in SERVICES:
         assert all(name.startswith(f"{service.upper()}_") for name in containers[service]["environment"])
+
+
+def test_the_demo_is_loaded_only_when_asked_for(containers):
+    assert [name for name, container in containers.items() if container.get("profiles")] == ["demo"]
+    assert conditions(containers["demo"]) == dict.fromkeys(SERVICES, HEALTHY)
 
 
 def test_postgres_keeps_its_data_where_version_18_expects_it(containers):

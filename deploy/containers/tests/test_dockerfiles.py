@@ -14,7 +14,7 @@ REQUIRED = (
 
 
 def dockerfiles(root: Path) -> list[Path]:
-    return sorted([*root.glob("services/*/Dockerfile"), *root.glob("deploy/containers/images/*/Dockerfile")])
+    return sorted([*root.glob("services/*/Dockerfile"), *root.glob("deploy/containers/**/Dockerfile")])
 
 
 def bases(text: str) -> list[str]:
