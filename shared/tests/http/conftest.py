@@ -13,16 +13,16 @@ from fastapi import FastAPI
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from regulars_sample.app import SERVICE  # noqa: E402
+from regulars_sample.app import SERVICE
 
-from shared.clock import FrozenClock  # noqa: E402
-from shared.database.pool import Database, PoolDatabase  # noqa: E402
-from shared.database.unit_of_work import UnitOfWork  # noqa: E402
-from shared.http import create_app  # noqa: E402
-from shared.http.access_events import issue_key  # noqa: E402
-from shared.http.scopes import ALL_SCOPES  # noqa: E402
-from shared.service import Service  # noqa: E402
-from shared.settings import ServiceSettings  # noqa: E402
+from shared.clock import FrozenClock
+from shared.database.pool import Database, PoolDatabase
+from shared.database.unit_of_work import UnitOfWork
+from shared.http import create_app
+from shared.http.access_events import issue_key
+from shared.http.scopes import ALL_SCOPES
+from shared.service import Service
+from shared.settings import ServiceSettings
 
 Opener = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 

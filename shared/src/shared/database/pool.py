@@ -46,8 +46,9 @@ class PoolDatabase:
     costs a task and two timers each way.
     """
 
-    def __init__(self, pool: asyncpg.Pool) -> None:
+    def __init__(self, pool: asyncpg.Pool, dsn: str) -> None:
         self.pool = pool
+        self.dsn = dsn
         self._parked: list[PoolConnectionProxy] = []
         self._waiting = 0
 
@@ -80,7 +81,7 @@ class PoolDatabase:
             init=prepare_connection,
             server_settings={"application_name": application_name, "timezone": "UTC"},
         )
-        return cls(pool)
+        return cls(pool, dsn)
 
     def acquire(self) -> "_Lease":
         """Lend a connection; see `Database.acquire`."""

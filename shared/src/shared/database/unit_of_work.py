@@ -1,10 +1,11 @@
 """One transaction, and the events that it causes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Self
+from types import TracebackType
+from typing import Any, Self
 from uuid import UUID
 
 from shared.contracts.base import Event
@@ -41,7 +42,6 @@ class UnitOfWork:
         self._database = database
         self._origin = origin or Origin()
         self._after_commit = after_commit
-        self._stack = AsyncExitStack()
         self._events: list[PendingEvent] = []
         self._caused_events = False
         self._connection: Connection | None = None
@@ -95,28 +95,39 @@ class UnitOfWork:
         failpoint("unit_of_work.before_events")
         await self.flush()
         failpoint("unit_of_work.before_commit")
-        # Shielded: once COMMIT is on the wire its outcome must be awaited, whoever gave up waiting.
-        await asyncio.shield(self._transaction.commit())
+        # Over, whatever COMMIT answers: a transaction whose commit failed cannot be rolled back.
         self._finished = True
+        await _to_the_end(self._transaction.commit())
         failpoint("unit_of_work.after_commit")
         if self._caused_events and self._after_commit is not None:
             self._after_commit()
 
     async def __aenter__(self) -> Self:
-        self._connection = await self._stack.enter_async_context(self._database.acquire())
+        self._lease = self._database.acquire()
+        self._connection = await self._lease.__aenter__()
         self._transaction = self._connection.transaction()
         try:
             await self._transaction.start()
-        except BaseException:
+        except BaseException as error:
             self._finished = True
-            await self._stack.aclose()
+            await self._lease.__aexit__(type(error), error, error.__traceback__)
             raise
         return self
 
-    async def __aexit__(self, *exc_info: object) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         try:
             if not self._finished and not self.connection.is_closed():
-                await asyncio.shield(self._transaction.rollback())
+                await _to_the_end(self._transaction.rollback())
         finally:
             self._connection = None
-            await self._stack.aclose()
+            await self._lease.__aexit__(kind, error, traceback)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await work that must not be cut short: once COMMIT is on the wire its outcome is awaited, whoever gave up waiting."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait((task,))
+        raise

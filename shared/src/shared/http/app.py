@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from shared.clock import Clock, SystemClock
 from shared.database.pool import Database, PoolDatabase
+from shared.http.database_watch import WatchedDatabase
 from shared.http.docs import add_docs
 from shared.http.edge import Edge
 from shared.http.health import add_health, watch_loop_lag
@@ -107,6 +108,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             await hook(state.opened(), state.settings)
         await state.tokens.load(state.opened())
         state.tasks.add(asyncio.create_task(watch_loop_lag()))
+        _watch_database(state)
         state.ready = True
         yield
     finally:
@@ -128,10 +130,15 @@ async def _open_pool(state: AppState) -> PoolDatabase | None:
     return own
 
 
+def _watch_database(state: AppState) -> None:
+    if isinstance(state.database, PoolDatabase):
+        watched = WatchedDatabase(state.database)
+        state.database = watched
+        state.tasks.add(asyncio.create_task(watched.watch()))
+
+
 async def _cancel(state: AppState) -> None:
     for task in state.tasks:
         task.cancel()
-    for task in state.tasks:
-        with suppress(asyncio.CancelledError):
-            await task
+    await asyncio.gather(*state.tasks, return_exceptions=True)
     state.tasks.clear()

@@ -34,7 +34,7 @@ from shared.http.errors import (
     ValueRefused,
 )
 from shared.http.etags import if_match_header
-from shared.http.problems import MEDIA_TYPE, Problem, describe, status_of
+from shared.http.problems import DESCRIBED, MEDIA_TYPE, Problem, describe, example_of, status_of
 from shared.http.routing import Route
 from shared.http.unit import enter_unit_of_work
 
@@ -49,6 +49,9 @@ _IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
     "example": "0193a4f2-order-10042",
 }
+
+
+_EDGE_ERRORS: dict[str, type[DomainError]] = {}
 
 
 def build_openapi(app: FastAPI) -> dict[str, Any]:
@@ -76,6 +79,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     for name in _VALIDATION_SCHEMAS:
         schemas.pop(name, None)
     components["schemas"] = dict(sorted(schemas.items()))
+    components["examples"] = {code: example_of(_EDGE_ERRORS.get(code) or DESCRIBED[code]) for code in sorted(_used_examples(document))}
     return document
 
 
@@ -100,9 +104,10 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
         body[_MERGE_PATCH] = body["application/json"]
     by_status: dict[int, list[type[DomainError]]] = {}
     for error in _refusals(route):
+        _EDGE_ERRORS[error.code] = error
         by_status.setdefault(status_of(error), []).append(error)
     for status, errors in by_status.items():
-        _merge(responses, str(status), describe(status, errors))
+        _merge(responses, str(status), describe(errors))
     operation["responses"] = dict(sorted(responses.items()))
 
 
@@ -135,3 +140,13 @@ def _refusals(route: Route) -> Iterator[type[DomainError]]:
 
 def _depends_on(dependant: Any, call: Any) -> bool:
     return dependant.call is call or any(_depends_on(inner, call) for inner in dependant.dependencies)
+
+
+def _used_examples(document: dict[str, Any]) -> set[str]:
+    return {
+        name
+        for operations in document["paths"].values()
+        for operation in operations.values()
+        for response in operation["responses"].values()
+        for name in response.get("content", {}).get(MEDIA_TYPE, {}).get("examples", {})
+    }

@@ -57,7 +57,7 @@ async def on_validation_error(request: Request, error: RequestValidationError) -
 async def on_http_exception(request: Request, error: HTTPException) -> Response:
     """Answer what Starlette refuses: unknown routes and methods."""
     request_id = exchange_of(request.scope).request_id
-    headers = dict(error.headers or {})
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == 405:
         headers["allow"] = ", ".join(_allowed_methods(request))
     code = _HTTP_CODES.get(error.status_code, "refused")

@@ -25,6 +25,9 @@ STATUS_OF: Mapping[Kind, int] = {
     Kind.UNAVAILABLE: 503,
 }
 
+# Every error that a route has listed, for the examples in the OpenAPI document.
+DESCRIBED: dict[str, type[DomainError]] = {}
+
 # A body with a thousand mistakes is told its first hundred.
 MAX_FIELD_ERRORS = 100
 # Names of fields come from the caller; a pointer is cut where it stops being useful.
@@ -78,14 +81,20 @@ def problems(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
     by_status: dict[int, list[type[DomainError]]] = {}
     for error in errors:
         by_status.setdefault(status_of(error), []).append(error)
-    return {status: describe(status, members) for status, members in sorted(by_status.items())}
+        DESCRIBED[error.code] = error
+    return {status: describe(members) for status, members in sorted(by_status.items())}
 
 
-def describe(status: int, errors: Sequence[type[DomainError]]) -> dict[str, Any]:
+def describe(errors: Sequence[type[DomainError]]) -> dict[str, Any]:
     """Return the OpenAPI response of the errors that share a status."""
-    examples = {e.code: {"summary": e.title, "value": body_of(status, e.code, e.title, request_id=_SAMPLE_REQUEST)} for e in errors}
+    examples = {error.code: {"$ref": f"#/components/examples/{error.code}"} for error in errors}
     schema = {"$ref": "#/components/schemas/Problem"}
     return {"description": " ".join(e.title for e in errors), "content": {MEDIA_TYPE: {"schema": schema, "examples": examples}}}
+
+
+def example_of(error: type[DomainError]) -> dict[str, Any]:
+    """Return the OpenAPI example of an error."""
+    return {"summary": error.title, "value": body_of(status_of(error), error.code, error.title, request_id=_SAMPLE_REQUEST)}
 
 
 def body_of(

@@ -1,5 +1,7 @@
 """The route that every operation is: admits the caller, reads the body strictly, commits before the answer leaves."""
 
+import inspect
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.errors import Unauthenticated
+from shared.errors import NotFound, Unauthenticated
 from shared.http import unit
 from shared.http.batches import BatchRequest
 from shared.http.body import read_json, refuse_nul
@@ -22,6 +24,7 @@ from shared.http.idempotency import Replay
 from shared.http.problems import pointer_of
 from shared.http.rate_limit import address_of
 from shared.http.state import AppState, state_of
+from shared.messaging.failpoints import failpoint
 
 _JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
@@ -52,6 +55,8 @@ class _Plan:
         """Verify caller, query and body, cheapest first; return the body's value."""
         state = state_of(request)
         await self._authorise(request, exchange, state)
+        if "\x00" in request.scope["path"]:
+            raise NotFound
         if request.scope["query_string"]:
             self._check_query(request)
         if not self.takes_body:
@@ -101,7 +106,13 @@ class Route(APIRoute):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         # The content type is checked here, for each route that takes a body.
         options["strict_content_type"] = False
+        endpoint = options.get("endpoint") or arguments[1]
+        summary, _, rest = inspect.cleandoc(endpoint.__doc__ or "").partition("\n")
+        options["summary"] = options.get("summary") or summary
+        options["description"] = options.get("description") or rest.strip()
         super().__init__(*arguments, **options)
+        # FastAPI falls back to the whole docstring, which begins with the summary.
+        self.description = options["description"]
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:
@@ -121,12 +132,14 @@ class Route(APIRoute):
                 strict = JsonRequest(request.scope, request.receive)
                 strict._value = value  # noqa: SLF001 - our own class
                 strict._body = exchange.body  # noqa: SLF001 - Starlette keeps a body that was read there
+                failpoint("request.before_work")
                 response = await handle(strict)
                 await unit.finish(exchange, response)
+                failpoint("request.before_answer")
             except Replay as replay:
                 response = replay.response
             finally:
-                await unit.release(exchange)
+                await unit.release(exchange, sys.exc_info()[1])
             return answer_not_modified(request, response)
 
         return edge

@@ -183,7 +183,7 @@ class TokenVerifier:
                 options={"require": ["exp", "iat", "sub", "aud", "iss"], "verify_exp": False, "verify_iat": False},
             )
             return _caller_of(claims), float(claims["exp"])
-        except (jwt.PyJWTError, KeyError, TypeError, ValueError):
+        except (jwt.PyJWTError, AttributeError, KeyError, TypeError, ValueError):
             raise InvalidCredentials from None
 
     def _remember(self, token: str, known: tuple[Caller, float]) -> None:

@@ -59,16 +59,22 @@ async def finish(exchange: Exchange, response: Response) -> None:
     await release(exchange)
 
 
-async def release(exchange: Exchange) -> None:
-    """Give the connections back; what is not committed is rolled back."""
+async def release(exchange: Exchange, error: BaseException | None = None) -> None:
+    """Give the connections back; what is not committed is rolled back.
+
+    Args:
+        exchange: whose they are.
+        error: what ended the request, when it ended badly: its connection is looked at before it is lent again.
+    """
+    kind = type(error) if error is not None else None
     uow, exchange.unit_of_work = exchange.unit_of_work, None
     reading, exchange.reading = exchange.reading, None
     try:
         if reading is not None:
-            await reading[0].__aexit__(None, None, None)
+            await reading[0].__aexit__(kind, error, None)
     finally:
         if uow is not None:
-            await uow.__aexit__(None, None, None)
+            await uow.__aexit__(kind, error, None)
 
 
 def _managed(request: Request) -> Exchange:
