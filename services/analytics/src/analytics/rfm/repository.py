@@ -28,19 +28,20 @@ _PEOPLE_THEN = """
 
 def _scored(people: str) -> str:
     # A discrete percentile is an existing value, and a comparison with it treats ties alike: the same data always give the same scores.
+    # width_bucket counts the cut points up to a value; one less counts those below it, for days and whole numbers have neighbours.
     return f"""
-WITH people AS MATERIALIZED ({people}), cuts AS (
-    SELECT percentile_disc(ARRAY[.2, .4, .6, .8]) WITHIN GROUP (ORDER BY last_day) AS r,
-           percentile_disc(ARRAY[.2, .4, .6, .8]) WITHIN GROUP (ORDER BY orders) AS f,
-           percentile_disc(ARRAY[.2, .4, .6, .8]) WITHIN GROUP (ORDER BY revenue_minor) AS m
+WITH people AS MATERIALIZED ({people}), cuts AS MATERIALIZED (
+    SELECT percentile_disc(ARRAY[.2, .4, .6, .8]) WITHIN GROUP (ORDER BY last_day) AS days,
+           percentile_disc(ARRAY[.2, .4, .6, .8]) WITHIN GROUP (ORDER BY orders) AS counts,
+           percentile_disc(ARRAY[.2, .4, .6, .8]) WITHIN GROUP (ORDER BY revenue_minor) AS sums
     FROM people
+), groups AS (
+    SELECT 1 + width_bucket(last_day - 1, days) AS recency, 1 + width_bucket(orders - 1, counts) AS frequency,
+           1 + width_bucket(revenue_minor - 1, sums) AS money,
+           count(*) AS customers, sum(orders)::bigint AS orders, sum(revenue_minor)::bigint AS revenue_minor
+    FROM people, cuts GROUP BY 1, 2, 3
 )
-SELECT 1 + (last_day > r[1])::int + (last_day > r[2])::int + (last_day > r[3])::int + (last_day > r[4])::int AS recency,
-       1 + (orders > f[1])::int + (orders > f[2])::int + (orders > f[3])::int + (orders > f[4])::int AS frequency,
-       1 + (revenue_minor > m[1])::int + (revenue_minor > m[2])::int + (revenue_minor > m[3])::int + (revenue_minor > m[4])::int AS money,
-       count(*) AS customers, sum(orders)::bigint AS orders, sum(revenue_minor)::bigint AS revenue_minor,
-       min(r) AS r, min(f) AS f, min(m) AS m
-FROM people, cuts GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2 DESC, 3 DESC
+SELECT groups.*, days, counts, sums FROM groups, cuts ORDER BY recency DESC, frequency DESC, money DESC
 """  # noqa: S608 - composed of constants
 
 
@@ -80,4 +81,4 @@ class RfmRepository:
         if not rows:
             return Scored([])
         groups = [Group(*row[:6]) for row in rows]
-        return Scored(groups, rows[0]["r"], rows[0]["f"], rows[0]["m"])
+        return Scored(groups, rows[0]["days"], rows[0]["counts"], rows[0]["sums"])

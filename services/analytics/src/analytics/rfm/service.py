@@ -31,6 +31,7 @@ class Snapshots:
     def __init__(self, fresh_seconds: float = FRESH_SECONDS) -> None:
         self._fresh_seconds = fresh_seconds
         self._taken: OrderedDict[tuple[str, date | None], _Snapshot] = OrderedDict()
+        self._under_way: set[tuple[str, date | None]] = set()
 
     async def scored(
         self, repository: RfmRepository, currency: str, until: date | None, version: int, now: datetime
@@ -46,15 +47,25 @@ class Snapshots:
         """
         key = (currency, until)
         known = self._taken.get(key)
-        if known and (known.version == version or time.monotonic() - known.taken_at_seconds < self._fresh_seconds):
+        if known is not None and (known.version == version or self._is_fresh(known) or key in self._under_way):
             return known.scored, known.computed_at
+        self._under_way.add(key)
         started_at_seconds = time.monotonic()
-        scored = await repository.scored(currency, until)
-        self._taken[key] = _Snapshot(version, started_at_seconds, now, scored)
+        try:
+            scored = await repository.scored(currency, until)
+        finally:
+            self._under_way.discard(key)
+        self._keep(key, _Snapshot(version, started_at_seconds, now, scored))
+        return scored, now
+
+    def _is_fresh(self, snapshot: _Snapshot) -> bool:
+        return time.monotonic() - snapshot.taken_at_seconds < self._fresh_seconds
+
+    def _keep(self, key: tuple[str, date | None], snapshot: _Snapshot) -> None:
+        self._taken[key] = snapshot
         self._taken.move_to_end(key)
         while len(self._taken) > _MOST_SNAPSHOTS:
             self._taken.popitem(last=False)
-        return scored, now
 
 
 async def read(connection: Connection, snapshots: Snapshots, *, as_of_day: date | None, currency: str | None, now: datetime) -> RfmAnswer:
