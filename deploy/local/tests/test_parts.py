@@ -11,6 +11,7 @@ from local_runner.credentials import make_credentials, read_credentials
 from local_runner.doctor import examine
 from local_runner.environment import admin_url, service_environment
 from local_runner.log_view import LogView, read_line
+from local_runner.schemas import newest
 from local_runner.service_process import Backoff
 from local_runner.settings import BadSetting, Settings
 from local_runner.supervisor import events_to_send_again
@@ -130,3 +131,10 @@ def test_the_doctor_finds_this_machine_fit_but_for_a_port(tmp_path: Path) -> Non
     }
     assert set(verdicts) == {"Python", "Ports", "Memory", "Disk", "Postgres", "Broker", "Locale", "Open files", "Account"}
     assert verdicts["Postgres"] == verdicts["Python"] == "ok"
+
+
+def test_the_newest_revision_is_the_one_that_none_follows(tmp_path: Path) -> None:
+    (tmp_path / "0001_first.py").write_text('revision = "0001"\ndown_revision = None\n')
+    (tmp_path / "0002_second.py").write_text('revision: str = "0002"\ndown_revision: str | None = "0001"\n')
+    assert newest(tmp_path) == {"0002"}
+    assert newest(None) == newest(tmp_path / "none") == set()

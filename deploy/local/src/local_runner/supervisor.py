@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from rich.console import Console
 
 from local_runner.credentials import Credentials
 from local_runner.environment import admin_url, bootstrap_servers, service_environment
+from local_runner.schemas import services_to_migrate, services_with_events
 from local_runner.service_process import ServiceProcess, run_for_all, wait_for_key, wait_ready
 from local_runner.settings import Settings
 from local_runner.state import Child, State
@@ -62,8 +63,7 @@ class Supervisor:
         with self._step("Database", "roles and schemas"):
             self._prepare_database()
         self._start_broker()
-        with self._step("Migrations", ", ".join(self._settings.services)):
-            run_for_all(self.services, "migrate", timeout_seconds=_MIGRATE_TIMEOUT_SECONDS)
+        self._migrate()
         self._replay_what_is_lost()
         self._start_services()
         self.state.phase = "ready"
@@ -108,6 +108,9 @@ class Supervisor:
         log = self._settings.logs / f"{name}.log"
         return ServiceProcess(name, self._settings.service_url(name), environment, self._settings.home, log)
 
+    def _named(self, names: Sequence[str]) -> list[ServiceProcess]:
+        return [service for service in self.services if service.name in names]
+
     def _refuse_taken_ports(self) -> None:
         for name, port in self._settings.ports().items():
             if name == "postgres" and self._postgres is not None and self._postgres.is_running():
@@ -121,6 +124,12 @@ class Supervisor:
         server = self._settings.database_url or (self._postgres.dsn() if self._postgres else "")
         database = urlsplit(admin_url(self._settings, self._credentials)).path.strip("/")
         asyncio.run(prepare_database(server, database, self._settings.services, self._credentials.service_passwords))
+
+    def _migrate(self) -> None:
+        behind = asyncio.run(services_to_migrate(admin_url(self._settings, self._credentials), self._settings.services))
+        if behind:
+            with self._step("Migrations", ", ".join(behind)):
+                run_for_all(self._named(behind), "migrate", timeout_seconds=_MIGRATE_TIMEOUT_SECONDS)
 
     def _start_broker(self) -> None:
         if self._broker is not None:
@@ -137,8 +146,9 @@ class Supervisor:
         before = last.read_text() if last.exists() else None
         which = None if self._fresh else events_to_send_again(self._broker.profile, before)
         if which is not None:
-            with self._step("Events", f"sent again: {which}"):
-                run_for_all(self.services, "replay", f"--{which}", timeout_seconds=_REPLAY_TIMEOUT_SECONDS)
+            telling = asyncio.run(services_with_events(admin_url(self._settings, self._credentials), self._settings.services))
+            with self._step("Events", f"to be sent again: {which}"):
+                run_for_all(self._named(telling), "replay", f"--{which}", timeout_seconds=_REPLAY_TIMEOUT_SECONDS)
         last.write_text(self._broker.profile)
 
     def _start_services(self) -> None:
