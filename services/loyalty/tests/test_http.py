@@ -1,5 +1,8 @@
 """What callers see: members, their entries, the programme and the proof."""
 
+import base64
+
+import orjson
 import pytest
 
 from loyalty.programmes.the_programme import PROGRAMME_ID
@@ -73,6 +76,28 @@ async def test_members_are_listed_page_by_page(client, history):
     listed = [(member["customer_id"], member["balance"]) for page in (first, second) for member in page["data"]]
     assert listed == [("cus_1", 14), ("cus_2", 7)]
     assert second["next_cursor"] is None
+
+
+FORGED_KEYS = [
+    [],
+    [["v", 5]],
+    [["v", None]],
+    [["v", "\0"]],
+    [["v", "a"], ["v", "b"]],
+    [["t", "2026-01-01T00:00:00Z"]],
+    [["t", "2026-01-01T00:00:00"], ["v", "x"]],
+    [["t", "2026-01-01T00:00:00Z"], ["v", 3]],
+]
+
+
+@pytest.mark.parametrize("key", FORGED_KEYS, ids=str)
+@pytest.mark.parametrize("path", ["/v1/members", "/v1/members/cus_1/entries"])
+async def test_a_forged_cursor_is_refused(client, history, path, key):
+    genuine = (await client.get(path, params={"limit": 1})).json()["next_cursor"]
+    binding = base64.urlsafe_b64decode(genuine + "=" * (-len(genuine) % 4))[:6]
+    forged = base64.urlsafe_b64encode(binding + orjson.dumps(key)).rstrip(b"=").decode()
+    answer = await client.get(path, params={"cursor": forged})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
 
 
 async def test_the_programme_tells_its_rate(client):

@@ -52,6 +52,20 @@ class PageRequest:
         """Rows to fetch: one more than wanted tells whether more follow."""
         return self.limit + 1
 
+    def key(self, *kinds: type) -> SortKey | None:
+        """Return `after`, made sure to be of these types; a cursor is not signed, so its content may be anybody's.
+
+        Args:
+            kinds: types of the parts of the sort key, in order; moments must have a zone.
+
+        Raises:
+            InvalidCursor: it is none of ours.
+        """
+        after = self.after
+        if after is not None and (len(after) != len(kinds) or not all(map(_is_a, after, kinds))):
+            raise InvalidCursor(pointer="/cursor", location="query")
+        return after
+
     def page(self, rows: Sequence[Row], *, key: Callable[[Row], SortKey], item: Callable[[Row], T]) -> Page[T]:
         """Return the page for rows that were fetched with `fetch`.
 
@@ -99,6 +113,11 @@ def read_cursor(cursor: str, binding: bytes) -> SortKey:
     if raw[: len(binding)] != binding:
         raise CursorMismatch(pointer="/cursor", location="query")
     return key
+
+
+def _is_a(part: Any, kind: type) -> bool:
+    # Exactly: a truth value is a number to Python, and a moment a date.
+    return type(part) is kind and not (isinstance(part, datetime) and part.tzinfo is None) and "\0" not in str(part)
 
 
 def _binding_of(request: Request) -> bytes:

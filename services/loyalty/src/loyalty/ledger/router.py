@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from loyalty.dependencies import ReadsMember
 from loyalty.ledger import repository
 from loyalty.ledger.schemas import Entry
@@ -13,5 +15,5 @@ router = APIRouter(prefix="/v1/members/{customer_id}/entries", tags=["members"])
 async def list_entries(customer_id: CustomerIdPath, page: PageQuery, connection: Reads, _caller: ReadsMember) -> Page[Entry]:
     """List every movement of a member's points, newest first."""
     await members.require(connection, customer_id)
-    rows = await repository.page_of_entries(connection, customer_id, page.fetch, page.after)
+    rows = await repository.page_of_entries(connection, customer_id, page.fetch, page.key(datetime, str))
     return page.page(rows, key=lambda row: (row.occurred_at, row.id), item=Entry.model_validate)

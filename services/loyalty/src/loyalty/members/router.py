@@ -13,7 +13,7 @@ router = APIRouter(prefix="/v1/members", tags=["members"])
 @router.get("", operation_id="members_list", summary="List members")
 async def list_members(page: PageQuery, connection: Reads, _caller: ReadsLoyalty) -> Page[Member]:
     """List the members with their points, by customer id."""
-    rows = await repository.page(connection, page.fetch, page.after)
+    rows = await repository.page(connection, page.fetch, page.key(str))
     return page.page(rows, key=lambda row: (row.customer_id,), item=Member.model_validate)
 
 
