@@ -1,0 +1,50 @@
+"""Each index serves the query that it was made for."""
+
+import pytest
+
+from customers.orders import repository as orders
+from customers.profiles import repository as profiles
+
+_STATEMENTS = [
+    ("ix_customers_created_at_id", profiles._page_statement((), False, "created_at", True), "now(), 'x', 20"),
+    ("ix_customers_created_at_id", profiles._page_statement((), False, "-created_at", True), "now(), 'x', 20"),
+    ("ix_customers_search_name_id", profiles._page_statement((), False, "name", True), "'x', 'x', 20"),
+    ("ix_customers_country_created_at_id", profiles._page_statement(("country",), False, "created_at", False), "'LV', 20"),
+    ("ix_customers_language_created_at_id", profiles._page_statement(("language",), False, "created_at", False), "'lv', 20"),
+    ("ix_customers_city_created_at_id", profiles._page_statement(("city",), False, "created_at", False), "'Riga', 20"),
+    ("ix_customers_email", profiles._page_statement(("email",), False, "created_at", False), "'a@b.lv', 20"),
+    ("ix_customers_phone", profiles._page_statement(("phone",), False, "created_at", False), "'+371', 20"),
+    ("uq_customers_external_id", profiles._page_statement(("external_id",), False, "created_at", False), "'x', 20"),
+    ("ix_customers_search_name_trigrams", profiles._page_statement(("pattern",), False, "created_at", False), "'% an%', 20"),
+    ("ix_customers_search_name_trigrams", profiles._page_statement(("pattern",), True, "created_at", False), "'%anna%', 'anna', 20"),
+    ("ix_orders_customer_id_placed_at_id", orders._PAGE_AFTER, "'cus', 20, now(), 'x'"),
+    ("uq_orders_external_id", orders._GET_BY_EXTERNAL_ID, "'x'"),
+    ("uq_order_returns_order_id", orders._RETURNS, "'x'"),
+]
+
+
+@pytest.fixture
+async def connection(database):
+    async with database.acquire() as connection:
+        await connection.execute(
+            """
+            INSERT INTO customers (id, kind, external_id, name, search_name, email, phone, country, language, city, created_at)
+            SELECT 'cus_' || n, 'individual', n::text, n::text, ' name ' || md5(n::text), n || '@b.lv', '+371' || n,
+                   chr(65 + n % 26) || 'V', n::text, n::text, now() - n * interval '1 minute'
+            FROM generate_series(1, 3000) AS n;
+            INSERT INTO orders (id, external_id, customer_id, placed_at, currency, amount_minor, lines)
+            SELECT 'ord_' || n, n::text, 'cus_' || 1 + n % 300, now() - n * interval '1 day', 'EUR', 1, '[1]'
+            FROM generate_series(1, 3000) AS n;
+            ANALYZE customers; ANALYZE orders;
+            SET LOCAL enable_seqscan = off;
+            """
+        )
+        yield connection
+
+
+@pytest.mark.parametrize(("index", "statement", "values"), _STATEMENTS, ids=[f"{n}-{each[0]}" for n, each in enumerate(_STATEMENTS)])
+async def test_the_index_is_used(connection, index, statement, values):
+    await connection.execute(f"PREPARE asked AS {statement}")
+    plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
+    await connection.execute("DEALLOCATE asked")
+    assert index in plan, plan
