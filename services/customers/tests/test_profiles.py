@@ -1,7 +1,10 @@
 """Customers over HTTP."""
 
 import asyncio
+import base64
+import hashlib
 
+import orjson
 import pytest
 
 from shared.contracts.customers import CustomerRegistered, CustomerUpdated
@@ -197,6 +200,12 @@ async def test_concurrent_batches_make_each_customer_once(committed_client):
     assert len({result["id"] for batch in results for result in batch}) == 100
 
 
+def forged_cursor(path: str, key: str) -> str:
+    """Return a cursor as the list itself would write it, with another key; the binding of a query without a filter is known to all."""
+    binding = hashlib.blake2b(orjson.dumps([path, []]), digest_size=6).digest()
+    return base64.urlsafe_b64encode(binding + f"[{key}]".encode()).rstrip(b"=").decode()
+
+
 class TestList:
     @pytest.fixture(autouse=True)
     async def _customers(self, client):
@@ -275,6 +284,14 @@ class TestList:
             if cursor is None:
                 break
         assert seen == whole
+
+    @pytest.mark.parametrize("path", ["customers", "customers/{id}/orders", "api-keys"])
+    @pytest.mark.parametrize("key", ['["v",1]', '["v",1],["v","x"]', '["t","2026-01-01T00:00:00"],["v","x"]', '["v",null],["v","x"]', "7"])
+    async def test_a_forged_cursor_is_refused(self, client, path, key):
+        customer = (await client.get("/v1/customers", params={"limit": 1})).json()["data"][0]
+        path = "/v1/" + path.format(id=customer["id"])
+        answer = await client.get(path, params={"cursor": forged_cursor(path, key)})
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor")
 
     @pytest.mark.parametrize("query", [{"name": "x"}, {"cursor": "nonsense"}, {"offset": "1"}])
     async def test_unknown_parameters_are_refused(self, client, query):

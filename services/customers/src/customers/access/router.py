@@ -1,5 +1,7 @@
 """Routes of keys and tokens."""
 
+from datetime import datetime
+
 from fastapi import Response
 
 from customers.access import repository, service
@@ -28,7 +30,7 @@ async def create_key(draft: ApiKeyDraft, response: Response, uow: Uow, now: Now,
 @router.get("/v1/api-keys", operation_id="api_keys_list")
 async def list_keys(page: PageQuery, connection: Reads, _: WritesKeys) -> Page[ApiKey]:
     """List server keys, newest first, without their secrets."""
-    rows = await repository.page(connection, page.after, page.fetch)
+    rows = await repository.page(connection, page.key(datetime, str), page.fetch)
     return page.page(rows, key=lambda row: (row["issued_at"], row["id"]), item=ApiKey.of)
 
 

@@ -1,6 +1,7 @@
 """Routes of orders and returns."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from fastapi import Response
@@ -82,5 +83,5 @@ async def take_back(
 @router.get("/v1/customers/{customer_id}/orders", operation_id="customers_list_orders", responses=problems(CustomerNotFound))
 async def list_of_customer(customer_id: CustomerIdInPath, page: PageQuery, connection: Reads, _: ReadsOrdersOfCustomer) -> Page[Order]:
     """List a customer's orders, newest first; a member may list his own."""
-    orders = await service.of_customer(connection, customer_id, page.after, page.fetch)
+    orders = await service.of_customer(connection, customer_id, page.key(datetime, str), page.fetch)
     return page.page(orders, key=lambda order: (order.placed_at, order.id), item=Order.of)

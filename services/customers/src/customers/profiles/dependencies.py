@@ -1,6 +1,7 @@
 """The filter of a list of customers, as query parameters."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
@@ -28,6 +29,11 @@ class CustomerFilter:
     similar: str | None
     matches_nothing: bool
     sort: Sort
+
+    @property
+    def key_kinds(self) -> tuple[type, ...]:
+        """The types of the sort key's parts."""
+        return (str if self.sort == "name" else datetime, str)
 
 
 async def _customer_filter(

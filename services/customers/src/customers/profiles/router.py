@@ -38,7 +38,7 @@ async def create(draft: CustomerDraft, response: Response, uow: Uow, now: Now, _
 @router.get("", operation_id="customers_list")
 async def list_customers(query: CustomerQuery, page: PageQuery, connection: Reads, _: ReadsCustomers) -> Page[Customer]:
     """List customers, filtered, searched by name, page by page."""
-    rows = await service.listed(connection, query, page.after, page.fetch)
+    rows = await service.listed(connection, query, page.key(*query.key_kinds), page.fetch)
     return page.page(rows, key=lambda row: row.sort_key, item=lambda row: Customer.of(row.customer))
 
 
