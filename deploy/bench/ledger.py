@@ -1,4 +1,8 @@
-"""P3: the ledger's single accruals over many accounts beside pgbench with the same statements, and accruals in batches."""
+"""P3 and P4: single accruals over many accounts beside pgbench with the same statements, and batches beside row-locked posts.
+
+Every accrual takes its points from the one account of the programme, which is the hot account of P4: ours stores no balance of it, the
+row-locked post updates one in the same transaction.
+"""
 
 import asyncio
 import contextlib
@@ -38,6 +42,8 @@ _BATCH_GOAL = 10_000
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _LINES = [Line(sku="tea", quantity=1, amount_minor=1_234)]
 _MAKE_MEMBERS = "SELECT ensure_members($1, array_agg('cus_' || n)) FROM generate_series(1, $2::integer) AS n"
+_MAKE_HOT_ROW = "CREATE TABLE hot_account AS SELECT 0::bigint AS balance"
+_UPDATE_HOT_ROW = "UPDATE hot_account SET balance = balance - 12"
 
 # What one accrual of ours sends, with pgbench's values in it: the same function, the same event, one transaction.
 _EVENT = f"{outbox._WRITE};"  # noqa: SLF001 (the very statement)
@@ -68,30 +74,34 @@ async def measure() -> list[Figure]:
     """Load one durable Postgres by both, in turns, so that a noisy moment of the machine meets both."""
     async with _database() as (pool, dsn):
         await _post_for(pool, CONNECTIONS, 1, 1.0)
-        single, reference, batched = [], [], []
+        single, reference, batched, locked = [], [], [], []
         for _ in range(ROUNDS):
             single.append(await _post_for(pool, CONNECTIONS, 1, SECONDS))
             reference.append(await asyncio.to_thread(_pgbench, dsn))
             batched.append(await _post_for(pool, BATCH_CONNECTIONS, BATCH, SECONDS))
-    ours, theirs, many = (statistics.median(rates) for rates in (single, reference, batched))
+            locked.append(await _post_for(pool, CONNECTIONS, 1, SECONDS, hot_row=True))
+    ours, theirs, many, hot = (statistics.median(rates) for rates in (single, reference, batched, locked))
     return [
         Figure("P3", f"single accruals, {MEMBERS:,} accounts", ours, "/s", ">= 40 % of pgbench", ours >= 0.4 * theirs, theirs),
         Figure("P3", f"accruals in batches of {BATCH}", many, "/s", f">= {_BATCH_GOAL:,}", many >= _BATCH_GOAL, theirs),
+        Figure("P4", f"one hot account, batches of {BATCH}", many, "/s", ">= 10x row-locked posts", many >= 10 * hot, hot),
     ]
 
 
-async def _post_for(pool: PoolDatabase, connections: int, batch: int, seconds: float) -> float:
+async def _post_for(pool: PoolDatabase, connections: int, batch: int, seconds: float, *, hot_row: bool = False) -> float:
     """Return the accruals a second of so many connections that post batches of this size."""
     began = time.perf_counter()
-    posted = await asyncio.gather(*(_post_until(began + seconds, pool, batch) for _ in range(connections)))
+    posted = await asyncio.gather(*(_post_until(began + seconds, pool, batch, hot_row=hot_row) for _ in range(connections)))
     return sum(posted) / (time.perf_counter() - began)
 
 
-async def _post_until(until: float, pool: PoolDatabase, batch: int) -> int:
+async def _post_until(until: float, pool: PoolDatabase, batch: int, *, hot_row: bool) -> int:
     posted = 0
     while time.perf_counter() < until:
         async with UnitOfWork(pool) as uow:
             await ledger.accrue(uow, [_order() for _ in range(batch)])
+            if hot_row:
+                await uow.connection.execute(_UPDATE_HOT_ROW)
             await uow.commit()
         posted += batch
     return posted
@@ -149,6 +159,7 @@ async def _database() -> AsyncIterator[tuple[PoolDatabase, str]]:
         try:
             async with pool.acquire() as connection:
                 await connection.execute(_MAKE_MEMBERS, PROGRAMME_ID, MEMBERS)
+                await connection.execute(_MAKE_HOT_ROW)
             yield pool, dsn
         finally:
             await pool.close()
