@@ -16,7 +16,7 @@ from local_runner.credentials import write_privately
 from shared.embedded.process import end
 from shared.errors import Conflict
 
-Phase = Literal["starting", "ready", "stopping", "failed"]
+Phase = Literal["starting", "ready", "recovering", "stopping", "failed"]
 
 # Start times of one process, read twice, differ by rounding only.
 _SAME_START_SECONDS = 1.0

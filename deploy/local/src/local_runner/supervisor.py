@@ -187,14 +187,16 @@ class Supervisor:
 
     def _recover(self, attempt: Callable[[], None]) -> None:
         """Try until it works: the suite is of no use without."""
-        while True:
+        self.state.phase = "recovering"
+        self._write_state()
+        while self.state.phase == "recovering":
             try:
                 attempt()
             except EmbeddedServerFailed as error:
                 self._say(f"{error}\nNext attempt in {_RETRY_PAUSE_SECONDS:g} s")
                 time.sleep(_RETRY_PAUSE_SECONDS)
             else:
-                return
+                self.state.phase = "ready"
 
     def _count(self, name: str) -> None:
         self.state.restarts[name] = self.state.restarts.get(name, 0) + 1
@@ -211,7 +213,7 @@ class Supervisor:
         self.state.write(self._settings.home)
 
     def _say(self, sentence: str) -> None:
-        self._console.print(f"[yellow]{sentence}", highlight=False)
+        self._console.print(sentence, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
     @contextlib.contextmanager
     def _step(self, name: str, detail: str) -> Iterator[None]:
