@@ -56,6 +56,8 @@ async def test_the_catalogue_is_read_in_pages(client):
         ("retention", {"period": "week"}, 422, None),
         ("retention", {"columns": 61}, 422, None),
         ("rfm", {"currency": "usd"}, 422, None),
+        ("rfm", {"as_of": "0"}, 422, None),
+        ("nps", {"from": "2026-02-30"}, 422, None),
         ("orders", {"currency": "USD"}, 400, "unknown_parameter"),
     ],
 )

@@ -11,6 +11,8 @@ from analytics.metrics.errors import WindowEmpty, WindowNotMonths, WindowTooWide
 from shared.statistics import round_half_away
 
 ZONE = "UTC"
+# Names of the one zone in which all roll-ups are kept.
+ZONES = frozenset({ZONE, "Etc/UTC"})
 # Ten years of months.
 MOST_MONTHS = 120
 _HASH_DIGITS = 16
@@ -89,7 +91,7 @@ def checked(window: Window, zone: str) -> Window:
         WindowEmpty: it ends before it begins.
         ZoneNotExact: its zone is not UTC.
     """
-    if zone not in {ZONE, "Etc/UTC"}:
+    if zone not in ZONES:
         raise ZoneNotExact(pointer="/zone", location="query")
     if window.since is not None and window.until is not None and window.since >= window.until:
         raise WindowEmpty(pointer="/to", location="query")

@@ -1,12 +1,11 @@
 """Recency, frequency and money over HTTP."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import Depends, Query
 from starlette.requests import Request
 
-from analytics.dependencies import ClockDep, ReadsAnalytics, Zone
+from analytics.dependencies import ClockDep, Day, ReadsAnalytics, Zone
 from analytics.metrics.errors import ZoneNotExact
 from analytics.rfm.schemas import RfmAnswer
 from analytics.rfm.service import Snapshots, read
@@ -29,7 +28,7 @@ async def read_rfm(
     clock: ClockDep,
     _zone: Zone,
     snapshots: Annotated[Snapshots, Depends(_snapshots)],
-    as_of: Annotated[date | None, Query(description="Day by whose end customers are scored; that of the latest order when absent.")] = None,
+    as_of: Annotated[Day | None, Query(description="Day by whose end customers are scored; that of the latest order when absent.")] = None,
     currency: Annotated[
         str | None, Query(pattern="^[A-Z]{3}$", description="ISO 4217 code; that with the most orders when absent.", examples=["USD"])
     ] = None,
