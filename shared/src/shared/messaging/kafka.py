@@ -42,7 +42,7 @@ class KafkaTransport:
 
     async def ensure_topics(self, topics: Sequence[str]) -> None:
         """Create the topics that are not there; see `Transport.ensure_topics`."""
-        wanted = [NewTopic(topic, self._profile.partitions, self._profile.replication) for topic in topics]
+        wanted = [self._new_topic(topic) for topic in topics]
         async with _limited("create topics"):
             admin = AIOKafkaAdminClient(bootstrap_servers=self._servers, request_timeout_ms=10_000)
             try:
@@ -54,6 +54,11 @@ class KafkaTransport:
                     _check_created(await admin.create_topics(missing))
             finally:
                 await admin.close()
+
+    def _new_topic(self, name: str) -> NewTopic:
+        # aiokafka takes -1, the broker's default, only beside an assignment of replicas; an empty one leaves it to the broker.
+        assignments = {} if self._profile.replication == -1 else None
+        return NewTopic(name, self._profile.partitions, self._profile.replication, replica_assignments=assignments)
 
     async def end_offsets(self, topic: str) -> Mapping[Partition, int]:
         """Return where each partition ends; see `Transport.end_offsets`."""
