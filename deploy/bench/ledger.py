@@ -10,6 +10,7 @@ import importlib.util
 import os
 import random
 import re
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -165,3 +166,4 @@ async def _database() -> AsyncIterator[tuple[PoolDatabase, str]]:
             await pool.close()
     finally:
         await asyncio.to_thread(postgres.destroy)
+        shutil.rmtree(home, ignore_errors=True)
