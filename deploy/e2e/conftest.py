@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from running_suite import RunningSuite
 
 
@@ -12,7 +13,9 @@ from running_suite import RunningSuite
 def suite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSuite]:
     """A suite that starts empty: one of our own, or the one whose URLs and key are in the file E2E_ENV_FILE."""
     if env_file := os.environ.get("E2E_ENV_FILE"):
-        yield RunningSuite.attached(Path(env_file))
+        attached = RunningSuite.attached(Path(env_file))
+        yield attached
+        attached.close_clients()
         return
     running = RunningSuite.start(tmp_path_factory.mktemp("suite"))
     try:

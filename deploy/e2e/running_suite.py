@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +35,7 @@ class RunningSuite:
     port_base: int
     variables: dict[str, str]
     environment: dict[str, str]
+    clients: list[httpx2.Client] = field(default_factory=list)
 
     @classmethod
     def start(cls, home: Path, **settings: str) -> "RunningSuite":
@@ -68,6 +69,7 @@ class RunningSuite:
 
     def stop(self) -> None:
         """Stop everything in order."""
+        self.close_clients()
         self.command("down", timeout_seconds=_STOP_TIMEOUT_SECONDS)
 
     def command(self, name: str, *, timeout_seconds: float = _START_TIMEOUT_SECONDS) -> str:
@@ -88,12 +90,19 @@ class RunningSuite:
         return _assignments(self.command("env", timeout_seconds=60))
 
     def client(self, service: str, *, token: str | None = None) -> httpx2.Client:
-        """Return an HTTP client of a service, with the server key unless another token is given."""
-        return httpx2.Client(
+        """Return an HTTP client of a service, with the server key unless another token is given; it is closed with the suite."""
+        client = httpx2.Client(
             base_url=self.variables[f"{service.upper()}_URL"],
             headers={"Authorization": f"Bearer {token or self.variables['SERVER_KEY']}"},
             timeout=60,
         )
+        self.clients.append(client)
+        return client
+
+    def close_clients(self) -> None:
+        """Close the clients handed out so far."""
+        while self.clients:
+            self.clients.pop().close()
 
 
 def eventually(read: Callable[[], T], accept: Callable[[T], bool], *, within_seconds: float = 60.0) -> T:

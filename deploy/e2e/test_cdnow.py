@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from running_suite import answer, eventually
 
 DATA = Path(__file__).parents[1] / "demo" / "cdnow_master.csv.gz"
