@@ -11,6 +11,8 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.embedded.tansu import TansuBroker
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.kafka_profiles import PROFILES
+from shared.messaging.rebuild import rebuild
+from shared.messaging.replay import replay
 from shared.messaging.worker import Worker
 from shared.settings import ServiceSettings
 
@@ -74,13 +76,42 @@ async def test_published_events_reach_the_handlers_in_order(committed_dsn, commi
 
 
 async def test_a_broker_that_comes_back_empty_gets_everything_again(committed_dsn, committed_database, broker, effects):
+    transport = KafkaTransport(broker.bootstrap_servers, PROFILES["tansu"])
     async with working(committed_dsn, committed_database, broker) as worker:
         await publish(committed_database, worker, 0, 50)
         await eventually(effects, 100)
-        broker.kill()
-        await publish(committed_database, worker, 50, 60)
-        broker.start()
+        await eventually(effects, 0, "SELECT count(*) FROM outbox_pending")
+    broker.kill()
+    await publish(committed_database, None, 50, 60)
+    broker.start()
+    await transport.ensure_topics(["regulars.customers"])
+    async with working(committed_dsn, committed_database, broker):
         await eventually(effects, 120)
         await eventually(effects, 0, "SELECT count(*) FROM outbox_pending")
-        await find_events(KafkaTransport(broker.bootstrap_servers, PROFILES["tansu"]), 120)
+        await find_events(transport, 120)
     assert await effects.value("SELECT count(DISTINCT event_id) FROM effects") == 120
+
+
+async def test_replay_of_what_is_missing_does_nothing_while_the_broker_has_it(committed_dsn, committed_database, broker, effects):
+    transport = KafkaTransport(broker.bootstrap_servers, PROFILES["tansu"])
+    async with working(committed_dsn, committed_database, broker) as worker:
+        await publish(committed_database, worker, 0, 20)
+        await eventually(effects, 40)
+        await eventually(effects, 0, "SELECT count(*) FROM outbox_pending")
+    assert await replay(committed_database, transport, SERVICE, only_missing=True) == 0
+    broker.kill()
+    broker.start()
+    assert await replay(committed_database, transport, SERVICE, only_missing=True) == 40
+    assert await replay(committed_database, transport, SERVICE, only_missing=True) == 0
+
+
+async def test_rebuild_fills_an_emptied_projection(committed_dsn, committed_database, broker, effects):
+    transport = KafkaTransport(broker.bootstrap_servers, PROFILES["tansu"])
+    async with working(committed_dsn, committed_database, broker) as worker:
+        await publish(committed_database, worker, 0, 30)
+        await eventually(effects, 60)
+    before = sorted(await effects.all())
+    told: list[tuple[int, int]] = []
+    assert await rebuild(SERVICE, committed_database, transport, lambda done, total: told.append((done, total))) == 60
+    assert sorted(await effects.all()) == before
+    assert told[-1] == (60, 60)

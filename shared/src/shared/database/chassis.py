@@ -64,14 +64,24 @@ def _outbox_tables(metadata: sa.MetaData) -> None:
         # The few that are held.
         sa.Index("ix_outbox_pending_held", "position", postgresql_where=sa.text("held_at IS NOT NULL")),
     )
-    # How far each partition had grown when it last acknowledged; a broker that has less has lost events.
+    # A record of each partition that the broker must still have; when it has not, it has lost events.
     sa.Table(
-        "broker_offsets",
+        "broker_anchors",
         metadata,
         sa.Column("topic", sa.Text, nullable=False),
         sa.Column("partition", sa.Integer, nullable=False),
         sa.Column("offset", sa.BigInteger, nullable=False),
+        sa.Column("event_id", UUID(as_uuid=True), nullable=False),
         sa.PrimaryKeyConstraint("topic", "partition"),
+    )
+    # One row, with a number that grows each time all events are sent again: a relay that counts on acknowledgements of an earlier
+    # time must not clear the outbox.
+    sa.Table(
+        "relay_epoch",
+        metadata,
+        sa.Column("is_only", sa.Boolean, server_default=sa.true(), primary_key=True),
+        sa.Column("epoch", sa.BigInteger, nullable=False),
+        sa.CheckConstraint("is_only", name="is_only"),
     )
 
 
@@ -220,6 +230,7 @@ BEGIN
     RETURN made;
 END $$;
 SELECT ensure_event_log_partitions(7);
+INSERT INTO relay_epoch (epoch) VALUES (1);
 """
 
 
@@ -241,4 +252,4 @@ def _split(script: str) -> list[str]:
     """Return the statements of the partition script; only the function's body holds inner semicolons."""
     before, rest = script.split("CREATE FUNCTION", 1)
     body, after = rest.split("END $$;", 1)
-    return [before, f"CREATE FUNCTION{body}END $$", after]
+    return [before, f"CREATE FUNCTION{body}END $$", *filter(str.strip, after.split(";"))]

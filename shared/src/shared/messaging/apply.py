@@ -106,17 +106,20 @@ class Applier:
             arrivals = await transaction.kept(key)
             known = await transaction.known(arrivals)
             progress = _Progress(dict(known.versions), set(), Outcome(discarded=list(discard)), discard)
-            applied = await self._carefully(transaction, make_plan(arrivals, known), known, progress)
+            applied = await self._carefully(transaction, self._plan(arrivals, known), known, progress)
             failpoint("redrive.before_commit")
             if commit:
                 await transaction.commit()
         return applied
 
+    def _plan(self, arrivals: Sequence[Arrival], known: Known) -> Plan:
+        return make_plan(arrivals, known)
+
     async def _attempt(self, arrivals: Sequence[Arrival], malformed: Sequence[Malformed], *, carefully: bool) -> Applied:
         async with self._store.begin() as transaction:
             known = await transaction.admit(arrivals)
             failpoint("consumer.after_admit")
-            plan = make_plan(arrivals, known)
+            plan = self._plan(arrivals, known)
             outcome = Outcome(malformed=list(malformed))
             if carefully:
                 applied = await self._carefully(transaction, plan, known, _Progress(dict(known.versions), set(known.blocked), outcome))

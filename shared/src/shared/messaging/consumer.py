@@ -48,9 +48,13 @@ class Consumer:
         applier: what applies the batches.
         group: consumer group.
         topics: where from.
+        rng: spreads waits.
     """
 
-    def __init__(self, transport: Transport, applier: Applier, group: str, topics: Sequence[str]) -> None:
+    def __init__(
+        self, transport: Transport, applier: Applier, group: str, topics: Sequence[str], *, rng: random.Random | None = None
+    ) -> None:
+        self._rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._transport = transport
         self._applier = applier
         self._group = group
@@ -147,7 +151,7 @@ class Consumer:
 
     def _hold(self, subscription: Subscription, batch: Mapping[Partition, Sequence[Record]], attempts: int) -> None:
         ceiling = min(_MAX_BACKOFF_SECONDS, _MIN_BACKOFF_SECONDS * 2 ** min(attempts, 10))
-        retry_at = asyncio.get_running_loop().time() + random.uniform(ceiling / 2, ceiling)  # noqa: S311 - jitter
+        retry_at = asyncio.get_running_loop().time() + self._rng.uniform(ceiling / 2, ceiling)
         self._held.update((partition, _Held(records, attempts, retry_at)) for partition, records in batch.items())
         subscription.pause(frozenset(batch))
 
@@ -195,7 +199,7 @@ class Consumer:
         _log.warning("the consumer starts anew", reason=str(error))
         ceiling = min(_MAX_BACKOFF_SECONDS, _MIN_BACKOFF_SECONDS * 2 ** min(self._failures, 10))
         try:
-            async with asyncio.timeout(random.uniform(ceiling / 2, ceiling)):  # noqa: S311 - jitter
+            async with asyncio.timeout(self._rng.uniform(ceiling / 2, ceiling)):
                 await stop.wait()
         except TimeoutError:
             return

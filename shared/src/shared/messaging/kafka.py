@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from shared.messaging.kafka_producer import KafkaProducer
 from shared.messaging.kafka_profiles import Profile
 from shared.messaging.kafka_subscription import KafkaSubscription
-from shared.messaging.transport import OnRevoked, Partition, Producer, Subscription, TransportError
+from shared.messaging.transport import OnRevoked, Partition, Producer, Record, Subscription, TransportError
 
 _TIMEOUT_SECONDS = 15.0
 
@@ -73,6 +73,41 @@ class KafkaTransport:
                 return {Partition(place.topic, place.partition): end for place, end in ends.items()}
             finally:
                 await consumer.stop()
+
+    async def find(self, offsets: Mapping[Partition, int]) -> Mapping[Partition, Record | None]:
+        """Return records by their offsets; see `Transport.find`."""
+        if not offsets:
+            return {}
+        async with _limited("read single records"):
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._servers, request_timeout_ms=10_000, auto_offset_reset="earliest", fetch_max_wait_ms=10
+            )
+            try:
+                await consumer.start()
+                consumer.assign([TopicPartition(*place) for place in offsets])
+                return await _find(consumer, offsets)
+            finally:
+                await consumer.stop()
+
+
+async def _find(consumer: AIOKafkaConsumer, offsets: Mapping[Partition, int]) -> Mapping[Partition, Record | None]:
+    oldest = await consumer.beginning_offsets([TopicPartition(*place) for place in offsets])
+    found: dict[Partition, Record | None] = {}
+    wanted = {place: offset for place, offset in offsets.items() if oldest[TopicPartition(*place)] <= offset}
+    for place, offset in wanted.items():
+        consumer.seek(TopicPartition(*place), offset)
+    while len(found) < len(wanted):
+        polled = await consumer.getmany(timeout_ms=50, max_records=len(wanted) * 10)
+        for place, records in ((Partition(tp.topic, tp.partition), records) for tp, records in polled.items()):
+            if place not in found:
+                first = records[0]
+                exact = first.offset == wanted[place]
+                found[place] = Record(place, first.offset, first.key, first.value, first.headers) if exact else None
+        for place in wanted.keys() - found.keys():
+            end = consumer.highwater(TopicPartition(*place))
+            if end is not None and end <= wanted[place]:
+                found[place] = None
+    return found
 
 
 @contextlib.asynccontextmanager

@@ -54,7 +54,7 @@ class KafkaProducer:
         except BaseException:
             self._discard()
             raise
-        return Sent(sending.offsets, frozenset(sending.refused))
+        return Sent(sending.landed, frozenset(sending.refused))
 
     async def close(self) -> None:
         """Stop the client; see `Producer.close`."""
@@ -112,7 +112,7 @@ class _Sending:
     def __init__(self, messages: Sequence[Message]) -> None:
         self.messages = messages
         self.places: defaultdict[Partition, list[int]] = defaultdict(list)
-        self.offsets: dict[Partition, int] = {}
+        self.landed: dict[Partition, tuple[int, int]] = {}
         self.refused: set[int] = set()
         self.left: dict[Partition, Sequence[int]] = {}
         self._now_ms = int(SystemClock().now().timestamp() * 1000)
@@ -129,7 +129,7 @@ class _Sending:
         start = 0
         while start < len(places):
             batch, count = self._fill(client, places, start)
-            if not await self._deliver(client, partition, batch):
+            if not await self._deliver(client, partition, batch, places[start]):
                 self.left[partition] = places[start:]
                 return
             start += count
@@ -137,7 +137,7 @@ class _Sending:
     async def send_batch(self, client: AIOKafkaProducer, partition: Partition, places: Sequence[int]) -> bool:
         """Send messages as one batch; False when the broker refuses it."""
         batch, _ = self._fill(client, places, 0)
-        return await self._deliver(client, partition, batch)
+        return await self._deliver(client, partition, batch, places[0])
 
     def _fill(self, client: AIOKafkaProducer, places: Sequence[int], start: int) -> tuple[Any, int]:
         batch = client.create_batch()
@@ -151,7 +151,7 @@ class _Sending:
         batch.close()
         return batch, count
 
-    async def _deliver(self, client: AIOKafkaProducer, partition: Partition, batch: Any) -> bool:
+    async def _deliver(self, client: AIOKafkaProducer, partition: Partition, batch: Any, first: int) -> bool:
         try:
             acknowledged = await client.send_batch(batch, partition.topic, partition=partition.number)
             metadata = await acknowledged
@@ -160,7 +160,7 @@ class _Sending:
             return False
         # Absent when the broker had the batch already and has forgotten where.
         if metadata.offset >= 0:
-            self.offsets[partition] = metadata.offset
+            self.landed[partition] = (metadata.offset, first)
         return True
 
 

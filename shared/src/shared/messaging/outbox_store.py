@@ -4,13 +4,13 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
-from typing import NamedTuple
 
 import asyncpg
 
+from shared.database.pool import Connection
 from shared.envelope import write_message
 from shared.messaging.nudge import CHANNEL
-from shared.messaging.ports import OutboxRow
+from shared.messaging.ports import Anchor, Backlog, Memory, OutboxRow
 from shared.messaging.transport import Partition
 
 _CONNECT_TIMEOUT_SECONDS = 5
@@ -34,25 +34,36 @@ CROSS JOIN LATERAL (
 JOIN event_log l ON l.position = p.position AND l.recorded_at = p.recorded_at
 ORDER BY p.position
 """
+# The shared lock on the epoch keeps what is cleared here apart from what a new epoch queues again.
 _SETTLE = """
-WITH sent AS (
-    DELETE FROM outbox_pending p USING unnest($1::smallint[], $2::bigint[]) AS t (bucket, position)
+WITH current AS (
+    SELECT epoch FROM relay_epoch WHERE epoch = $1 FOR SHARE
+), sent AS (
+    DELETE FROM outbox_pending p USING current, unnest($2::smallint[], $3::bigint[]) AS t (bucket, position)
     WHERE p.bucket = t.bucket AND p.position = t.position
-), grown AS (
-    INSERT INTO broker_offsets (topic, partition, "offset")
-    SELECT t.topic, t.number, t.reached FROM unnest($5::text[], $6::integer[], $7::bigint[]) AS t (topic, number, reached) ORDER BY 1, 2
-    ON CONFLICT (topic, partition) DO UPDATE SET "offset" = EXCLUDED."offset" WHERE broker_offsets."offset" < EXCLUDED."offset"
+), anchored AS (
+    INSERT INTO broker_anchors (topic, partition, "offset", event_id)
+    SELECT t.topic, t.number, t.reached, t.event_id
+    FROM current, unnest($6::text[], $7::integer[], $8::bigint[], $9::uuid[]) AS t (topic, number, reached, event_id) ORDER BY 1, 2
+    ON CONFLICT DO NOTHING
 )
-UPDATE outbox_pending p SET held_at = now() FROM unnest($3::smallint[], $4::bigint[]) AS t (bucket, position)
+UPDATE outbox_pending p SET held_at = now() FROM current, unnest($4::smallint[], $5::bigint[]) AS t (bucket, position)
 WHERE p.bucket = t.bucket AND p.position = t.position
 """
 _HELD_KEYS = """
 SELECT DISTINCT l.key FROM outbox_pending p JOIN event_log l ON l.position = p.position AND l.recorded_at = p.recorded_at
 WHERE p.held_at IS NOT NULL
 """
-_OFFSETS = 'SELECT topic, partition, "offset" FROM broker_offsets'
-_REMEMBERED = 'SELECT "offset" FROM broker_offsets WHERE topic = $1 AND partition = $2 FOR UPDATE'
-_FORGET_OFFSETS = "DELETE FROM broker_offsets WHERE topic = $1"
+_EPOCH = "SELECT epoch FROM relay_epoch"
+_ANCHORS = 'SELECT topic, partition, "offset", event_id FROM broker_anchors'
+_MOVE_ANCHORS = """
+UPDATE broker_anchors a SET "offset" = t.reached, event_id = t.event_id
+FROM unnest($2::text[], $3::integer[], $4::bigint[], $5::uuid[]) AS t (topic, number, reached, event_id),
+     (SELECT epoch FROM relay_epoch WHERE epoch = $1 FOR SHARE) AS current
+WHERE a.topic = t.topic AND a.partition = t.number AND a."offset" < t.reached
+"""
+_NEXT_EPOCH = "UPDATE relay_epoch SET epoch = epoch + 1 WHERE epoch = $1 RETURNING epoch"
+_FORGET_ANCHORS = "DELETE FROM broker_anchors"
 REQUEUE_ALL = """
 INSERT INTO outbox_pending (bucket, position, recorded_at) SELECT bucket, position, recorded_at FROM event_log
 ON CONFLICT DO NOTHING
@@ -74,14 +85,6 @@ SELECT count(*) FROM pg_locks
 WHERE locktype = 'advisory' AND objsubid = 2 AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
   AND classid = hashtext('relay:' || current_schema())::oid AND objid = 1000
 """
-
-
-class Backlog(NamedTuple):
-    """What waits in the outbox; `pending` is counted up to 100,000."""
-
-    pending: int
-    held: int
-    oldest_age_seconds: float
 
 
 class PostgresOutbox:
@@ -116,31 +119,32 @@ class PostgresOutbox:
         rows = await self._connection.fetch(_PENDING, buckets, -(-limit // len(buckets)))
         return [_outbox_row(row) for row in rows]
 
-    async def settle(self, sent: Sequence[OutboxRow], held: Sequence[OutboxRow], offsets: Mapping[Partition, int]) -> None:
+    async def settle(self, epoch: int, sent: Sequence[OutboxRow], held: Sequence[OutboxRow], anchors: Mapping[Partition, Anchor]) -> None:
         """Forget what was sent; see `OutboxStore.settle`."""
         await self._connection.execute(
             _SETTLE,
+            epoch,
             *([row.bucket for row in sent], [row.position for row in sent]),
             *([row.bucket for row in held], [row.position for row in held]),
-            *([place.topic for place in offsets], [place.number for place in offsets], list(offsets.values())),
+            *_anchor_columns(anchors),
         )
 
     async def held_keys(self) -> frozenset[bytes]:
         """Return the keys that have held events; see `OutboxStore.held_keys`."""
         return frozenset(row["key"].encode() for row in await self._connection.fetch(_HELD_KEYS))
 
-    async def offsets(self) -> Mapping[Partition, int]:
-        """Return how far the partitions had grown; see `OutboxStore.offsets`."""
-        return {Partition(row["topic"], row["partition"]): row["offset"] for row in await self._connection.fetch(_OFFSETS)}
+    async def memory(self) -> Memory:
+        """Return what is remembered of the broker; see `OutboxStore.memory`."""
+        return await read_memory(self._connection)
 
-    async def requeue_lost(self, partition: Partition, remembered: int) -> int:
-        """Queue every logged event again; see `OutboxStore.requeue_lost`."""
+    async def move_anchors(self, epoch: int, anchors: Mapping[Partition, Anchor]) -> None:
+        """Remember other records; see `OutboxStore.move_anchors`."""
+        await self._connection.execute(_MOVE_ANCHORS, epoch, *_anchor_columns(anchors))
+
+    async def requeue_all(self, epoch: int) -> int:
+        """Queue every logged event again; see `OutboxStore.requeue_all`."""
         async with self._connection.transaction():
-            if await self._connection.fetchval(_REMEMBERED, partition.topic, partition.number) != remembered:
-                return 0
-            await self._connection.execute(_FORGET_OFFSETS, partition.topic)
-            status = await self._connection.execute(REQUEUE_ALL, timeout=_REQUEUE_TIMEOUT_SECONDS)
-            return int(status.rsplit(" ", 1)[-1])
+            return await requeue_all(self._connection, epoch)
 
     async def relays(self) -> int:
         """Return how many relays live; see `BucketLocks.relays`."""
@@ -159,6 +163,29 @@ class PostgresOutbox:
         row = await self._connection.fetchrow(_BACKLOG)
         assert row is not None
         return Backlog(row["pending"], row["held"], row["oldest_age_seconds"] or 0.0)
+
+
+async def read_memory(connection: Connection) -> Memory:
+    """Return what is remembered of the broker."""
+    epoch = await connection.fetchval(_EPOCH)
+    rows = await connection.fetch(_ANCHORS)
+    return Memory(epoch or 0, {Partition(row["topic"], row["partition"]): Anchor(row["offset"], row["event_id"]) for row in rows})
+
+
+async def requeue_all(connection: Connection, epoch: int) -> int:
+    """Begin the next epoch inside the caller's transaction; see `OutboxStore.requeue_all`."""
+    if await connection.fetchval(_NEXT_EPOCH, epoch) is None:
+        return 0
+    await connection.execute(_FORGET_ANCHORS)
+    status = await connection.execute(REQUEUE_ALL, timeout=_REQUEUE_TIMEOUT_SECONDS)
+    return int(status.rsplit(" ", 1)[-1])
+
+
+def _anchor_columns(anchors: Mapping[Partition, Anchor]) -> tuple[list[object], ...]:
+    return (
+        *([place.topic for place in anchors], [place.number for place in anchors]),
+        *([anchor.offset for anchor in anchors.values()], [anchor.event_id for anchor in anchors.values()]),
+    )
 
 
 def _outbox_row(row: asyncpg.Record) -> OutboxRow:

@@ -21,6 +21,25 @@ class OutboxRow(NamedTuple):
     message: Message
 
 
+class Anchor(NamedTuple):
+    """A record that the broker acknowledged, and must still have or have deleted because of its age."""
+
+    offset: int
+    event_id: UUID
+
+
+class Memory(NamedTuple):
+    """What is remembered of the broker.
+
+    Attributes:
+        epoch: grows each time all events are sent again.
+        anchors: one record of each partition written to since then.
+    """
+
+    epoch: int
+    anchors: Mapping[Partition, Anchor]
+
+
 class OutboxStore(Protocol):
     """The outbox as its relay sees it."""
 
@@ -28,20 +47,24 @@ class OutboxStore(Protocol):
         """Return the oldest events of these buckets, those of a bucket in order, without the held ones."""
         ...
 
-    async def settle(self, sent: Sequence[OutboxRow], held: Sequence[OutboxRow], offsets: Mapping[Partition, int]) -> None:
-        """Forget what was sent, set aside what must wait, and remember how far the partitions have grown."""
+    async def settle(self, epoch: int, sent: Sequence[OutboxRow], held: Sequence[OutboxRow], anchors: Mapping[Partition, Anchor]) -> None:
+        """Unless the epoch is over: forget what was sent, hold what must wait, and anchor the partitions that have no anchor."""
         ...
 
     async def held_keys(self) -> frozenset[bytes]:
         """Return the keys that have held events."""
         ...
 
-    async def offsets(self) -> Mapping[Partition, int]:
-        """Return how far the partitions had grown."""
+    async def memory(self) -> Memory:
+        """Return what is remembered of the broker."""
         ...
 
-    async def requeue_lost(self, partition: Partition, remembered: int) -> int:
-        """Queue every logged event again, and forget all offsets of the topic, if they still are what was remembered.
+    async def move_anchors(self, epoch: int, anchors: Mapping[Partition, Anchor]) -> None:
+        """Remember other records than before, unless the epoch is over."""
+        ...
+
+    async def requeue_all(self, epoch: int) -> int:
+        """Begin the next epoch: queue every logged event again and forget all anchors.
 
         Returns:
             How many events were queued; 0 when another relay has done it.
@@ -62,6 +85,22 @@ class BucketLocks(Protocol):
 
     async def give_up(self, bucket: int) -> None:
         """Own a bucket no more."""
+        ...
+
+
+class Backlog(NamedTuple):
+    """What waits in the outbox; `pending` is counted up to 100,000."""
+
+    pending: int
+    held: int
+    oldest_age_seconds: float
+
+
+class RelayStore(OutboxStore, BucketLocks, Protocol):
+    """All that a running relay needs; the locks go when it is closed."""
+
+    async def backlog(self) -> Backlog:
+        """Return what waits, for the metrics."""
         ...
 
 

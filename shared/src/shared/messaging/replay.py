@@ -3,12 +3,12 @@
 The relay sends queued events in the order of their positions, which is the order of the first time.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from shared.database.pool import Database
-from shared.messaging.outbox_store import REQUEUE_ALL
-from shared.messaging.transport import Partition, Transport
+from shared.messaging.outbox_store import REQUEUE_ALL, read_memory, requeue_all
+from shared.messaging.relay import is_anchor
+from shared.messaging.transport import Transport
 from shared.service import Service
 
 _TIMEOUT_SECONDS = 3_600.0
@@ -16,8 +16,6 @@ _REQUEUE_SINCE = """
 INSERT INTO outbox_pending (bucket, position, recorded_at) SELECT bucket, position, recorded_at FROM event_log WHERE recorded_at >= $1
 ON CONFLICT DO NOTHING
 """
-_OFFSETS = 'SELECT topic, partition, "offset" FROM broker_offsets'
-_FORGET_OFFSETS = "DELETE FROM broker_offsets"
 _RELEASE = "UPDATE outbox_pending SET held_at = NULL WHERE held_at IS NOT NULL"
 
 
@@ -31,27 +29,28 @@ async def replay(
         transport: the broker, asked when only missing events are wanted.
         service: whose log.
         since: the whole log when None.
-        only_missing: queue the whole log if the broker has less than it once acknowledged, else nothing.
+        only_missing: queue the whole log if the broker has lost events that it acknowledged, else nothing.
 
     Returns:
         How many events were queued; those that waited already do not count.
     """
-    topic = f"regulars.{service.name}"
-    ends: Mapping[Partition, int] = {}
-    async with database.acquire() as connection:
-        grown = {Partition(row["topic"], row["partition"]): row["offset"] for row in await connection.fetch(_OFFSETS)}
     if only_missing:
-        # Asked after what is remembered was read: in between a partition can only grow.
-        await transport.ensure_topics([topic])
-        ends = await transport.end_offsets(topic)
-        if all(ends.get(partition, 0) > reached for partition, reached in grown.items()):
-            return 0
-    async with database.acquire() as connection, connection.transaction():
-        if only_missing:
-            await connection.execute(_FORGET_OFFSETS)
+        return await _replay_missing(database, transport, service)
+    async with database.acquire() as connection:
         arguments = () if since is None else (since,)
         status = await connection.execute(_REQUEUE_SINCE if since else REQUEUE_ALL, *arguments, timeout=_TIMEOUT_SECONDS)
     return int(status.rsplit(" ", 1)[-1])
+
+
+async def _replay_missing(database: Database, transport: Transport, service: Service) -> int:
+    await transport.ensure_topics([f"regulars.{service.name}"])
+    async with database.acquire() as connection:
+        memory = await read_memory(connection)
+    found = await transport.find({place: anchor.offset for place, anchor in memory.anchors.items()})
+    if all(is_anchor(record, memory.anchors[place]) for place, record in found.items()):
+        return 0
+    async with database.acquire() as connection, connection.transaction():
+        return await requeue_all(connection, memory.epoch)
 
 
 async def release_held(database: Database) -> int:

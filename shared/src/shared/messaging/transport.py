@@ -24,18 +24,18 @@ class Record(NamedTuple):
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes]] | tuple[tuple[str, bytes], ...]
+    headers: Sequence[tuple[str, bytes]]
 
 
 class Sent(NamedTuple):
     """What became of a batch of messages.
 
     Attributes:
-        offsets: for each partition written to, the offset of a record of the last part of the batch that it took.
+        landed: for each partition written to, as far as is known, the offset of one message and that message's place in the batch.
         refused: places in the batch of the messages that the broker will never take; all others are acknowledged.
     """
 
-    offsets: Mapping[Partition, int]
+    landed: Mapping[Partition, tuple[int, int]]
     refused: frozenset[int]
 
 
@@ -149,6 +149,17 @@ class Transport(Protocol):
 
         Raises:
             TransportError: the broker cannot be reached or has no such topic.
+        """
+        ...
+
+    async def find(self, offsets: Mapping[Partition, int]) -> Mapping[Partition, Record | None]:
+        """Return the record at an offset of each partition.
+
+        Returns:
+            None where the partition does not reach so far; nothing where the record was deleted because of its age.
+
+        Raises:
+            TransportError: the broker cannot be reached, or does not answer in time.
         """
         ...
 

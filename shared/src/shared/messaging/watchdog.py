@@ -1,7 +1,7 @@
 """Notices a consumer that should make progress and does not, and a broker that has lost what was read."""
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 
 import structlog
 
@@ -25,14 +25,12 @@ class Watchdog:
     Args:
         transport: the broker, asked by another client than the one that is watched.
         topics: what is consumed.
-        monotonic: seconds that never go back.
     """
 
-    def __init__(self, transport: Transport, topics: Sequence[str], monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, transport: Transport, topics: Sequence[str]) -> None:
         self._transport = transport
         self._topics = topics
-        self._monotonic = monotonic
-        self._progress_at = monotonic()
+        self._progress_at: float | None = None
         self._rebuilds = 0
 
     def is_alive(self) -> bool:
@@ -41,7 +39,7 @@ class Watchdog:
 
     def progress(self) -> None:
         """A batch was applied."""
-        self._progress_at = self._monotonic()
+        self._progress_at = _now()
         self._rebuilds = 0
 
     async def look(self, subscription: Subscription, held: frozenset[Partition]) -> None:
@@ -61,14 +59,14 @@ class Watchdog:
         if shrunk:
             _log.warning("the broker has less than was read; reading from the beginning", partitions=len(shrunk))
             await subscription.rewind(shrunk)
-        if held:
-            self._progress_at = self._monotonic()
-        elif self._monotonic() - self._progress_at >= STALL_SECONDS:
+        if held or self._progress_at is None:
+            self._progress_at = _now()
+        elif _now() - self._progress_at >= STALL_SECONDS:
             await self._suspect(subscription, lag)
 
     async def _suspect(self, subscription: Subscription, lag: Mapping[Partition, int]) -> None:
         """Nothing came for long: find out whether something should have."""
-        self._progress_at = self._monotonic()
+        self._progress_at = _now()
         positions = await subscription.positions()
         waiting = any(behind > 0 for behind in lag.values())
         for topic in self._topics if not waiting else ():
@@ -77,3 +75,7 @@ class Watchdog:
         if waiting:
             self._rebuilds += 1
             raise Stalled("records wait and none come")
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

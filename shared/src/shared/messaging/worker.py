@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 
@@ -13,6 +14,7 @@ from shared.messaging.inbox import PostgresInboxStore
 from shared.messaging.kafka import KafkaTransport
 from shared.messaging.kafka_profiles import PROFILES
 from shared.messaging.nudge import Nudge
+from shared.messaging.outbox_store import PostgresOutbox
 from shared.messaging.relay import Relay
 from shared.messaging.transport import Transport
 from shared.messaging.upkeep import Upkeep
@@ -53,7 +55,9 @@ class Worker:
         self.nudge = nudge or Nudge()
         dsn = settings.database_url.get_secret_value()
         linger_seconds = _LINGER_SECONDS[settings.kafka_profile]
-        self._relay = Relay(dsn, transport, f"regulars.{service.name}", self.nudge, linger_seconds=linger_seconds)
+        self._relay = Relay(
+            partial(PostgresOutbox.open, dsn), transport, f"regulars.{service.name}", self.nudge, linger_seconds=linger_seconds
+        )
         self._upkeep = Upkeep(database)
         self._consumer = None
         if service.handlers:
