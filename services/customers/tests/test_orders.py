@@ -179,6 +179,14 @@ async def test_a_batch_answers_each_item_in_order(client, customer_id, published
     assert shown | items[0] == shown
     events = [event for event, _ in await published("order")]
     assert [event.aggregate_id for event in events] == [first["id"], *(results[place]["id"] for place in (0, 7, 8, 9))]
+    assert len(await published("customer")) == 2
+
+
+async def test_a_twin_takes_the_place_of_a_refused_order(client):
+    first = {**ORDER, "customer_id": "cus_00000000000000000000000000"}
+    del first["customer_external_id"]
+    results = await send_batch(client, [first, ORDER, ORDER])
+    assert [result["status"] for result in results] == [422, 201, 200]
 
 
 async def test_a_batch_sent_again_changes_nothing(client, published):

@@ -61,7 +61,7 @@ async def _place_round(uow: UnitOfWork, items: Sequence[_Item], results: dict[in
     customers = await _customers(uow, items, found)
     new, again = _sort_out(items, found, customers, results)
     if not new:
-        return []
+        return again
     orders = [NewOrder(new_id("ord"), customer, total_minor(data_of(item.draft)), item.draft) for item, customer in new]
     added = await repository.place_many(uow.connection, orders)
     lost: list[_Item] = []
@@ -75,12 +75,19 @@ async def _place_round(uow: UnitOfWork, items: Sequence[_Item], results: dict[in
 
 
 async def _customers(uow: UnitOfWork, items: Sequence[_Item], found: Sequence[Record]) -> list[str | None]:
-    """Return the id of each item's customer; make those of whom only an external id is known."""
-    missing = {
-        item.draft.customer_external_id
-        for item, row in zip(items, found, strict=True)
-        if row[0] is None and row[1] is None and item.draft.customer_external_id is not None
-    }
+    """Return the id of each item's customer; make those of whom only an external id is known.
+
+    The first of several items with one external id decides: what refuses the others leaves no customer behind.
+    """
+    missing: set[str] = set()
+    seen: set[str | None] = set()
+    for (_, draft), row in zip(items, found, strict=True):
+        if draft.external_id in seen:
+            continue
+        if draft.external_id is not None:
+            seen.add(draft.external_id)
+        if row[0] is None and row[1] is None and draft.customer_external_id is not None:
+            missing.add(draft.customer_external_id)
     if not missing:
         return [row[0] for row in found]
     made = await profiles.ensure(uow, missing)
@@ -90,22 +97,25 @@ async def _customers(uow: UnitOfWork, items: Sequence[_Item], found: Sequence[Re
 def _sort_out(
     items: Sequence[_Item], found: Sequence[Record], customers: Iterable[str | None], results: dict[int, ItemResult]
 ) -> tuple[list[tuple[_Item, str]], list[_Item]]:
-    """Answer what exists or is refused; return the new items with their customers, and later twins of new items."""
+    """Answer what exists or is refused; return the new items with their customers, and those that wait for the next round.
+
+    Twins of new items wait, and items whose customer's external id was given up while they were resolved.
+    """
     new: list[tuple[_Item, str]] = []
-    twins: list[_Item] = []
+    again: list[_Item] = []
     seen: set[str] = set()
     for item, row, customer in zip(items, found, customers, strict=True):
         if row[1] is not None:
             results[item.place] = _existing(row, item.draft, customer)
-        elif customer is None:
+        elif customer is None and item.draft.customer_id is not None:
             results[item.place] = refused(CustomerUnknown(pointer="/customer_id"))
-        elif item.draft.external_id in seen:
-            twins.append(item)
+        elif customer is None or item.draft.external_id in seen:
+            again.append(item)
         else:
             if item.draft.external_id is not None:
                 seen.add(item.draft.external_id)
             new.append((item, customer))
-    return new, twins
+    return new, again
 
 
 def _existing(row: Record, draft: OrderDraft, customer: str | None) -> ItemResult:

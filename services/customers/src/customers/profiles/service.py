@@ -13,7 +13,11 @@ from customers.profiles.rules import Profile, amended, check_attributes, check_b
 from shared.contracts.customers import CustomerRegistered, CustomerUpdated
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
+from shared.errors import Unavailable
 from shared.http.etags import check_version
+
+# An external id that was taken when a batch inserts may be given up before the batch locks it: it is then free in the next round.
+_MAX_ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +79,33 @@ async def upsert(uow: UnitOfWork, items: Sequence[Mapping[str, Any]]) -> list[Up
     groups: dict[str, list[Mapping[str, Any]]] = {}
     for item in items:
         groups.setdefault(item["external_id"], []).append(item)
+    ids: dict[str, str] = {}
+    unseen: set[str] = set()
+    for _ in range(_MAX_ROUNDS):
+        waiting = {external_id: group for external_id, group in groups.items() if external_id not in ids}
+        if not waiting:
+            break
+        made = await _make(uow, waiting)
+        present = await _complete(uow, {external_id: group for external_id, group in waiting.items() if external_id not in made})
+        ids |= made | present
+        unseen |= made.keys()
+    if len(ids) < len(groups):
+        raise Unavailable
+    answers: list[Upserted] = []
+    for item in items:
+        external_id = item["external_id"]
+        answers.append(Upserted(ids[external_id], created=external_id in unseen))
+        unseen.discard(external_id)
+    return answers
+
+
+async def _make(uow: UnitOfWork, groups: Mapping[str, list[Mapping[str, Any]]]) -> dict[str, str]:
+    """Make the customers whose external ids are free; return their ids by external id."""
     stories = {external_id: _story(Profile(), group) for external_id, group in groups.items()}
     made = await repository.insert_many(uow.connection, [(story[-1][0], len(story)) for story in stories.values()])
     for external_id, (customer_id, created_at) in made.items():
         _tell(uow, Stored(customer_id, 0, Profile(), created_at, created_at), stories[external_id], created_at)
-    present = await _complete(uow, {external_id: group for external_id, group in groups.items() if external_id not in made})
-    answers: list[Upserted] = []
-    for item in items:
-        external_id = item["external_id"]
-        fresh = made.pop(external_id, None)
-        if fresh is not None:
-            present[external_id] = fresh[0]
-        answers.append(Upserted(present[external_id], created=fresh is not None))
-    return answers
+    return {external_id: customer_id for external_id, (customer_id, _) in made.items()}
 
 
 async def _complete(uow: UnitOfWork, groups: Mapping[str, list[Mapping[str, Any]]]) -> dict[str, str]:
