@@ -2,11 +2,25 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
+import pytest
+
+from shared.embedded import EmbeddedPostgres, free_port
+from shared.testing.databases import TestServer
 
 DEADLINE_SECONDS = 2.0
+
+
+@pytest.fixture(scope="module")
+def test_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer]:
+    """A server of our own: these tests stop and kill it."""
+    postgres = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), free_port(), "test", durable=False)
+    postgres.start()
+    yield TestServer(postgres)
+    postgres.destroy()
 
 
 def postgres_processes(test_server: Any) -> list[int]:

@@ -96,7 +96,7 @@ class PoolDatabase:
         """Take a connection; `acquire` is the way to do it."""
         while self._parked:
             connection = self._parked.pop()
-            if not connection.is_closed():
+            if _is_usable(connection):
                 return connection
             await self.pool.release(connection)
         self._waiting += 1
@@ -115,7 +115,7 @@ class PoolDatabase:
             clean: whether its user ended without an error.
         """
         # Someone who waits in the pool would not see a parked connection.
-        if clean and self._waiting == 0 and not connection.is_closed() and not connection.is_in_transaction():
+        if clean and self._waiting == 0 and _is_usable(connection) and not connection.is_in_transaction():
             self._parked.append(connection)
             return
         # Shielded: a cancelled request must still give its connection back.
@@ -146,6 +146,14 @@ class _Lease:
 
     async def __aexit__(self, kind: object, error: object, traceback: object) -> None:
         await self._database.give_back(self._connection, clean=kind is None)
+
+
+def _is_usable(connection: PoolConnectionProxy) -> bool:
+    try:
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:
+        # The pool takes a connection that broke away from whoever holds it.
+        return False
 
 
 async def prepare_connection(connection: Connection) -> None:

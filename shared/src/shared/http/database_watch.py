@@ -50,6 +50,8 @@ class WatchedDatabase:
     async def _answers(self) -> bool:
         """Ask, and wait for many short moments instead of one long: a busy loop of our own makes each of them longer."""
         asking = asyncio.create_task(self._probe())
+        # Looked at even when it ends after we have given it up.
+        asking.add_done_callback(_look_at)
         try:
             for _ in range(_PROBE_MOMENTS):
                 done, _ = await asyncio.wait((asking,), timeout=PROBE_TIMEOUT_SECONDS / _PROBE_MOMENTS)
@@ -106,3 +108,8 @@ class _WatchedLease:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self._database.forget(self._connection)
         await self._lease.__aexit__(kind, error, traceback)
+
+
+def _look_at(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()

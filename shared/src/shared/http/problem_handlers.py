@@ -84,8 +84,7 @@ def internal_error(error: BaseException, request_id: str) -> Response:
 
 
 def _allowed_methods(request: Request) -> list[str]:
-    methods: set[str] = set()
-    for route in request.app.router.routes:
-        if route.matches(request.scope)[0] is not Match.NONE:
-            methods |= set(getattr(route, "methods", None) or ())
-    return sorted(methods)
+    matching = [route for route in request.app.router.routes if route.matches(request.scope)[0] is not Match.NONE]
+    # `/v1/orders/batch` also has the form of `/v1/orders/{id}`, but is documented by itself.
+    exact = [route for route in matching if getattr(route, "path", None) == request.scope["path"]]
+    return sorted({method for route in exact or matching for method in getattr(route, "methods", None) or ()})

@@ -4,10 +4,11 @@ import base64
 import hashlib
 import json
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ MAX_LIFETIME_SECONDS = 3_600
 DEFAULT_LIFETIME_SECONDS = 900
 CACHE_SIZE = 4_096
 # A token with an unknown key id makes us read the table at most so often.
-_RELOAD_PAUSE = timedelta(seconds=0.5)
+_RELOAD_PAUSE_SECONDS = 0.5
 
 _KEYS = "SELECT kid, jwk FROM signing_keys"
 
@@ -143,7 +144,7 @@ class TokenVerifier:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._keys: dict[str, Ed25519PublicKey] = {}
-        self._loaded_at = datetime.min.replace(tzinfo=UTC)
+        self._reload_after = 0.0
         self._verified: OrderedDict[str, tuple[Caller, float]] = OrderedDict()
 
     async def load(self, database: Database) -> None:
@@ -151,7 +152,6 @@ class TokenVerifier:
         async with database.acquire() as connection:
             rows = await connection.fetch(_KEYS)
         self._keys = {row["kid"]: _public_key(row["jwk"]) for row in rows}
-        self._loaded_at = self._clock.now()
 
     async def verify(self, token: str, database: Database) -> Caller:
         """Return the caller whom a token speaks for.
@@ -171,7 +171,8 @@ class TokenVerifier:
     async def _read(self, token: str, database: Database) -> tuple[Caller, float]:
         try:
             kid = jwt.get_unverified_header(token).get("kid", "")
-            if kid not in self._keys and self._clock.now() - self._loaded_at >= _RELOAD_PAUSE:
+            if kid not in self._keys and time.monotonic() >= self._reload_after:
+                self._reload_after = time.monotonic() + _RELOAD_PAUSE_SECONDS
                 await self.load(database)
             # The clock is ours, so expiry is compared here and not by the library.
             claims = jwt.decode(

@@ -1,0 +1,83 @@
+"""Runs schemathesis against a service: every phase, over a real socket, on a database of its own."""
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from shared.database.pool import PoolDatabase
+from shared.database.unit_of_work import UnitOfWork
+from shared.embedded import free_port
+from shared.http import create_app
+from shared.http.access_events import issue_key
+from shared.http.scopes import ALL_SCOPES
+from shared.service import Service
+
+# Bounded, so that four services fit into a test run on two cores.
+MAX_EXAMPLES = 10
+_TIMEOUT_SECONDS = 400
+
+
+def fuzz(service: Service, dsn: str, folder: Path, *, max_examples: int = MAX_EXAMPLES, excluded_checks: tuple[str, ...] = ()) -> None:
+    """Send a service what its document allows and what it forbids; every answer must be as documented, and none 500.
+
+    Must run in a thread of its own (`asyncio.to_thread`) when there is an event loop.
+
+    Args:
+        service: under test.
+        dsn: a migrated database of the test's own (`committed_dsn`).
+        folder: where schemathesis may write.
+        max_examples: of each operation in each phase.
+        excluded_checks: names of schemathesis' checks that do not fit the service, each with a reason at the call.
+
+    Raises:
+        AssertionError: with the report.
+    """
+    with _served(service, dsn) as (url, key):
+        command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
+        command += [
+            "--header",
+            f"Authorization: Bearer {key}",
+            "--max-examples",
+            str(max_examples),
+            "--phases",
+            "examples,coverage,fuzzing,stateful",
+        ]
+        command += ["--seed", "1", "--workers", "1", "--request-timeout", "20", "--no-color"]
+        if excluded_checks:
+            command += ["--exclude-checks", ",".join(excluded_checks)]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False)  # noqa: S603
+    assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-2_000:]
+
+
+@contextmanager
+def _served(service: Service, dsn: str) -> Iterator[tuple[str, str]]:
+    settings = service.settings.model_validate({"database_url": dsn, "max_body_bytes": 200_000})
+    port = free_port()
+    config = uvicorn.Config(create_app(service, settings), port=port, http="httptools", log_level="error", loop="none", lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=lambda: uvloop.run(server.serve()), daemon=True)
+    key = uvloop.run(_key(dsn))
+    thread.start()
+    try:
+        while not server.started and thread.is_alive():
+            threading.Event().wait(0.05)
+        yield f"http://127.0.0.1:{port}", key
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+async def _key(dsn: str) -> str:
+    database = await PoolDatabase.connect(dsn, max_size=2)
+    async with asyncio.timeout(10), UnitOfWork(database) as uow:
+        issued = await issue_key(uow, name="fuzzing", scopes=ALL_SCOPES)
+        await uow.commit()
+    await database.close()
+    return issued.key

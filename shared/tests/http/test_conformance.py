@@ -1,0 +1,14 @@
+import asyncio
+from pathlib import Path
+
+from shared.service import Service
+from shared.testing.conformance import ConformanceSuite
+from shared.testing.fuzzing import fuzz
+
+
+class TestConformance(ConformanceSuite):
+    """The sample service keeps the rules."""
+
+
+async def test_schemathesis_finds_nothing(service: Service, committed_dsn: str, tmp_path: Path) -> None:
+    await asyncio.to_thread(fuzz, service, committed_dsn, tmp_path)
