@@ -164,7 +164,8 @@ async def _points_in_analytics(client: httpx2.AsyncClient, settings: Settings) -
 
 def _print_headlines(console: Console, totals: dict[str, Any], seconds: float) -> None:
     orders, again, ledger = totals["orders"]["totals"], totals["repeat"]["share"], totals["ledger"]
-    amount = Decimal(orders["revenue_minor"]) / 100
+    dollars = next(money for money in orders["money"] if money["currency"] == "USD")
+    amount = Decimal(dollars["revenue_minor"]) / 100
     console.print(
         f"\n[bold]CDNOW[/], an online music shop, 1997-01-01 to 1998-06-30, loaded in {seconds:.1f} s\n"
         f"  {orders['customers']:,} customers, {orders['orders']:,} orders, {amount:,} dollars\n"
