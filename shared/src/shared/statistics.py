@@ -93,12 +93,12 @@ class NetPromoterScore:
         """
         if not self.n:
             return None
-        added = Fraction(3, 4)
-        total = self.n + 3
-        promoters, detractors = (self.promoters + added) / total, (self.detractors + added) / total
-        mean = promoters - detractors
-        margin = Z_95 * math.sqrt((promoters + detractors - mean**2) / total)
-        return _clipped(100 * (float(mean) - margin), 100 * (float(mean) + margin), lowest=-100.0, highest=100.0)
+        # Everything times four is whole, so that only the root is not exact.
+        promoters, detractors, total = 4 * self.promoters + 3, 4 * self.detractors + 3, 4 * (self.n + 3)
+        difference = promoters - detractors
+        variance = ((promoters + detractors) * total - difference**2) / total**2
+        mean, margin = difference / total, Z_95 * math.sqrt(variance / (self.n + 3))
+        return _clipped(100 * (mean - margin), 100 * (mean + margin), lowest=-100.0, highest=100.0)
 
 
 def wilson_interval(successes: int, n: int, *, z: float = Z_95) -> Interval | None:
@@ -128,9 +128,9 @@ def round_half_away(value: Fraction | float, places: int = 2) -> float:
 
     The rounding is decided on the exact value (a float is the fraction that it stores), so it is right for every fraction.
     """
-    scaled = Fraction(value) * 10**places
-    whole = math.floor(abs(scaled) + Fraction(1, 2))
-    return math.copysign(whole, scaled) / 10**places if whole else 0.0
+    numerator, denominator = value.as_integer_ratio()
+    whole = (2 * abs(numerator) * 10**places + denominator) // (2 * denominator)
+    return math.copysign(whole, numerator) / 10**places if whole else 0.0
 
 
 def _clipped(low: float, high: float, *, lowest: float, highest: float) -> Interval:

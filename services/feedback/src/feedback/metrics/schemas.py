@@ -99,6 +99,7 @@ class NpsReport(Score):
 
 def parts_of(nps: NetPromoterScore) -> dict[str, Any]:
     """Return the members of `Score` for a score."""
+    interval = nps.interval
     return {
         "n": nps.n,
         "promoters": nps.promoters,
@@ -106,5 +107,5 @@ def parts_of(nps: NetPromoterScore) -> dict[str, Any]:
         "detractors": nps.detractors,
         "fraction": Fraction(numerator=nps.promoters - nps.detractors, denominator=nps.n) if nps.n else None,
         "score": nps.score,
-        "interval": Interval(low=nps.interval.low, high=nps.interval.high) if nps.interval else None,
+        "interval": Interval(low=interval.low, high=interval.high) if interval else None,
     }

@@ -12,11 +12,13 @@ from shared.ids import new_id
 from shared.statistics import NPS_SCORES
 
 _NUMBERS = range(NPS_SCORES)
+# Rows that the connections spread over, for each channel and period.
+_SHARDS = 4
 _COUNTERS = ", ".join(f"score_{number}" for number in _NUMBERS)
 _COUNTED = ", ".join(f"count(*) FILTER (WHERE score = {number})" for number in _NUMBERS)
 _ADDED_UP = ", ".join(f"score_{number} = d.score_{number} + excluded.score_{number}" for number in _NUMBERS)
 
-# The responses that are new and their place in the roll-up, in one round trip. Rows are written in one order, so that
+# The responses that are new and their place in the roll-ups, in one round trip. Rows are written in one order, so that
 # two imports of the same wait for each other instead of for ever.
 _ADD = f"""
 WITH batch AS (
@@ -29,11 +31,17 @@ WITH batch AS (
     FROM batch ORDER BY external_id, id
     ON CONFLICT (external_id) WHERE external_id IS NOT NULL DO NOTHING
     RETURNING *
-), counted AS (
-    INSERT INTO nps_days AS d (channel, day, {_COUNTERS})
-    SELECT coalesce(channel, ''), (answered_at AT TIME ZONE 'UTC')::date, {_COUNTED}
-    FROM added WHERE question = 'nps' GROUP BY 1, 2 ORDER BY 1, 2
-    ON CONFLICT (channel, day) DO UPDATE SET {_ADDED_UP}
+), answered AS (
+    SELECT coalesce(channel, '') AS channel, pg_backend_pid() % {_SHARDS} AS shard, score, answered_at AT TIME ZONE 'UTC' AS moment
+    FROM added WHERE question = 'nps'
+), by_day AS (
+    INSERT INTO nps_days AS d (day, channel, shard, {_COUNTERS})
+    SELECT moment::date, channel, shard, {_COUNTED} FROM answered GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (day, channel, shard) DO UPDATE SET {_ADDED_UP}
+), by_month AS (
+    INSERT INTO nps_months AS d (month, channel, shard, {_COUNTERS})
+    SELECT date_trunc('month', moment)::date, channel, shard, {_COUNTED} FROM answered GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ON CONFLICT (month, channel, shard) DO UPDATE SET {_ADDED_UP}
 )
 SELECT a.*, c.id IS NOT NULL AS customer_known FROM added AS a LEFT JOIN customers AS c ON c.id = a.customer_id
 """  # noqa: S608 - made of column names

@@ -27,16 +27,22 @@ def upgrade() -> None:
         sa.CheckConstraint("kind IN ('individual', 'organisation')", name="ck_customers_kind"),
     )
     _create_responses()
+    for period in ("month", "day"):
+        _create_counts(period)
+
+
+def _create_counts(period: str) -> None:
     op.create_table(
-        "nps_days",
+        f"nps_{period}s",
+        sa.Column(period, sa.Date, nullable=False),
         sa.Column("channel", sa.Text, nullable=False),
-        sa.Column("day", sa.Date, nullable=False),
-        *(sa.Column(f"score_{number}", sa.BigInteger, nullable=False) for number in SCORES),
-        sa.PrimaryKeyConstraint("channel", "day", name="pk_nps_days"),
-        sa.CheckConstraint(" AND ".join(f"score_{number} >= 0" for number in SCORES), name="ck_nps_days_counts"),
+        sa.Column("shard", sa.SmallInteger, nullable=False),
+        *(sa.Column(f"score_{number}", sa.Integer, nullable=False) for number in SCORES),
+        sa.PrimaryKeyConstraint(period, "channel", "shard", name=f"pk_nps_{period}s"),
+        sa.CheckConstraint(" AND ".join(f"score_{number} >= 0" for number in SCORES), name=f"ck_nps_{period}s_counts"),
     )
     # Today's rows change at every response: room in the page keeps their versions there.
-    op.execute("ALTER TABLE nps_days SET (fillfactor = 70)")
+    op.execute(f"ALTER TABLE nps_{period}s SET (fillfactor = 70)")
 
 
 def _create_responses() -> None:
@@ -76,6 +82,6 @@ def _create_responses() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
-    for table in ("nps_days", "responses", "customers"):
+    for table in ("nps_days", "nps_months", "responses", "customers"):
         op.drop_table(table)
     drop_chassis()
