@@ -72,16 +72,21 @@ async def test_one_that_is_worked_on_elsewhere_is_refused_at_once(committed_clie
     assert (await committed_client.post("/v1/notes", json=NOTE, headers=ONCE)).status_code == 201
 
 
-async def test_a_twin_that_commits_after_our_claim_wins(committed_client: httpx2.AsyncClient, committed_database: Any) -> None:
-    """The lock is free again, but our snapshot was older: the primary key decides."""
-    principal = await _principal(committed_database)
-    claim = idempotency.Claim(principal, "once", b"f")
-    async with UnitOfWork(committed_database) as uow:
-        await idempotency.take(uow.connection, claim, "sample")
+async def test_a_twin_that_commits_after_our_claim_wins(
+    committed_client: httpx2.AsyncClient, committed_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock is free again, but our snapshot was older: the primary key decides, and the effect is undone."""
+    principal, take = await _principal(committed_database), idempotency.take
+
+    async def overtaken(*arguments: Any) -> None:
+        await take(*arguments)
         async with committed_database.acquire() as other:
             await other.execute(TWIN, principal)
-        with pytest.raises(idempotency.RequestInFlight):
-            await idempotency.store(uow.connection, claim, httpx2_like_response())
+
+    monkeypatch.setattr(idempotency, "take", overtaken)
+    answer = await committed_client.post("/v1/notes", json=NOTE, headers=ONCE)
+    assert (answer.status_code, answer.json()["code"]) == (409, "request_in_flight")
+    assert await count(committed_database) == 0
 
 
 async def test_a_hundred_at_once_have_one_effect(committed_client: httpx2.AsyncClient, committed_database: PoolDatabase) -> None:
@@ -135,9 +140,3 @@ async def test_a_crash_between_commit_and_answer(
 async def _principal(database: Any) -> str:
     async with database.acquire() as connection:
         return "server:" + await connection.fetchval("SELECT key_id FROM access_keys")
-
-
-def httpx2_like_response() -> Any:
-    from starlette.responses import Response
-
-    return Response(b"{}", status_code=201)

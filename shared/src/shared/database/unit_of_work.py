@@ -13,7 +13,7 @@ from shared.database.pool import Connection, Database
 from shared.envelope import Envelope
 from shared.ids import new_uuid
 from shared.messaging.failpoints import failpoint
-from shared.messaging.outbox import PendingEvent, write_events
+from shared.messaging.outbox import Alongside, PendingEvent, write_events
 from shared.telemetry import current_traceparent
 
 # A transaction that causes more events than this is a batch that must be cut.
@@ -72,12 +72,14 @@ class UnitOfWork:
         self._events.append(PendingEvent(event_id, event, sequence, trace))
         return event_id
 
-    async def flush(self) -> None:
-        """Write the events published so far; the commit does it anyway."""
+    async def flush(self, alongside: Alongside | None = None) -> None:
+        """Write the events published so far, and a row beside them; the commit does it anyway."""
         if self._events:
             events, self._events = self._events, []
             self._caused_events = True
-            await write_events(self.connection, events)
+            await write_events(self.connection, events, alongside)
+        elif alongside is not None:
+            await self.connection.execute(alongside.alone, *alongside.arguments)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -90,10 +92,14 @@ class UnitOfWork:
             self._events.clear()
             raise
 
-    async def commit(self) -> None:
-        """Write the published events and commit."""
+    async def commit(self, alongside: Alongside | None = None) -> None:
+        """Write the published events and commit.
+
+        Args:
+            alongside: a last row, written in the round trip of the events.
+        """
         failpoint("unit_of_work.before_events")
-        await self.flush()
+        await self.flush(alongside)
         failpoint("unit_of_work.before_commit")
         # Over, whatever COMMIT answers: a transaction whose commit failed cannot be rolled back.
         self._finished = True

@@ -7,6 +7,7 @@ DomainError
 │   ├── InvalidCursor           400, a cursor that we did not give out
 │   ├── CursorMismatch          400, a cursor of another filter or order
 │   ├── InvalidIdempotencyKey   400
+│   ├── InvalidIfMatch          400
 │   ├── UnsupportedMediaType    415
 │   └── InternalError           500, a mistake of ours; for the OpenAPI document
 ├── Conflict
@@ -64,6 +65,11 @@ class CursorMismatch(EdgeError):
 class InvalidIdempotencyKey(EdgeError):
     code = "invalid_idempotency_key"
     title = "Idempotency-Key must be 1 to 255 visible ASCII characters."
+
+
+class InvalidIfMatch(EdgeError):
+    code = "invalid_if_match"
+    title = "If-Match must hold one entity tag, as ETag gave it."
 
 
 class UnsupportedMediaType(EdgeError):

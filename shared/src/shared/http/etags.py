@@ -11,8 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.errors import PreconditionFailed, PreconditionRequired
+from shared.http.errors import InvalidIfMatch
 
 _ETAG = re.compile(r'^"([1-9][0-9]{0,17})"$')
+# Any entity tag, ours or not (RFC 9110 section 8.8.3, without the bytes beyond ASCII).
+ETAG_PATTERN = r'^(W/)?"[\x21\x23-\x7e]*"$'
+_ANY_ETAG = re.compile(ETAG_PATTERN)
 _CONTENT_HEADERS = {b"content-length", b"content-type"}
 
 
@@ -31,7 +35,8 @@ def if_match(request: Request) -> int:
 
     Raises:
         PreconditionRequired: there is no If-Match, or it names no version (`*`).
-        PreconditionFailed: it is not one of our tags.
+        PreconditionFailed: it is a tag, but not one of ours.
+        InvalidIfMatch: it is no tag.
     """
     return _version_of(request.headers.get("if-match"))
 
@@ -62,7 +67,7 @@ def _version_of(header: str | None) -> int:
         raise PreconditionRequired
     matched = _ETAG.match(header.strip())
     if matched is None:
-        raise PreconditionFailed
+        raise PreconditionFailed if _ANY_ETAG.match(header.strip()) else InvalidIfMatch(pointer="/if-match", location="header")
     return int(matched[1])
 
 

@@ -8,11 +8,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.database.pool import Connection
 from shared.http.errors import IdempotencyMismatch, InvalidIdempotencyKey, RequestInFlight
+from shared.messaging.outbox import EVENT_PARAMETERS, Alongside, beside_events
 
 _KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
 _REPLAYED = (b"idempotency-replayed", b"true")
@@ -23,10 +25,11 @@ _CLAIM = """
 SELECT pg_try_advisory_xact_lock($1) AS claimed, a.fingerprint, a.status, a.headers, a.body
 FROM (VALUES (1)) AS always LEFT JOIN idempotency_answers AS a ON a.caller = $2 AND a.key = $3
 """
-_STORE = """
-INSERT INTO idempotency_answers (caller, key, fingerprint, status, headers, body) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (caller, key) DO NOTHING
-"""
+_STORE = "INSERT INTO idempotency_answers (caller, key, fingerprint, status, headers, body) VALUES ({})"
+_STORE_ALONE = _STORE.format(", ".join(f"${number}" for number in range(1, 7)))
+_STORE_WITH_EVENTS = beside_events(_STORE.format(", ".join(f"${EVENT_PARAMETERS + number}" for number in range(1, 7))))
+# Two answers to one key: a twin has committed its own since our claim.
+_TWIN = "pk_idempotency_answers"
 
 
 class Replay(Exception):
@@ -85,18 +88,16 @@ async def take(connection: Connection, claim: Claim, service: str) -> None:
     raise Replay(_restore(row))
 
 
-async def store(connection: Connection, claim: Claim, response: Response) -> None:
-    """Store an answer in the transaction of its effect.
-
-    Raises:
-        RequestInFlight: a twin has committed its own since the claim; the effect must be rolled back.
-    """
+def answer_of(claim: Claim, response: Response) -> Alongside:
+    """Return the row that stores an answer; it is written in the transaction of its effect."""
     headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in response.raw_headers]
-    status = await connection.execute(
-        _STORE, claim.principal, claim.key, claim.fingerprint, response.status_code, headers, bytes(response.body)
-    )
-    if status == "INSERT 0 0":
-        raise RequestInFlight(retry_after_seconds=1)
+    arguments = (claim.principal, claim.key, claim.fingerprint, response.status_code, headers, bytes(response.body))
+    return Alongside(_STORE_ALONE, _STORE_WITH_EVENTS, arguments)
+
+
+def is_twin(error: asyncpg.UniqueViolationError) -> bool:
+    """Return whether a twin of the request has committed its own answer since the claim."""
+    return getattr(error, "constraint_name", None) == _TWIN
 
 
 def _restore(row: Any) -> Response:

@@ -24,6 +24,7 @@ from shared.http.errors import (
     InternalError,
     InvalidCredentials,
     InvalidIdempotencyKey,
+    InvalidIfMatch,
     MalformedBody,
     MissingScope,
     ReferenceBroken,
@@ -33,7 +34,7 @@ from shared.http.errors import (
     UnsupportedMediaType,
     ValueRefused,
 )
-from shared.http.etags import if_match_header
+from shared.http.etags import ETAG_PATTERN, if_match_header
 from shared.http.problems import DESCRIBED, MEDIA_TYPE, Problem, describe, example_of, status_of
 from shared.http.routing import Route
 from shared.http.unit import enter_unit_of_work
@@ -99,6 +100,9 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
         del responses["422"]
     if _depends_on(route.dependant, enter_unit_of_work) and "POST" in (route.methods or ()):
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+    for parameter in operation.get("parameters", ()):
+        if parameter["name"] == "if-match":
+            parameter |= {"name": "If-Match", "required": True, "schema": {"type": "string", "pattern": ETAG_PATTERN}}
     body = operation.get("requestBody", {}).get("content", {})
     if "PATCH" in (route.methods or ()) and "application/json" in body:
         body[_MERGE_PATCH] = body["application/json"]
@@ -135,7 +139,7 @@ def _refusals(route: Route) -> Iterator[type[DomainError]]:
     if writes:
         yield from (AlreadyExists, ReferenceBroken)
     if _depends_on(route.dependant, if_match_header):
-        yield from (PreconditionFailed, PreconditionRequired)
+        yield from (PreconditionFailed, PreconditionRequired, InvalidIfMatch)
 
 
 def _depends_on(dependant: Any, call: Any) -> bool:

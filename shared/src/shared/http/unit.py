@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import asyncpg
 from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from shared.database.pool import Connection
 from shared.database.unit_of_work import Origin, UnitOfWork
 from shared.http import idempotency
+from shared.http.errors import RequestInFlight
 from shared.http.exchange import Exchange, exchange_of
 from shared.http.state import state_of
 
@@ -53,10 +55,20 @@ async def finish(exchange: Exchange, response: Response) -> None:
     """
     uow = exchange.unit_of_work
     if uow is not None and response.status_code < 400:
-        if exchange.claim is not None and response.status_code < 300:
-            await idempotency.store(uow.connection, exchange.claim, response)
-        await uow.commit()
+        await _commit(uow, exchange, response)
     await release(exchange)
+
+
+async def _commit(uow: UnitOfWork, exchange: Exchange, response: Response) -> None:
+    if exchange.claim is None or response.status_code >= 300:
+        await uow.commit()
+        return
+    try:
+        await uow.commit(idempotency.answer_of(exchange.claim, response))
+    except asyncpg.UniqueViolationError as error:
+        if idempotency.is_twin(error):
+            raise RequestInFlight(retry_after_seconds=1) from None
+        raise
 
 
 async def release(exchange: Exchange, error: BaseException | None = None) -> None:

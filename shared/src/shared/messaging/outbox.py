@@ -7,7 +7,7 @@ drawn while the aggregate's row is locked, so that positions follow the sequence
 
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.contracts.base import Event
@@ -28,9 +28,25 @@ class PendingEvent(NamedTuple):
     traceparent: str | None
 
 
+class Alongside(NamedTuple):
+    """A row that is written with the events, in their round trip.
+
+    Attributes:
+        alone: the statement when there are no events, with parameters from $1.
+        with_events: the statement that `beside_events` made of it.
+        arguments: its values.
+    """
+
+    alone: str
+    with_events: str
+    arguments: tuple[Any, ...]
+
+
+# Parameters of the events' own statement; those of a row beside them follow.
+EVENT_PARAMETERS = 9
 # The positions follow the order of the arguments, so that events of one transaction are sent in the order published.
-_WRITE = """
-WITH logged AS (
+_LOGGED = """
+logged AS (
     INSERT INTO event_log (id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, bucket, recorded_at)
     SELECT id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, bucket, now()
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::smallint[])
@@ -40,6 +56,12 @@ WITH logged AS (
 )
 INSERT INTO outbox_pending (bucket, position, recorded_at) SELECT bucket, position, recorded_at FROM logged
 """
+_WRITE = f"WITH {_LOGGED}"
+
+
+def beside_events(statement: str) -> str:
+    """Return the statement that writes events and runs another INSERT, whose parameters begin after `EVENT_PARAMETERS`."""
+    return f"WITH alongside AS ({statement}), {_LOGGED}"
 
 
 def bucket_of(key: str) -> int:
@@ -47,8 +69,13 @@ def bucket_of(key: str) -> int:
     return zlib.crc32(key.encode()) % BUCKETS
 
 
-async def write_events(connection: Connection, events: Sequence[PendingEvent]) -> None:
+async def write_events(connection: Connection, events: Sequence[PendingEvent], alongside: Alongside | None = None) -> None:
     """Write events to the log and the outbox in one round trip, inside the caller's transaction.
+
+    Args:
+        connection: of the transaction.
+        events: in the order in which they are to be sent.
+        alongside: a row that is written with them.
 
     Raises:
         ValueError: an event is larger than a broker takes.
@@ -57,7 +84,11 @@ async def write_events(connection: Connection, events: Sequence[PendingEvent]) -
         (id_, e.aggregate, e.aggregate_id, e.type, _payload(e), e.key, sequence, trace, bucket_of(e.key))
         for id_, e, sequence, trace in events
     ]
-    await connection.execute(_WRITE, *(list(column) for column in zip(*columns, strict=True)))
+    arguments = [list(column) for column in zip(*columns, strict=True)]
+    if alongside is None:
+        await connection.execute(_WRITE, *arguments)
+    else:
+        await connection.execute(alongside.with_events, *arguments, *alongside.arguments)
 
 
 def _payload(event: Event) -> str:

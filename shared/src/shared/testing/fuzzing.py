@@ -22,6 +22,12 @@ from shared.service import Service
 # Bounded, so that four services fit into a test run on two cores.
 MAX_EXAMPLES = 10
 _TIMEOUT_SECONDS = 400
+_UNFIT_CHECKS = (
+    # Rules of the domain refuse what has the right form: an order that does not exist, a version that is old, a key used twice.
+    "positive_data_acceptance",
+    # A missing If-Match is answered with 428 (RFC 6585), which the check does not know.
+    "missing_required_header",
+)
 
 
 def fuzz(service: Service, dsn: str, folder: Path, *, max_examples: int = MAX_EXAMPLES, excluded_checks: tuple[str, ...] = ()) -> None:
@@ -41,17 +47,9 @@ def fuzz(service: Service, dsn: str, folder: Path, *, max_examples: int = MAX_EX
     """
     with _served(service, dsn) as (url, key):
         command = [sys.executable, "-m", "schemathesis.cli", "run", f"{url}/openapi.json"]
-        command += [
-            "--header",
-            f"Authorization: Bearer {key}",
-            "--max-examples",
-            str(max_examples),
-            "--phases",
-            "examples,coverage,fuzzing,stateful",
-        ]
+        command += ["--header", f"Authorization: Bearer {key}", "--max-examples", str(max_examples)]
+        command += ["--phases", "examples,coverage,fuzzing,stateful", "--exclude-checks", ",".join((*_UNFIT_CHECKS, *excluded_checks))]
         command += ["--seed", "1", "--workers", "1", "--request-timeout", "20", "--no-color"]
-        if excluded_checks:
-            command += ["--exclude-checks", ",".join(excluded_checks)]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False)  # noqa: S603
     assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-2_000:]
 

@@ -44,6 +44,10 @@ _CALM_SECONDS = 200.0
 # After all is done, so that a late duplicate still shows.
 _AFTERMATH_SECONDS = 3.0
 _LOOK_SECONDS = 0.25
+# A process is struck within so many of its steps; an idle one may be spared.
+_STEPS = 15
+_FUSE_LOOKS = 100
+_MAX_PARTITIONS = 5
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,8 @@ class World:
         self.stores: dict[str, list[Any]] = defaultdict(list)
         self.database_faults = chance() * 0.05
         self.may_wipe = chance() < 0.3
-        self.wiped = False
+        self.may_grow = chance() < 0.3
+        self.keys_moved = False
         self._digest = hashlib.blake2b(digest_size=16)
 
     def note(self, *what: object) -> None:
@@ -193,24 +198,28 @@ class World:
         while loop.time() < _FAULTY_SECONDS:
             await asyncio.sleep(self.rng.uniform(0.05, 0.8))
             name = self.rng.choice(("relay-1", "relay-2", "consumer-1", "consumer-2"))
-            act = self.rng.choice((self.kill, self.kill, self.freeze, self.expel, self.wipe))
+            act = self.rng.choice((self.kill, self.kill, self.freeze, self.freeze, self.expel, self.wipe, self.grow))
             self.note(act.__name__, name)
             await act(name)
 
     async def kill(self, name: str) -> None:
         """End a process between two steps, without a word."""
-        task, host = self.running[name]
-        host.die()
-        task.cancel()
+        _, host = self.running[name]
+        host.after(self.rng.randrange(_STEPS), host.die)
 
     async def freeze(self, name: str) -> None:
         """Let a process stand still until others have taken its place, then let it go on."""
         _, host = self.running[name]
-        host.freeze()
-        await asyncio.sleep(self.rng.uniform(0.05, 0.3))
-        if name.startswith("relay"):
+        host.after(self.rng.randrange(_STEPS), host.freeze)
+        for _ in range(_FUSE_LOOKS):
+            if host.is_frozen:
+                break
+            await asyncio.sleep(0.01)
+        if name.startswith("relay") and self.rng.random() < 0.5:
             for store in self.outbox.relays[:1]:
                 store.disconnect()  # pyright: ignore[reportAttributeAccessIssue]
+        if self.rng.random() < 0.3:
+            await self.wipe(name)
         self.broker.expel_all()
         await asyncio.sleep(self.rng.uniform(0.05, 0.5))
         host.thaw()
@@ -222,8 +231,14 @@ class World:
     async def wipe(self, _name: str) -> None:
         """Lose the broker."""
         if self.may_wipe:
-            self.wiped = True
+            self.keys_moved = True
             self.broker.wipe()
+
+    async def grow(self, _name: str) -> None:
+        """Add a partition to the topic."""
+        if self.may_grow and self.broker.partitions < _MAX_PARTITIONS:
+            self.keys_moved = True
+            self.broker.add_partition()
 
     async def operate(self) -> None:
         """Redrive dead keys; the cause of their failure is gone once the calm begins."""
@@ -295,8 +310,9 @@ def _order_violations(world: World) -> list[str]:
         by_key[effect.key].append(positions.get(effect.id, 0))
     if any(sequences != list(range(1, len(sequences) + 1)) for sequences in by_stream.values()):
         wrong.append("an aggregate's events were applied out of order")
-    # What was sent to a broker that turned out to be empty stands before what is sent again; the gate orders aggregates only.
-    if not world.wiped:
+    # What was sent to a broker that turned out to be empty stands before what is sent again, and what went to a new partition may be
+    # read before what had gone to the old one; then the gate orders each aggregate, and nothing orders two of one key.
+    if not world.keys_moved:
         if any(places != sorted(places) for places in by_key.values()):
             wrong.append("a key's events were applied out of order")
         wrong += _broker_order(world, positions)

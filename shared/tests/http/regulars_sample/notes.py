@@ -40,7 +40,7 @@ class NoteNotFound(NotFound):
 class NewNote(InputModel):
     customer_id: ShortText = Field(examples=["cus_1"])
     title: ShortText = Field(examples=["Likes tea"])
-    stars: int = Field(default=0, ge=-(2**40), examples=[3])
+    stars: int = Field(default=0, ge=-(2**31), lt=2**62, examples=[3])
 
 
 class NoteChange(InputModel):
