@@ -19,3 +19,13 @@ def running(suite: Suite) -> Suite:
     done = suite.command("up")
     assert done.returncode == 0, done.stdout + done.stderr
     return suite
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Suite]:
+    """A running suite for tests that leave it running."""
+    suite = make_suite(tmp_path_factory.mktemp("lasting"))
+    done = suite.command("up")
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield suite
+    suite.command("reset")

@@ -35,8 +35,8 @@ def test_up_starts_all_in_order_and_prints_where_they_are(suite: Suite) -> None:
     assert suite.command("status").returncode == 0
 
 
-def test_env_can_be_evaluated_by_a_shell(running: Suite) -> None:
-    words = shlex.split(running.command("env").stdout)
+def test_env_can_be_evaluated_by_a_shell(lasting: Suite) -> None:
+    words = shlex.split(lasting.command("env").stdout)
     variables = dict(word.split("=", 1) for word in words)
     assert set(variables) == {*(f"{name.upper()}_URL" for name in SERVICES), "SERVER_KEY", "DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS"}
     assert variables["SERVER_KEY"].startswith("rk_")
@@ -59,27 +59,27 @@ def test_down_stops_services_first_and_leaves_nothing(running: Suite) -> None:
     assert {f"{service} stopped" for service in SERVICES} <= set(running.journal)
 
 
-def test_a_dead_service_is_started_again(running: Suite) -> None:
-    before = children(running)["loyalty"]
+def test_a_dead_service_is_started_again(lasting: Suite) -> None:
+    before = children(lasting)["loyalty"]
     os.kill(before.process_id, signal.SIGKILL)
-    eventually(lambda: running.state.restarts.get("loyalty") == 1)
-    eventually(lambda: running.command("status").returncode == 0)
-    assert children(running)["loyalty"] != before
+    eventually(lambda: lasting.state.restarts.get("loyalty") == 1)
+    eventually(lambda: lasting.command("status").returncode == 0)
+    assert children(lasting)["loyalty"] != before
 
 
-def test_a_dead_postgres_is_started_again(running: Suite) -> None:
-    os.kill(children(running)["postgres"].process_id, signal.SIGKILL)
-    eventually(lambda: running.state.restarts.get("postgres") == 1)
-    assert running.command("status").returncode == 0
+def test_a_dead_postgres_is_started_again(lasting: Suite) -> None:
+    os.kill(children(lasting)["postgres"].process_id, signal.SIGKILL)
+    eventually(lambda: lasting.state.restarts.get("postgres") == 1)
+    assert lasting.command("status").returncode == 0
 
 
-def test_a_broker_that_forgot_everything_is_filled_before_the_services_go_on(running: Suite) -> None:
-    before = children(running)
+def test_a_broker_that_forgot_everything_is_filled_before_the_services_go_on(lasting: Suite) -> None:
+    before = children(lasting)
     os.kill(before["broker"].process_id, signal.SIGKILL)
-    eventually(lambda: running.state.restarts.get("broker") == 1)
-    assert running.command("status").returncode == 0
-    assert running.state.children["customers"] != before["customers"]
-    journal = running.journal
+    eventually(lambda: lasting.state.restarts.get("broker") == 1)
+    assert lasting.command("status").returncode == 0
+    assert lasting.state.children["customers"] != before["customers"]
+    journal = lasting.journal
     last_start = len(journal) - 1 - journal[::-1].index("analytics all")
     assert journal.index("analytics stopped") < journal.index("analytics replay --missing") < last_start
 
@@ -126,21 +126,21 @@ def test_a_taken_port_is_named(suite: Suite) -> None:
     assert f"Port {suite.port_base + 3}, meant for loyalty, is taken" in done.stdout
 
 
-def test_a_second_runner_in_one_home_is_refused(running: Suite) -> None:
-    done = running.command("run")
+def test_a_second_runner_in_one_home_is_refused(lasting: Suite) -> None:
+    done = lasting.command("run")
     assert done.returncode == 1
     assert "runs already" in done.stderr
 
 
-def test_two_suites_run_side_by_side(running: Suite, tmp_path: Path) -> None:
+def test_two_suites_run_side_by_side(lasting: Suite, tmp_path: Path) -> None:
     other = make_suite(tmp_path / "other")
     try:
         assert other.command("up").returncode == 0
-        assert running.command("status").returncode == 0
-        assert running.command("env").stdout != other.command("env").stdout
+        assert lasting.command("status").returncode == 0
+        assert lasting.command("env").stdout != other.command("env").stdout
     finally:
         other.command("reset")
-    assert running.command("status").returncode == 0
+    assert lasting.command("status").returncode == 0
 
 
 def test_reset_deletes_everything(running: Suite) -> None:
