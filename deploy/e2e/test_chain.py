@@ -8,7 +8,7 @@ ORDER = {
     "placed_at": "2026-01-05T10:00:00Z",
     "currency": "EUR",
     "lines": [
-        {"sku": "tea", "quantity": 2, "amount_minor": 2_500, "category": "drinks"},
+        {"sku": "tea", "quantity": 2, "amount_minor": 1_250, "category": "drinks"},
         {"sku": "cup", "quantity": 1, "amount_minor": 799, "category": "kitchen"},
     ],
 }
