@@ -39,7 +39,7 @@ NpsQuery = Annotated[NpsFilter, Depends(_nps_filter)]
 class Window(OutputModel):
     """The days whose answers count; open where null."""
 
-    from_: date | None = Field(serialization_alias="from", validation_alias="from_", description="First day.")
+    from_: date | None = Field(alias="from", description="First day.")
     to: date | None = Field(description="Day after the last.")
 
 

@@ -24,7 +24,7 @@ async def nps(connection: Connection, wanted: NpsFilter, now: datetime) -> NpsRe
     return NpsReport(
         **parts_of(NetPromoterScore.of(distribution)),
         definition=NPS_DEFINITION,
-        window=Window(from_=wanted.since, to=wanted.until),
+        window=Window.model_validate({"from": wanted.since, "to": wanted.until}),
         channel=wanted.channel,
         as_of=now,
         distribution=[ScoreCount(score=score, n=n) for score, n in enumerate(distribution)],
