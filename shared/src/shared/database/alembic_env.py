@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 # A migration that cannot get its lock gives way to the traffic instead of queueing everybody behind it.
 LOCK_TIMEOUT = "2s"
 STATEMENT_TIMEOUT = "60s"
-# Two migrators of one schema wait for each other on this advisory lock (any fixed number).
+# Two migrators of one schema wait for each other on this advisory lock (any fixed number), those of other schemas do not.
 _MIGRATION_LOCK = 7_205_101
 
 
@@ -24,7 +24,7 @@ async def _run(metadata: sa.MetaData, dsn: str) -> None:
     engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=sa.pool.NullPool)
     try:
         async with engine.connect() as connection:
-            await connection.execute(sa.text(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})"))
+            await connection.execute(sa.text(f"SELECT pg_advisory_lock({_MIGRATION_LOCK}, hashtext(current_schema()))"))
             await connection.execute(sa.text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
             await connection.execute(sa.text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
             await connection.commit()
