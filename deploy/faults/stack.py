@@ -26,7 +26,7 @@ _ANY_READ = {"customers": "/v1/customers", "loyalty": "/v1/programmes", "analyti
 _PARTITIONS = 12
 _DATABASE = "regulars"
 _PASSWORD = "test"  # noqa: S105 - the server lives as long as the test and listens on the loopback address only
-_READY_TIMEOUT_SECONDS = 30.0
+_READY_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass
