@@ -47,11 +47,13 @@ doctor: install  ## Does this machine have what the suite needs?
 
 ##@ Working on it
 
-test: install  ## All tests but those that need Apache Kafka or a whole suite
-	$(BIN)/pytest -n $(WORKERS) -m "not kafka and not e2e" shared/tests services deploy/local/tests
+test: install  ## Everything on embedded Postgres and broker: units, services, whole suite, faults
+	$(BIN)/pytest -n $(WORKERS) -m "not kafka" shared/tests services deploy/local/tests deploy/containers/tests
+	$(BIN)/pytest deploy/e2e deploy/faults
 
-test-kafka: install  ## Messaging and end-to-end tests on Apache Kafka
-	BROKER=kafka $(BIN)/pytest -m "kafka or e2e" shared/tests deploy/e2e deploy/faults
+test-kafka: install  ## Messaging, the whole suite and faults once more, on Apache Kafka (needs Java 17 and Maven)
+	$(BIN)/pytest -m kafka shared/tests
+	BROKER=kafka $(BIN)/pytest deploy/e2e deploy/faults
 
 check: install  ## Lint, types, imports, generated files
 	$(BIN)/ruff check
