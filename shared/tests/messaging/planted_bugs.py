@@ -93,12 +93,6 @@ class RemembersOnlyHowFarItCame(MemoryOutbox):
         return Memory(self.tables.epoch, {})
 
 
-class ClearsForAnEarlierEpoch(MemoryOutbox):
-    async def settle(self, epoch: int, sent: Sequence[OutboxRow], held: Sequence[OutboxRow], anchors: Mapping[Partition, Anchor]) -> None:
-        del epoch
-        await super().settle(self.tables.epoch, sent, held, anchors)
-
-
 class HasNoInbox(MemoryInboxTransaction):
     async def admit(self, arrivals: Sequence[Arrival]) -> Known:
         known = await super().admit(arrivals)
@@ -218,7 +212,6 @@ BUGS: dict[str, Parts] = {
     "relays share keys": Parts(outbox=SharesBucketsBySkippingLockedRows),
     "a lost broker is not noticed": Parts(outbox=NeverNoticesALostBroker),
     "what is written after a loss hides it": Parts(outbox=RemembersOnlyHowFarItCame),
-    "the outbox is cleared for an earlier epoch": Parts(outbox=ClearsForAnEarlierEpoch),
     "there is no inbox": Parts(transaction=HasNoInbox),
     "duplicates are applied": Parts(transaction=RefusesNoDuplicate),
     "the inbox mark commits before the effects": Parts(transaction=MarksInATransactionOfItsOwn),

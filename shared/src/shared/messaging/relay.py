@@ -30,7 +30,6 @@ BATCH_LIMIT = 2_000
 # Behind the nudges, so that an event whose nudge was lost waits no longer.
 POLL_SECONDS = 0.25
 _BALANCE_SECONDS = 1.0
-_VERIFY_SECONDS = 30.0
 _MIN_BACKOFF_SECONDS = 0.1
 _MAX_BACKOFF_SECONDS = 5.0
 
@@ -200,6 +199,7 @@ class Relay:
         linger_seconds: float = 0.0,
         rng: random.Random | None = None,
     ) -> None:
+        self.verify_seconds = 30.0
         self._open_store = open_store
         self._rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._transport = transport
@@ -236,7 +236,7 @@ class Relay:
                 balance_at = loop.time() + _BALANCE_SECONDS
             if loop.time() >= verify_at:
                 await forwarder.verify(self._transport.find)
-                verify_at = loop.time() + _VERIFY_SECONDS
+                verify_at = loop.time() + self.verify_seconds
             if await forwarder.step(share.owned) == 0:
                 await self._nudge.wait(POLL_SECONDS)
                 if self._linger_seconds:

@@ -8,7 +8,7 @@ duplicates, members are expelled while they work, and the broker comes back empt
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shared.envelope import Message
@@ -51,6 +51,16 @@ class Host:
         self.is_alive = True
         self._awake = asyncio.Event()
         self._awake.set()
+        self._fuse: tuple[int, Callable[[], None]] | None = None
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether it stands still, or will at its next step."""
+        return not self._awake.is_set()
+
+    def after(self, steps: int, act: Callable[[], None]) -> None:
+        """Do something to the process after so many of its steps: a busy process is met at work, an idle one spared."""
+        self._fuse = (steps, act)
 
     def die(self) -> None:
         """Let no further step of the process have an effect."""
@@ -62,7 +72,8 @@ class Host:
         self._awake.clear()
 
     def thaw(self) -> None:
-        """Let it go on, not knowing that time has passed."""
+        """Let it go on, not knowing that time has passed; what was to strike it strikes no more."""
+        self._fuse = None
         self._awake.set()
 
     async def step(self, seconds: float) -> None:
@@ -72,6 +83,11 @@ class Host:
             asyncio.CancelledError: the process is dead; nothing of what it does counts any more.
         """
         await asyncio.sleep(seconds)
+        if self._fuse is not None:
+            steps, act = self._fuse
+            self._fuse = (steps - 1, act) if steps else None
+            if not steps:
+                act()
         if not self._awake.is_set():
             await self._awake.wait()
         if not self.is_alive:
@@ -101,7 +117,8 @@ class SimulatedBroker:
         self.logs: defaultdict[Partition, list[Record]] = defaultdict(list)
         self.topics: set[str] = set()
         self._groups: defaultdict[str, _Group] = defaultdict(_Group)
-        self._arrivals: set[asyncio.Future[None]] = set()
+        # A dictionary keeps its order, which in a set depends on addresses.
+        self._arrivals: dict[asyncio.Future[None], None] = {}
 
     def transport(self, host: Host | None = None) -> "SimulatedTransport":
         """Return a transport for the clients of one process."""
@@ -113,6 +130,11 @@ class SimulatedBroker:
         for group in self._groups.values():
             group.committed.clear()
             group.generation += 1
+
+    def add_partition(self) -> None:
+        """Grow every topic by a partition: keys move, and events of one key may overtake each other."""
+        self.partitions += 1
+        self.expel_all()
 
     def expel_all(self) -> None:
         """Let every group distribute its partitions anew, though its members are still at work."""
@@ -149,11 +171,11 @@ class SimulatedBroker:
     async def arrival(self, timeout_seconds: float) -> None:
         """Return when a record is written or the time is up."""
         waiter = asyncio.get_running_loop().create_future()
-        self._arrivals.add(waiter)
+        self._arrivals[waiter] = None
         try:
             await asyncio.wait((waiter,), timeout=timeout_seconds)
         finally:
-            self._arrivals.discard(waiter)
+            del self._arrivals[waiter]
 
 
 class SimulatedTransport:

@@ -41,13 +41,15 @@ _KEYS = ("cus_a", "cus_b", "cus_c")
 _TRANSACTIONS = 8
 _FAULTY_SECONDS = 5.0
 _CALM_SECONDS = 200.0
-# After all is done, so that a late duplicate still shows.
+# All must stay done for so long, so that a late duplicate still shows.
 _AFTERMATH_SECONDS = 3.0
 _LOOK_SECONDS = 0.25
 # A process is struck within so many of its steps; an idle one may be spared.
 _STEPS = 15
 _FUSE_LOOKS = 100
 _MAX_PARTITIONS = 5
+# More often than in earnest, so that losses are found while others stand still.
+_VERIFY_SECONDS = 0.4
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ class World:
         self.running: dict[str, tuple[asyncio.Task[None], Host]] = {}
         self.stores: dict[str, list[Any]] = defaultdict(list)
         self.database_faults = chance() * 0.05
-        self.may_wipe = chance() < 0.3
-        self.may_grow = chance() < 0.3
+        self.may_wipe = chance() < 0.4
+        self.may_grow = chance() < 0.5
         self.keys_moved = False
         self._digest = hashlib.blake2b(digest_size=16)
 
@@ -125,6 +127,7 @@ class World:
         del name
         open_store = partial(self._open_outbox, host)
         relay = self.parts.relay(open_store, self.broker.transport(host), _TOPIC, Nudge(), rng=self.rng)
+        relay.verify_seconds = _VERIFY_SECONDS
         await relay.run(asyncio.Event())
 
     def _open_outbox(self, host: Host, on_notify: Callable[[], None]) -> Any:
@@ -218,10 +221,10 @@ class World:
         if name.startswith("relay") and self.rng.random() < 0.5:
             for store in self.outbox.relays[:1]:
                 store.disconnect()  # pyright: ignore[reportAttributeAccessIssue]
-        if self.rng.random() < 0.3:
+        if self.rng.random() < 0.5:
             await self.wipe(name)
         self.broker.expel_all()
-        await asyncio.sleep(self.rng.uniform(0.05, 0.5))
+        await asyncio.sleep(self.rng.uniform(0.05, 1.5))
         host.thaw()
 
     async def expel(self, _name: str) -> None:
@@ -264,12 +267,13 @@ class World:
         self.calm = True
         self.broker.faults = Faults(latency_seconds=0.005)
         deadline = asyncio.get_running_loop().time() + _CALM_SECONDS
-        while not self.is_done() and asyncio.get_running_loop().time() < deadline:
+        quiet = 0.0
+        while quiet < _AFTERMATH_SECONDS and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(_LOOK_SECONDS)
+            quiet = quiet + _LOOK_SECONDS if self.is_done() else 0.0
             for task in tasks:
                 if task.done():
                     task.result()
-        await asyncio.sleep(_AFTERMATH_SECONDS)
         self.over = True
         self.note("end", [str(effect.id) for effect in self.inbox.effects])
 
