@@ -106,10 +106,11 @@ async def identify(request: Request, exchange: Exchange, state: AppState) -> Cal
     return caller
 
 
-async def _present(request: Request) -> Caller:
+async def present_caller(request: Request) -> Caller:
+    """Return the verified caller, whatever his scopes; the dependency behind `CallerDep`."""
     exchange = exchange_of(request.scope)
     return exchange.caller or await identify(request, exchange, state_of(request))
 
 
 # Any verified caller, whatever his scopes.
-CallerDep = Annotated[Caller, Depends(_present)]
+CallerDep = Annotated[Caller, Depends(present_caller)]

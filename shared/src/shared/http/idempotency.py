@@ -49,17 +49,21 @@ class Claim:
     fingerprint: bytes
 
 
-def claim_of(request: Request, body: bytes, principal: str) -> Claim | None:
-    """Return what the request claims, or None when it has no key.
+def check_key(request: Request) -> None:
+    """Refuse a key that has not the form of one, before anything else is done.
 
     Raises:
-        InvalidIdempotencyKey: the key is empty, too long or not visible ASCII.
+        InvalidIdempotencyKey: it is empty, too long or not visible ASCII.
     """
+    if not _KEY.match(request.headers["idempotency-key"]):
+        raise InvalidIdempotencyKey(pointer="/idempotency-key", location="header")
+
+
+def claim_of(request: Request, body: bytes, principal: str) -> Claim | None:
+    """Return what the request claims, or None when it has no key; the key was checked."""
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
-    if not _KEY.match(key):
-        raise InvalidIdempotencyKey(pointer="/idempotency-key", location="header")
     scope = request.scope
     digest = hashlib.sha256()
     # The template, not the path, would let one key serve two customers.

@@ -23,6 +23,8 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], type[DomainError]], ...] = 
             asyncpg.ReadOnlySQLTransactionError,
             asyncpg.InvalidAuthorizationSpecificationError,
             asyncpg.InvalidCatalogNameError,
+            # The server's farewell came between two statements.
+            asyncpg.InternalClientError,
             TimeoutError,
             OSError,
         ),
@@ -32,7 +34,13 @@ _TABLE: tuple[tuple[tuple[type[BaseException], ...], type[DomainError]], ...] = 
 # The driver's own errors have one class; these tell of a lost connection, the others of a mistake of ours.
 _LOST = ("connection is closed", "pool is clos", "connection was closed", "connection has been released", "in an error state")
 
-CAUGHT: tuple[type[Exception], ...] = (asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, OSError)
+CAUGHT: tuple[type[Exception], ...] = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    TimeoutError,
+    OSError,
+)
 
 
 def translate(error: BaseException) -> DomainError | None:

@@ -20,9 +20,10 @@ from shared.http.callers import Requirement, identify
 from shared.http.errors import MalformedBody, UnknownParameter, UnsupportedMediaType
 from shared.http.etags import answer_not_modified
 from shared.http.exchange import Exchange, exchange_of
-from shared.http.idempotency import Replay
+from shared.http.idempotency import Replay, check_key
 from shared.http.problems import pointer_of
 from shared.http.rate_limit import address_of
+from shared.http.shortcut import without_ours
 from shared.http.state import AppState, state_of
 from shared.messaging.failpoints import failpoint
 
@@ -59,6 +60,8 @@ class _Plan:
             raise NotFound
         if request.scope["query_string"]:
             self._check_query(request)
+        if "idempotency-key" in request.headers:
+            check_key(request)
         if not self.takes_body:
             return None
         exchange.body = raw = await request.body()
@@ -121,8 +124,11 @@ class Route(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler: admission, FastAPI's own, then commit or rollback."""
-        handle = super().get_route_handler()
         plan = self._plan()
+        described = self.dependant
+        self.dependant = without_ours(described)
+        handle = super().get_route_handler()
+        self.dependant = described
 
         async def edge(request: Request) -> Response:
             exchange = exchange_of(request.scope)

@@ -34,7 +34,8 @@ async def enter_unit_of_work(request: Request) -> UnitOfWork:
     return uow
 
 
-async def _reads(request: Request) -> Connection:
+async def lend_connection(request: Request) -> Connection:
+    """Lend the request a connection without a transaction; the dependency behind `Reads`."""
     exchange = _managed(request)
     if exchange.reading is None:
         lease = state_of(request).opened().acquire()
@@ -45,7 +46,7 @@ async def _reads(request: Request) -> Connection:
 # One transaction; committed after the endpoint has returned and its answer is serialised, and before the answer leaves.
 Uow = Annotated[UnitOfWork, Depends(enter_unit_of_work, scope="function")]
 # A connection without a transaction, for routes that only read.
-Reads = Annotated[Connection, Depends(_reads, scope="function")]
+Reads = Annotated[Connection, Depends(lend_connection, scope="function")]
 
 
 async def finish(exchange: Exchange, response: Response) -> None:

@@ -1,0 +1,57 @@
+"""Calls the chassis' own dependencies directly.
+
+FastAPI solves a dependency in 15 to 25 microseconds, for it could have parameters of its own. Ours have none, so they are
+called just before the endpoint: after everything else is validated, which also saves invalid requests a connection.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from fastapi.dependencies.models import Dependant
+from starlette.requests import Request
+
+from shared.http import callers, unit
+from shared.http.callers import Requirement
+
+_REQUEST = "request_of_the_shortcut"
+_OURS = (unit.enter_unit_of_work, unit.lend_connection, callers.present_caller)
+
+Provider = Callable[[Request], Awaitable[Any]]
+
+
+def without_ours(dependant: Dependant) -> Dependant:
+    """Return what FastAPI is to solve of an endpoint: all but our own direct dependencies, which its call now adds.
+
+    Args:
+        dependant: FastAPI's description of the endpoint; left as it is, for it also describes the operation.
+    """
+    endpoint = dependant.call
+    if not inspect.iscoroutinefunction(endpoint):
+        return dependant
+    ours = [inner for inner in dependant.dependencies if inner.name is not None and _is_ours(inner)]
+    if not ours:
+        return dependant
+    providers = tuple((inner.name, inner.call) for inner in ours)
+    request_name = dependant.request_param_name or _REQUEST
+    return replace(
+        dependant,
+        dependencies=[inner for inner in dependant.dependencies if inner not in ours],
+        request_param_name=request_name,
+        call=_calling(endpoint, providers, request_name),
+    )
+
+
+def _calling(endpoint: Callable[..., Awaitable[Any]], providers: tuple[tuple[Any, Any], ...], request_name: str) -> Callable[..., Any]:
+    async def call(**values: Any) -> Any:
+        request = values.pop(_REQUEST) if request_name == _REQUEST else values[request_name]
+        for name, provide in providers:
+            values[name] = await provide(request)
+        return await endpoint(**values)
+
+    return call
+
+
+def _is_ours(dependant: Dependant) -> bool:
+    return dependant.call in _OURS or type(dependant.call) is Requirement
