@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 
 from shared.clock import Clock, SystemClock
 from shared.database.pool import Database, PoolDatabase
+from shared.http import operations
 from shared.http.database_watch import WatchedDatabase
 from shared.http.docs import add_docs
 from shared.http.edge import Edge
@@ -65,7 +66,7 @@ def create_app(
         separate_input_output_schemas=False,
     )
     app.state.regulars = state
-    for router in service.routers:
+    for router in (*service.routers, operations.router):
         _adopt(app, router.routes)
     app.openapi = lambda: _openapi_once(app)
     add_health(app)
