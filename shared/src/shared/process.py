@@ -60,7 +60,7 @@ async def serve(service: Service, settings: ServiceSettings, *, parts: Parts) ->
                 nudge = Nudge()
                 worker = Worker(service, settings, database, make_transport(settings), nudge)
                 tasks.create_task(worker.run(stop))
-                wake, alive = nudge.ring, lambda: worker.is_live
+                wake, alive = nudge.ring, worker.is_alive
             if parts != "worker":
                 app = create_app(service, settings, database=database, after_commit=wake)
                 app.state.regulars.alive = alive

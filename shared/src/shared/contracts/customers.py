@@ -1,7 +1,7 @@
 """What the customers service tells: who exists, what they bought, and which keys open the doors."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +16,7 @@ class CustomerRegistered(Event, type="regulars.customers.customer_registered.v1"
     """A customer exists from now on."""
 
     customer_id: CustomerId
-    kind: Literal["individual", "organisation"] = Field(description="A person or a company.")
+    kind: str = Field(description="individual or organisation; more may come.")
     country: str | None = Field(default=None, description="ISO 3166-1 alpha-2 code.")
     language: str | None = Field(default=None, description="BCP 47 tag.")
     registered_at: datetime = Field(description="When the record was made, UTC.")
@@ -27,7 +27,7 @@ class CustomerUpdated(Event, type="regulars.customers.customer_updated.v1", aggr
 
     customer_id: CustomerId
     changed: list[str] = Field(description="Names of the fields that changed, sorted.")
-    kind: Literal["individual", "organisation"] = Field(description="A person or a company, after the change.")
+    kind: str = Field(description="individual or organisation, after the change; more may come.")
     country: str | None = Field(default=None, description="ISO 3166-1 alpha-2 code, after the change.")
     language: str | None = Field(default=None, description="BCP 47 tag, after the change.")
     updated_at: datetime = Field(description="When it changed, UTC.")

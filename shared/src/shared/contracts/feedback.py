@@ -1,7 +1,6 @@
 """What the feedback service tells: that a customer answered, never in which words."""
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import Field
 
@@ -16,7 +15,7 @@ class ResponseRecorded(
     response_id: str = Field(description="The response, `rsp_…`.")
     subject_id: str = Field(description="The customer's id when known, else the response's: the partition key.")
     customer_id: str | None = Field(default=None, description="The customer, `cus_…`, when known.")
-    question: Literal["nps"] = Field(description="Which question was answered.")
+    question: str = Field(description="Which question was answered, such as nps; readers pass over those they do not know.")
     score: int = Field(description="0 to 10 for nps.")
     channel: str | None = Field(default=None, description="Where it was asked, such as email or app.")
     has_comment: bool = Field(description="Whether words came with the score; they stay at home.")

@@ -1,7 +1,6 @@
 """What the loyalty service tells: who is a member, and every movement of points."""
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import Field
 
@@ -21,7 +20,7 @@ class PointsAccrued(Event, type="regulars.loyalty.points_accrued.v1", aggregate=
     entry_id: str = Field(description="The ledger entry, `ent_…`.")
     customer_id: str = Field(description="The member's customer id.")
     points: int = Field(description="Points earned, at least 1.")
-    reason: Literal["order"] = Field(description="What earned them.")
+    reason: str = Field(description="What earned them, such as order.")
     order_id: str | None = Field(default=None, description="The order, when one earned them.")
     occurred_at: datetime = Field(description="When they were earned, UTC: the day of the order, not of the booking.")
 
@@ -32,6 +31,6 @@ class PointsReversed(Event, type="regulars.loyalty.points_reversed.v1", aggregat
     entry_id: str = Field(description="The ledger entry, `ent_…`.")
     customer_id: str = Field(description="The member's customer id.")
     points: int = Field(description="Points taken back, at least 1.")
-    reason: Literal["return"] = Field(description="Why they were taken back.")
+    reason: str = Field(description="Why they were taken back, such as return.")
     order_id: str | None = Field(default=None, description="The order they had been earned with.")
     occurred_at: datetime = Field(description="When the reason arose, UTC.")

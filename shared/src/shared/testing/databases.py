@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 
 import asyncpg
 
@@ -43,7 +44,7 @@ class TestServer:
     __test__ = False
 
     postgres: EmbeddedPostgres
-    templates: dict[str, str] = field(default_factory=dict)
+    templates: dict[Path, str] = field(default_factory=dict)
     _numbers: "count[int]" = field(default_factory=count)
 
     async def dsn_of_copy(self, service: Service) -> str:
@@ -70,13 +71,14 @@ class TestServer:
         return with_database(self.postgres.dsn(), dsn.rpartition("/")[2])
 
     async def _template(self, service: Service) -> str:
-        if service.name not in self.templates:
-            name = f"template_{service.name}"
+        # By migrations, not by name: a sample service of a test may be called like a real one.
+        if service.migrations not in self.templates:
+            name = f"template_{service.name}_{next(self._numbers)}"
             dsn = await self._prepared(name, service)
             # Alembic runs an event loop of its own, so it gets a thread of its own.
             await asyncio.to_thread(alembic_env.upgrade, service.migrations, dsn)
-            self.templates[service.name] = name
-        return self.templates[service.name]
+            self.templates[service.migrations] = name
+        return self.templates[service.migrations]
 
     async def _prepared(self, name: str, service: Service) -> str:
         services = sorted({*PRODUCERS, service.name})
@@ -87,3 +89,22 @@ class TestServer:
 async def open_pool(dsn: str) -> PoolDatabase:
     """Open a small pool on a test database."""
     return await PoolDatabase.connect(dsn, min_size=1, max_size=8, application_name="tests")
+
+
+@dataclass
+class SharedPools:
+    """One pool a service, opened at its first test."""
+
+    server: TestServer
+    _pools: dict[Path, PoolDatabase] = field(default_factory=dict)
+
+    async def of(self, service: Service) -> PoolDatabase:
+        """Return the pool of a service."""
+        if service.migrations not in self._pools:
+            self._pools[service.migrations] = await open_pool(await self.server.dsn_of_copy(service))
+        return self._pools[service.migrations]
+
+    async def close(self) -> None:
+        """Close all pools."""
+        for pool in self._pools.values():
+            await pool.close()

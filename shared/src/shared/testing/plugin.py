@@ -19,7 +19,7 @@ from shared.clock import FrozenClock
 from shared.database.pool import PoolDatabase
 from shared.embedded import EmbeddedPostgres, free_port
 from shared.service import Service
-from shared.testing.databases import RolledBackDatabase, TestServer, open_pool
+from shared.testing.databases import RolledBackDatabase, SharedPools, TestServer, open_pool
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +42,19 @@ def test_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer
 
 
 @pytest_asyncio.fixture(scope="session")
-async def shared_pool(test_server: TestServer, service: Service) -> AsyncIterator[PoolDatabase]:
-    """A pool on the database whose tests are all rolled back."""
-    pool = await open_pool(await test_server.dsn_of_copy(service))
+async def pools(test_server: TestServer) -> AsyncIterator[SharedPools]:
+    """The pools whose tests are all rolled back, one a service: a run may hold the tests of several services."""
+    kept = SharedPools(test_server)
     try:
-        yield pool
+        yield kept
     finally:
-        await pool.close()
+        await kept.close()
+
+
+@pytest_asyncio.fixture
+async def shared_pool(pools: SharedPools, service: Service) -> PoolDatabase:
+    """The pool on the database of the service whose tests are all rolled back."""
+    return await pools.of(service)
 
 
 @pytest_asyncio.fixture

@@ -19,10 +19,15 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 from shared.statistics import NetPromoterScore
 
+# Answers to other questions are none of this score.
+RECOMMENDATION = "nps"
+
 
 async def on_responses_recorded(uow: UnitOfWork, events: Sequence[Received[ResponseRecorded]]) -> None:
     """Add answers to the history and count them."""
-    facts = [_fact(received.event) for received in events]
+    facts = [_fact(received.event) for received in events if received.event.question == RECOMMENDATION]
+    if not facts:
+        return
     await HistoryRepository(uow.connection).lock()
     await SatisfactionRepository(uow.connection).add(facts)
 
