@@ -12,6 +12,8 @@ from shared.http import openapi_document
 
 HOME = Path(__file__).parents[1]
 
+OPERATORS = ("/v1/operations/", "/v1/jobs/")
+
 
 def test_the_openapi_document_is_up_to_date():
     assert orjson.loads((HOME / "openapi.json").read_bytes()) == orjson.loads(orjson.dumps(openapi_document(SERVICE)))
@@ -27,7 +29,8 @@ def test_every_field_that_is_sent_is_returned():
 def test_the_readme_tells_every_route_setting_and_event():
     readme = (HOME / "README.md").read_text()
     for path, operations in openapi_document(SERVICE)["paths"].items():
-        for method in operations:
+        # The operators' routes are the chassis' and are told once for all services.
+        for method in () if path.startswith(OPERATORS) else operations:
             assert f"`{method.upper()} {path}`" in readme
     assert settings_table(SERVICE) in readme
     for event in all_event_types():

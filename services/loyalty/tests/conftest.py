@@ -126,12 +126,13 @@ def committed_ledger(committed_database) -> Ledger:
 
 
 @pytest.fixture(scope="session")
-def empty_ledger(shared_pool) -> Callable[[], AbstractAsyncContextManager[Ledger]]:
+def empty_ledger(pools, service) -> Callable[[], AbstractAsyncContextManager[Ledger]]:
     """Returns an empty ledger as often as a property needs one; what was written in it is rolled back."""
 
     @asynccontextmanager
     async def lend() -> AsyncIterator[Ledger]:
-        async with shared_pool.acquire() as connection:
+        pool = await pools.of(service)
+        async with pool.acquire() as connection:
             transaction = connection.transaction()
             await transaction.start()
             try:
