@@ -1,8 +1,9 @@
 """What makes a service: its name, settings, routes, handlers and migrations."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
 
@@ -15,6 +16,8 @@ from shared.settings import ServiceSettings
 StartHook = Callable[[Database, ServiceSettings], Awaitable[None]]
 # Empties what the handlers fill, so that `rebuild` can fill it again.
 ResetProjection = Callable[[UnitOfWork], Awaitable[None]]
+# Does one kind of long work (a `shared.http.jobs.Job`) and returns its result; goes on from `job.done` after a crash.
+JobFunction = Callable[[Any], Awaitable[Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Service:
         migrations: folder of its Alembic scripts.
         reset_projection: empties its projections of others' events, or None where it keeps none.
         on_start: run once before it is ready.
+        jobs: its long work, by kind.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Service:
     migrations: Path
     reset_projection: ResetProjection | None = None
     on_start: Sequence[StartHook] = field(default_factory=tuple)
+    jobs: Mapping[str, JobFunction] = field(default_factory=dict)
 
     @property
     def topics(self) -> tuple[str, ...]:

@@ -11,11 +11,12 @@ from starlette.routing import BaseRoute
 
 from shared.clock import Clock, SystemClock
 from shared.database.pool import Database, PoolDatabase
-from shared.http import operations
+from shared.http import job_routes, operations
 from shared.http.database_watch import WatchedDatabase
 from shared.http.docs import add_docs
 from shared.http.edge import Edge
 from shared.http.health import add_health, watch_loop_lag
+from shared.http.jobs import JobRunner
 from shared.http.key_ring import KeyRing
 from shared.http.openapi import build_openapi
 from shared.http.problem_handlers import add_problem_handlers
@@ -66,7 +67,8 @@ def create_app(
         separate_input_output_schemas=False,
     )
     app.state.regulars = state
-    for router in (*service.routers, operations.router):
+    own = (operations.router, job_routes.router) if service.jobs else (operations.router,)
+    for router in (*service.routers, *own):
         _adopt(app, router.routes)
     app.openapi = lambda: _openapi_once(app)
     add_health(app)
@@ -110,6 +112,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await state.tokens.load(state.opened())
         state.tasks.add(asyncio.create_task(watch_loop_lag()))
         _watch_database(state)
+        if state.service.jobs:
+            state.tasks.add(asyncio.create_task(JobRunner(state.opened(), state.service.jobs).run()))
         state.ready = True
         yield
     finally:

@@ -14,6 +14,7 @@ DomainError
 │   ├── RequestInFlight       the same Idempotency-Key is being worked on
 │   ├── AlreadyExists         a unique constraint that no service has caught
 │   ├── ReferenceBroken       a foreign key that no service has caught
+│   ├── JobFinished
 │   └── KeyAlreadyRevoked
 ├── Invalid
 │   ├── IdempotencyMismatch   the same Idempotency-Key came with another request
@@ -21,6 +22,7 @@ DomainError
 │   ├── ValueRefused          Postgres refuses a value
 │   └── UnknownScopes
 ├── NotFound
+│   ├── JobNotFound
 │   └── KeyNotFound
 ├── Unavailable
 │   └── Busy                  a lock or a deadlock is in the way
@@ -134,6 +136,16 @@ class Busy(Unavailable):
 class KeyNotFound(NotFound):
     code = "key_not_found"
     title = "There is no such key."
+
+
+class JobNotFound(NotFound):
+    code = "job_not_found"
+    title = "There is no such job."
+
+
+class JobFinished(Conflict):
+    code = "job_finished"
+    title = "The job has ended already."
 
 
 class KeyAlreadyRevoked(Conflict):

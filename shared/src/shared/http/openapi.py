@@ -18,6 +18,7 @@ from shared.errors import (
     Unauthenticated,
     Unavailable,
 )
+from shared.http.callers import present_caller
 from shared.http.errors import (
     AlreadyExists,
     IdempotencyMismatch,
@@ -93,7 +94,8 @@ def _operations(routes: list[APIRoute], document: dict[str, Any]) -> Iterator[tu
 
 def _complete(route: Route, operation: dict[str, Any]) -> None:
     scopes = sorted({requirement.scope for requirement in route.requirements})
-    operation["security"] = [{_SCHEME: scopes}] if scopes else []
+    known = bool(scopes) or _depends_on(route.dependant, present_caller)
+    operation["security"] = [{_SCHEME: scopes}] if known else []
     responses = operation["responses"]
     # FastAPI's own description of a validation error is not what we send.
     if "application/json" in responses.get("422", {}).get("content", {}):
@@ -128,7 +130,7 @@ def _refusals(route: Route) -> Iterator[type[DomainError]]:
     methods = route.methods or set()
     writes = not methods <= {"GET", "HEAD"}
     yield from (UnknownParameter, TooMany, Unavailable, TooLarge, ValueRefused, InternalError)
-    if route.requirements:
+    if route.requirements or _depends_on(route.dependant, present_caller):
         yield from (Unauthenticated, InvalidCredentials, Forbidden, MissingScope)
     if "{" in route.path_format or any(requirement.own for requirement in route.requirements):
         yield NotFound
