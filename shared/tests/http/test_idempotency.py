@@ -63,7 +63,7 @@ async def test_a_refusal_is_not_stored(client: httpx2.AsyncClient) -> None:
 
 async def test_one_that_is_worked_on_elsewhere_is_refused_at_once(committed_client: httpx2.AsyncClient, committed_database: Any) -> None:
     principal = await _principal(committed_database)
-    claim = idempotency.Claim(principal, "once", b"")
+    claim = idempotency.Claim(principal, "once", b"", None)
     async with UnitOfWork(committed_database) as uow:
         await idempotency.take(uow.connection, claim, "sample")
         answer = await committed_client.post("/v1/notes", json=NOTE, headers=ONCE)
@@ -140,3 +140,12 @@ async def test_a_crash_between_commit_and_answer(
 async def _principal(database: Any) -> str:
     async with database.acquire() as connection:
         return "server:" + await connection.fetchval("SELECT key_id FROM access_keys")
+
+
+async def test_a_stored_answer_tells_nothing_without_the_callers_key(client: httpx2.AsyncClient, database: Any) -> None:
+    answer = await client.post("/v1/notes", json=NOTE, headers=ONCE)
+    async with database.acquire() as connection:
+        stored = await connection.fetchval("SELECT body FROM idempotency_answers")
+    assert NOTE["title"].encode() in answer.content
+    assert NOTE["title"].encode() not in stored
+    assert len(stored) > len(answer.content)

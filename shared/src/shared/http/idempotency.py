@@ -1,22 +1,31 @@
 """Idempotency-Key: the answer is stored in the transaction of its effect, and given again byte for byte.
 
+The body of an answer to a server key is sealed with a key that only the caller's own credential gives, of which no more than a hash
+is stored: an answer can hold a secret that is shown once, or personal data, and the table of answers shall tell neither.
+
 Source: IETF draft-ietf-httpapi-idempotency-key-header-08, with the answers it leaves open chosen as in DESIGN.md.
 """
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.database.pool import Connection
+from shared.http.callers import Caller
 from shared.http.errors import IdempotencyMismatch, InvalidIdempotencyKey, RequestInFlight
 from shared.messaging.outbox import EVENT_PARAMETERS, Alongside, beside_events
 
 _KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+_ANONYMOUS = "anonymous"
+# The size that AES-GCM is made for.
+_NONCE_BYTES = 12
 _REPLAYED = (b"idempotency-replayed", b"true")
 
 # One round trip: the lock says whether a twin is at work elsewhere, the row whether one has finished.
@@ -42,11 +51,19 @@ class Replay(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The hold of one request on its key, for as long as its transaction lasts."""
+    """The hold of one request on its key, for as long as its transaction lasts.
+
+    Attributes:
+        principal: who claims it.
+        key: the Idempotency-Key.
+        fingerprint: SHA-256 of what is asked.
+        seal: closes and opens the stored body; None for callers whose credential changes from call to call.
+    """
 
     principal: str
     key: str
     fingerprint: bytes
+    seal: AESGCM | None
 
 
 def check_key(request: Request) -> None:
@@ -59,7 +76,7 @@ def check_key(request: Request) -> None:
         raise InvalidIdempotencyKey(pointer="/idempotency-key", location="header")
 
 
-def claim_of(request: Request, body: bytes, principal: str) -> Claim | None:
+def claim_of(request: Request, body: bytes, caller: Caller | None) -> Claim | None:
     """Return what the request claims, or None when it has no key; the key was checked."""
     key = request.headers.get("idempotency-key")
     if key is None:
@@ -71,7 +88,7 @@ def claim_of(request: Request, body: bytes, principal: str) -> Claim | None:
         digest.update(len(part).to_bytes(4, "big"))
         digest.update(part)
     digest.update(body)
-    return Claim(principal, key, digest.digest())
+    return Claim(caller.principal if caller else _ANONYMOUS, key, digest.digest(), _seal_of(request, caller))
 
 
 async def take(connection: Connection, claim: Claim, service: str) -> None:
@@ -89,13 +106,13 @@ async def take(connection: Connection, claim: Claim, service: str) -> None:
         return
     if row["fingerprint"] != claim.fingerprint:
         raise IdempotencyMismatch
-    raise Replay(_restore(row))
+    raise Replay(_restore(row, claim))
 
 
 def answer_of(claim: Claim, response: Response) -> Alongside:
     """Return the row that stores an answer; it is written in the transaction of its effect."""
     headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in response.raw_headers]
-    arguments = (claim.principal, claim.key, claim.fingerprint, response.status_code, headers, bytes(response.body))
+    arguments = (claim.principal, claim.key, claim.fingerprint, response.status_code, headers, _closed(claim, bytes(response.body)))
     return Alongside(_STORE_ALONE, _STORE_WITH_EVENTS, arguments)
 
 
@@ -104,8 +121,28 @@ def is_twin(error: asyncpg.UniqueViolationError) -> bool:
     return getattr(error, "constraint_name", None) == _TWIN
 
 
-def _restore(row: Any) -> Response:
-    response = Response(row["body"], status_code=row["status"])
+def _seal_of(request: Request, caller: Caller | None) -> AESGCM | None:
+    if caller is None or caller.kind != "server":
+        return None
+    credential = request.headers["authorization"].partition(" ")[2].strip()
+    return AESGCM(hashlib.blake2b(credential.encode(), digest_size=32, person=b"idempotency").digest())
+
+
+def _closed(claim: Claim, body: bytes) -> bytes:
+    if claim.seal is None:
+        return body
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + claim.seal.encrypt(nonce, body, claim.fingerprint)
+
+
+def _opened(claim: Claim, stored: bytes) -> bytes:
+    if claim.seal is None:
+        return stored
+    return claim.seal.decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], claim.fingerprint)
+
+
+def _restore(row: Any, claim: Claim) -> Response:
+    response = Response(_opened(claim, row["body"]), status_code=row["status"])
     response.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in row["headers"]]
     response.raw_headers.append(_REPLAYED)
     return response

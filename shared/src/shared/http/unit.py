@@ -14,8 +14,6 @@ from shared.http.errors import RequestInFlight
 from shared.http.exchange import Exchange, exchange_of
 from shared.http.state import state_of
 
-_ANONYMOUS = "anonymous"
-
 
 async def enter_unit_of_work(request: Request) -> UnitOfWork:
     """Begin the request's transaction and take hold of its Idempotency-Key; the dependency behind `Uow`."""
@@ -23,8 +21,7 @@ async def enter_unit_of_work(request: Request) -> UnitOfWork:
     if exchange.unit_of_work is not None:
         return exchange.unit_of_work
     state = state_of(request)
-    principal = exchange.caller.principal if exchange.caller else _ANONYMOUS
-    claim = idempotency.claim_of(request, exchange.body, principal)
+    claim = idempotency.claim_of(request, exchange.body, exchange.caller)
     uow = UnitOfWork(state.opened(), origin=Origin(exchange.traceparent), after_commit=state.after_commit)
     await uow.__aenter__()
     exchange.unit_of_work = uow
