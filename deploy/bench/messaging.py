@@ -22,7 +22,7 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.embedded import EmbeddedPostgres, free_port
 from shared.embedded.tansu import TansuBroker
 from shared.ids import new_id, new_uuid
-from shared.messaging.apply import Applier
+from shared.messaging.apply import Applied, Applier, Batch
 from shared.messaging.consumer import Consumer
 from shared.messaging.inbox import PostgresInboxStore
 from shared.messaging.kafka import KafkaTransport
@@ -161,8 +161,8 @@ class _Counting(Applier):
     enough: asyncio.Event
     applied = 0
 
-    async def apply(self, records):
-        done = await super().apply(records)
+    async def apply_batch(self, batch: Batch) -> Applied:
+        done = await super().apply_batch(batch)
         self.applied += done.applied
         if self.applied >= EVENTS:
             self.enough.set()

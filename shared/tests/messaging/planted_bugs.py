@@ -1,9 +1,9 @@
 """Known mistakes of outboxes and inboxes, each planted into one part; the simulation must catch every one."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from shared.messaging.apply import Applied, Applier
+from shared.messaging.apply import Applied, Applier, Batch
 from shared.messaging.consumer import Consumer
 from shared.messaging.gate import Arrival, Known, Plan, Reason
 from shared.messaging.ports import Anchor, Memory, OutboxRow, Outcome
@@ -26,8 +26,9 @@ class CommitsPastWhatIsInFlight(Consumer):
 
 
 class SkipsWhatFailsForAMoment(Consumer):
-    async def _apply(self, batch: Mapping[Partition, Sequence[Record]]) -> bool:
-        await super()._apply(batch)
+    async def _apply(self, polled: Mapping[Partition, Sequence[Record]], batch: Batch, generation: int) -> bool:
+        if not await super()._apply(polled, batch, generation):
+            self._applied.update((place, records[-1].offset + 1) for place, records in polled.items())
         return True
 
 
@@ -49,7 +50,9 @@ class ForgetsBeforeTheAcknowledgement(MemoryOutbox):
 
 
 class SharesBucketsBySkippingLockedRows(MemoryOutbox):
-    locked: ClassVar[dict[int, Any]] = {}
+    @property
+    def locked(self) -> dict[int, Any]:
+        return vars(self.tables).setdefault("locked", {})
 
     async def take(self, bucket: int) -> bool:
         await super().take(bucket)
@@ -58,6 +61,8 @@ class SharesBucketsBySkippingLockedRows(MemoryOutbox):
     async def pending(self, buckets: Sequence[int], limit: int) -> Sequence[OutboxRow]:
         del buckets
         rows = await super().pending(range(16), 10_000)
+        for position in [position for position, owner in self.locked.items() if owner is self]:
+            del self.locked[position]
         free = [row for row in rows if getattr(self.locked.get(row.position), "is_connected", False) is False][: min(limit, 2)]
         self.locked.update((row.position, self) for row in free)
         return free

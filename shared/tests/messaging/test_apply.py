@@ -1,12 +1,15 @@
 """A batch through inbox, gate and handlers, on real Postgres."""
 
+from contextlib import asynccontextmanager
+
 import pytest
 from messaging_sample import POISON, POISONS, SERVICE, placed, registered, returned, updated
 
 from shared.envelope import Message
 from shared.messaging.apply import Applied, Applier
+from shared.messaging.failures import Overtaken
 from shared.messaging.inbox import PostgresInboxStore
-from shared.testing.bus import deliver, expect, message
+from shared.testing.bus import deliver, expect, message, records
 
 
 async def test_events_are_applied_in_order_and_once(committed_database, effects):
@@ -146,3 +149,42 @@ async def test_unreadable_payloads_become_dead_letters(committed_database, effec
     bad = message(placed("o1"), 1)._replace(value=payload)
     assert await deliver(committed_database, SERVICE, [bad, message(placed("o2", customer="bob"), 1)]) == Applied(applied=1, dead=1)
     assert await effects.value("SELECT octet_length(payload) FROM parked_events") == len(payload)
+
+
+class _Late(PostgresInboxStore):
+    """Lets another batch commit between the admission of the first and its end."""
+
+    def __init__(self, database, consumer, meanwhile) -> None:
+        super().__init__(database, consumer)
+        self._meanwhile = meanwhile
+
+    @asynccontextmanager
+    async def begin(self, *, alone: bool = False):
+        async with super().begin(alone=alone) as transaction:
+            admit = transaction.admit
+
+            async def admit_then_wait(arrivals):
+                known = await admit(arrivals)
+                meanwhile, self._meanwhile = self._meanwhile, None
+                if meanwhile is not None:
+                    await meanwhile()
+                return known
+
+            transaction.admit = admit_then_wait
+            yield transaction
+
+
+@pytest.mark.parametrize("first_is_early", [True, False])
+async def test_a_gap_that_another_worker_fills_meanwhile_is_noticed(committed_database, effects, first_is_early):
+    early, next_one = message(returned("o1"), 2), message(placed("o1"), 1)
+    mine, others = (early, next_one) if first_is_early else (next_one, early)
+
+    async def meanwhile() -> None:
+        await deliver(committed_database, SERVICE, [others])
+
+    applier = Applier(SERVICE.handlers, _Late(committed_database, SERVICE.name, meanwhile))
+    with pytest.raises(Overtaken):
+        await applier.apply(records([mine]))
+    await applier.apply(records([mine]))
+    assert await effects.all() == [("o1", 1), ("o1", 2)]
+    assert await effects.value("SELECT count(*) FROM parked_events") == 0

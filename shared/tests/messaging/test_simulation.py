@@ -13,7 +13,7 @@ from shared.testing.simulation import Parts, run_seed, silence
 
 SEEDS = int(os.environ.get("SIMULATION_SEEDS", "200"))
 # Each bug shows within so many seeds; most within a few.
-BUG_SEEDS = 400
+BUG_SEEDS = 100
 _FINGERPRINT = "from shared.testing.simulation import run_seed, silence; silence(); print(run_seed(7)[1])"
 
 

@@ -6,7 +6,7 @@ group under a savepoint, cut in halves until the events at fault stand alone; th
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
@@ -38,6 +38,26 @@ class Applied:
     behind: int = 0
     dead: int = 0
     malformed: int = 0
+
+
+class Batch(NamedTuple):
+    """Records that were read: events at the gate, and those that are no events."""
+
+    arrivals: Sequence[Arrival]
+    malformed: Sequence[Malformed]
+
+
+def read_batch(records: Iterable[Record]) -> Batch:
+    """Return what is in the records, in their order."""
+    arrivals: list[Arrival] = []
+    malformed: list[Malformed] = []
+    for record in records:
+        decoded = decode(record)
+        if isinstance(decoded, Malformed):
+            malformed.append(decoded)
+        else:
+            arrivals.append(decoded)
+    return Batch(arrivals, malformed)
 
 
 @dataclass(slots=True)
@@ -72,14 +92,11 @@ class Applier:
         Raises:
             Exception: a transient one: nothing was changed, try again later.
         """
-        arrivals: list[Arrival] = []
-        malformed: list[Malformed] = []
-        for record in records:
-            decoded = decode(record)
-            if isinstance(decoded, Malformed):
-                malformed.append(decoded)
-            else:
-                arrivals.append(decoded)
+        return await self.apply_batch(read_batch(records))
+
+    async def apply_batch(self, batch: Batch) -> Applied:
+        """Apply a batch that was read before; see `apply`."""
+        arrivals, malformed = batch
         try:
             applied = await self._attempt(arrivals, malformed, carefully=False)
         except Exception as error:
@@ -209,6 +226,10 @@ def _complete(outcome: Outcome, applied: Sequence[Arrival], plan: Plan, known: K
     reached = {event.stream: event.envelope.sequence for event in applied}
     stored = known.versions
     outcome.versions = {stream: (stored.get(stream, 0), sequence) for stream, sequence in reached.items()}
+    for event, reason in outcome.park:
+        if reason is Reason.EARLY and event.stream not in reached:
+            version = stored.get(event.stream, 0)
+            outcome.versions[event.stream] = (version, version)
     return outcome
 
 

@@ -1,7 +1,8 @@
 """The consumer: polls, applies in batches, commits offsets behind what is applied, and waits out what passes.
 
-One batch is in the works at a time, and an offset is committed only when all below it is applied. Partitions whose batch
-fails for a passing reason are paused and tried again while the others go on and the member stays in its group.
+One batch is in the works at a time while the next is read, and an offset is committed only when all below it is applied.
+Partitions whose batch fails for a passing reason are paused and tried again while the others go on and the member stays in its
+group.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import structlog
 
 from shared.database.pool import code_of
 from shared.messaging import metrics
-from shared.messaging.apply import Applier
+from shared.messaging.apply import Applier, Batch, read_batch
 from shared.messaging.failpoints import failpoint
 from shared.messaging.failures import is_transient
 from shared.messaging.transport import LostPartitions, Partition, Record, Subscription, Transport, TransportError
@@ -67,6 +68,7 @@ class Consumer:
         self._generation = 0
         self._held: dict[Partition, _Held] = {}
         self._applied: dict[Partition, int] = {}
+        self._work: tuple[Mapping[Partition, Sequence[Record]], asyncio.Task[bool], int] | None = None
         self._failures = 0
 
     def is_alive(self) -> bool:
@@ -89,6 +91,7 @@ class Consumer:
             except TransportError as error:
                 await self._start_anew(error, stop)
             finally:
+                await self._abandon()
                 await subscription.close()
                 self._subscription = None
                 self._forget()
@@ -97,11 +100,15 @@ class Consumer:
         loop = asyncio.get_running_loop()
         commit_at = look_at = loop.time() + COMMIT_SECONDS
         while not stop.is_set():
-            await self._retry_held(subscription)
+            if self._held:
+                await self._finish(subscription)
+                await self._retry_held(subscription)
             polled = await subscription.poll(self._poll_seconds(), BATCH_LIMIT)
             if polled:
                 failpoint("consumer.after_poll")
                 await self._process(subscription, polled)
+            else:
+                await self._finish(subscription)
             now = loop.time()
             if self._applied and (now >= commit_at or not polled):
                 await self._commit(subscription)
@@ -109,33 +116,61 @@ class Consumer:
             if now >= look_at:
                 await self._watchdog.look(subscription, frozenset(self._held))
                 look_at = loop.time() + _LOOK_SECONDS
+        await self._finish(subscription)
 
     async def _process(self, subscription: Subscription, polled: Mapping[Partition, Sequence[Record]]) -> None:
-        """Apply what was polled; on a passing fault hold it back, a partition apart."""
-        if self._draining:
-            # The partitions are being taken; their next owner gets these records.
+        """Read what was polled while the batch before it is still being applied, then begin with it."""
+        # Taken after the poll: a rebalance within it has ended, and the records are those of the new assignment.
+        generation = self._generation
+        batch = read_batch(chain.from_iterable(polled.values()))
+        await self._finish(subscription)
+        if self._draining or generation != self._generation:
+            # The partitions were taken; their next owner gets these records.
             return
-        if not await self._apply(polled):
+        waiting = polled.keys() & self._held.keys()
+        if waiting:
+            for place in waiting:
+                self._held[place].records = [*self._held[place].records, *polled[place]]
+            polled = {place: records for place, records in polled.items() if place not in waiting}
+            batch = read_batch(chain.from_iterable(polled.values()))
+        self._idle.clear()
+        self._work = (polled, asyncio.create_task(self._apply(polled, batch, generation)), generation)
+
+    async def _finish(self, subscription: Subscription) -> None:
+        """Wait for the batch in the works; on a passing fault hold it back, a partition apart."""
+        if self._work is None:
+            return
+        polled, task, generation = self._work
+        applied = await task
+        self._work = None
+        if not applied and generation == self._generation:
             self._hold(subscription, polled, attempts=1)
+
+    async def _abandon(self) -> None:
+        """Roll the batch in the works back."""
+        if self._work is not None:
+            (_, task, _), self._work = self._work, None
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     async def _retry_held(self, subscription: Subscription) -> None:
         now = asyncio.get_running_loop().time()
         for partition, held in [*self._held.items()]:
             if held.retry_at > now or self._draining or partition not in self._held:
                 continue
-            if not await self._apply({partition: held.records}):
-                self._hold(subscription, {partition: held.records}, held.attempts + 1)
+            self._idle.clear()
+            if not await self._apply({partition: held.records}, read_batch(held.records), self._generation):
+                if partition in self._held:
+                    self._hold(subscription, {partition: held.records}, held.attempts + 1)
                 # The others may fail for the same reason; the poll in between keeps the membership.
                 return
             self._held.pop(partition, None)
             subscription.resume(frozenset({partition}))
 
-    async def _apply(self, batch: Mapping[Partition, Sequence[Record]]) -> bool:
+    async def _apply(self, polled: Mapping[Partition, Sequence[Record]], batch: Batch, generation: int) -> bool:
         """Apply a batch; False when it failed for a reason that passes."""
-        generation = self._generation
-        self._idle.clear()
         try:
-            await self._applier.apply(chain.from_iterable(batch.values()))
+            await self._applier.apply_batch(batch)
         except Exception as error:
             if not is_transient(error):
                 raise
@@ -146,7 +181,7 @@ class Consumer:
                 self._idle.set()
         self._watchdog.progress()
         if generation == self._generation:
-            self._applied.update((partition, records[-1].offset + 1) for partition, records in batch.items())
+            self._applied.update((partition, records[-1].offset + 1) for partition, records in polled.items())
         return True
 
     def _hold(self, subscription: Subscription, batch: Mapping[Partition, Sequence[Record]], attempts: int) -> None:

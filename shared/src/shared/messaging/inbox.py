@@ -48,13 +48,18 @@ _QUEUE = _KEPT + "WHERE consumer = $1 AND key = $2 AND reason IN ('dead', 'behin
 _ADVANCE = """
 WITH made AS (
     INSERT INTO aggregate_versions (consumer, stream, sequence) SELECT $1, s, n FROM unnest($2::text[], $3::bigint[]) AS t (s, n) ORDER BY s
-    ON CONFLICT DO NOTHING RETURNING 1
+    ON CONFLICT (consumer, stream) DO UPDATE SET sequence = EXCLUDED.sequence WHERE aggregate_versions.sequence = 0 RETURNING 1
 ), moved AS (
     UPDATE aggregate_versions v SET sequence = t.new
     FROM unnest($4::text[], $5::bigint[], $6::bigint[]) AS t (stream, old, new)
     WHERE v.consumer = $1 AND v.stream = t.stream AND v.sequence = t.old RETURNING 1
 )
 SELECT (SELECT count(*) FROM made) + (SELECT count(*) FROM moved)
+"""
+# A statement of its own, after the streams are locked: another worker may have kept, as too early, the very event that follows.
+_MISSED = """
+SELECT EXISTS (SELECT FROM unnest($2::text[], $3::bigint[]) AS t (stream, reached)
+               JOIN parked_events p ON p.consumer = $1 AND p.stream = t.stream AND p.sequence = t.reached + 1 AND p.reason = 'early')
 """
 _PARK = """
 INSERT INTO parked_events (consumer, event_id, reason, type, source, key, stream, aggregate_id, sequence, time, traceparent,
@@ -148,6 +153,8 @@ class PostgresInboxTransaction:
         if outcome.forget:
             await self._connection.execute(_FORGET, self._consumer, outcome.forget)
             await self._connection.execute(_RESOLVE, self._consumer, outcome.forget, outcome.discarded)
+        if await self._connection.fetchval(_MISSED, self._consumer, *_columns(list(outcome.reached.items()), 2)):
+            raise Overtaken
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
         """See `InboxTransaction.savepoint`."""

@@ -124,7 +124,8 @@ class Outcome:
     """What a batch changes in the consumer's own tables.
 
     Attributes:
-        versions: for each stream that moved, the number it was at and the one it is at now.
+        versions: for each stream that moved, the number it was at and the one it is at now; twice the same for a stream whose event
+            is kept as too early, so that whoever moves the stream meanwhile is noticed.
         park: events to keep and why; some may be kept already, for another reason.
         forget: ids of kept events that are applied, overtaken or discarded.
         dead: events that were refused; they are among `park`, too.
@@ -138,6 +139,11 @@ class Outcome:
     dead: list[DeadEvent] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)
     discarded: list[UUID] = field(default_factory=list)
+
+    @property
+    def reached(self) -> dict[str, int]:
+        """The streams that moved, and the number that each is at now."""
+        return {stream: new for stream, (old, new) in self.versions.items() if new > old}
 
 
 class InboxTransaction(Protocol):

@@ -35,12 +35,14 @@ class Faults:
         drop_request: a request never arrives.
         drop_acknowledgement: a request is obeyed, and its answer gets lost.
         duplicate: the records of a partition are written twice, as a retry without idempotence does.
+        silent_partition: a fetch brings nothing of a partition that has records, as when its leader is slow.
         latency_seconds: mean time of a step.
     """
 
     drop_request: float = 0.0
     drop_acknowledgement: float = 0.0
     duplicate: float = 0.0
+    silent_partition: float = 0.0
     latency_seconds: float = 0.0
 
 
@@ -137,9 +139,10 @@ class SimulatedBroker:
         self.expel_all()
 
     def expel_all(self) -> None:
-        """Let every group distribute its partitions anew, though its members are still at work."""
+        """Let every group give its partitions to other members, though the present ones are still at work."""
         for group in self._groups.values():
             group.generation += 1
+            group.members = [*group.members[1:], *group.members[:1]]
 
     def places(self, topic: str) -> list[Partition]:
         """Return the partitions of a topic."""
@@ -324,6 +327,7 @@ class SimulatedSubscription:
         """Take part in a rebalance that has happened meanwhile."""
         while not self._is_current():
             await self._on_revoked(frozenset(self._positions))
+            await self._host.step(0)
             if self not in self._group.members:
                 self._group.members.append(self)
                 self._group.generation += 1
@@ -342,7 +346,7 @@ class SimulatedSubscription:
         for place in places:
             start = self._positions[place]
             records = self._broker.logs[place][start : start + max_records]
-            if records and max_records > 0:
+            if records and max_records > 0 and not self._broker.chance(self._broker.faults.silent_partition):
                 found[place] = records
                 self._positions[place] = start + len(records)
                 max_records -= len(records)

@@ -151,7 +151,7 @@ class MemoryInboxTransaction:
         """See `InboxTransaction.commit`."""
         await self.step()
         tables, outcome = self.tables, self.outcome
-        if any(tables.versions.get(stream, 0) != old for stream, (old, _) in outcome.versions.items()):
+        if any(tables.versions.get(stream, 0) != old for stream, (old, _) in outcome.versions.items()) or self._misses_one():
             raise Overtaken
         tables.inbox |= self.marked
         tables.versions.update((stream, new) for stream, (_, new) in outcome.versions.items())
@@ -165,6 +165,16 @@ class MemoryInboxTransaction:
                 tables.dead[event_id] = "discarded" if event_id in outcome.discarded else "redriven"
         tables.effects.extend(self.unit.effects)
         tables.caused.extend(self.unit.caused)
+
+    def _misses_one(self) -> bool:
+        """Whether another worker has kept, as too early, the very event that follows."""
+        settled = {event.envelope.id for event, _ in self.outcome.park} | set(self.outcome.forget)
+        reached = self.outcome.reached
+        return any(
+            reason is Reason.EARLY and event.stream in reached and event.envelope.sequence == reached[event.stream] + 1
+            for event, reason in self.tables.kept.values()
+            if event.envelope.id not in settled
+        )
 
 
 MemoryInboxStore.transaction_class = MemoryInboxTransaction

@@ -84,7 +84,7 @@ class World:
     def __post_init__(self) -> None:
         self.rng = random.Random(self.seed)  # noqa: S311 - must be repeatable
         chance = self.rng.random
-        faults = Faults(chance() * 0.1, chance() * 0.1, chance() * 0.2, latency_seconds=0.002 + chance() * 0.02)
+        faults = Faults(chance() * 0.1, chance() * 0.1, chance() * 0.2, chance() * 0.9, latency_seconds=0.002 + chance() * 0.02)
         self.broker = SimulatedBroker(self.seed, partitions=self.rng.choice((1, 2, 3)), faults=faults)
         self.outbox = OutboxTables()
         self.inbox = InboxTables()
@@ -297,7 +297,7 @@ def violations(world: World) -> list[str]:
         wrong.append("an applied event did not cause exactly one event")
     if world.inbox.inbox != committed:
         wrong.append("the inbox does not hold exactly the committed events")
-    if world.inbox.versions != {stream: n for stream, n in world.sequences.items() if n}:
+    if {stream: n for stream, n in world.inbox.versions.items() if n} != {stream: n for stream, n in world.sequences.items() if n}:
         wrong.append("the versions do not end where the sequences do")
     if world.inbox.kept or world.outbox.pending or "dead" in world.inbox.dead.values():
         wrong.append("something is left over")
