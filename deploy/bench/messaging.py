@@ -16,7 +16,6 @@ import uvloop
 from aiokafka import AIOKafkaProducer
 
 from figures import Figure
-
 from shared.database.pool import PoolDatabase
 from shared.database.unit_of_work import UnitOfWork
 from shared.embedded import EmbeddedPostgres, free_port
