@@ -61,8 +61,7 @@ async def _measure() -> list[Figure]:
     # As the worker does, for both sides.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    home = Path(tempfile.mkdtemp(prefix="bench-"))
-    home.chmod(0o755)
+    home = await asyncio.to_thread(_open_folder)
     postgres = EmbeddedPostgres(home / "postgres", free_port(), "bench")
     broker = TansuBroker(home / "broker", free_port())
     try:
@@ -78,6 +77,13 @@ async def _measure() -> list[Figure]:
         broker.stop()
         postgres.destroy()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _open_folder() -> Path:
+    """Return a new folder that the account Postgres runs under may enter."""
+    home = Path(tempfile.mkdtemp(prefix="bench-"))
+    home.chmod(0o755)
+    return home
 
 
 async def _compare(dsn: str, database: PoolDatabase, broker: TansuBroker) -> list[Figure]:
