@@ -80,6 +80,20 @@ class Stack:
         self.broker.start()
         asyncio.run(ensure_topics(self.broker.bootstrap_servers, dict.fromkeys(TOPICS, _PARTITIONS)))
 
+    def replace_broker(self) -> None:
+        """Start the broker again as the supervisor of the local runner does.
+
+        The embedded one comes back empty, and clients that outlive it spoil its new topics, so the services go first.
+        """
+        services = list(self.processes)
+        for service in services:
+            self.kill(service)
+        self.start_broker()
+        for service in services:
+            self.start_service(service, wait=False)
+        for service in services:
+            self.wait_until_ready(service)
+
     def start_service(self, service: str, *, wait: bool = True, failpoint: str | None = None) -> None:
         """Start a service, optionally with an armed failpoint such as `relay.after_send:kill`."""
         extra = {"REGULARS_FAILPOINT": failpoint} if failpoint else {}

@@ -22,13 +22,7 @@ def test_the_broker_is_killed_and_comes_back_empty(stack, observer):
     while len(shop.acknowledged) < 40:
         time.sleep(0.02)
     stack.broker.kill()
-    stack.start_broker()
-    # As the supervisor of the local runner does after the embedded broker died: its clients never recover by themselves.
-    for service in ("customers", "loyalty", "analytics"):
-        stack.kill(service)
-        stack.start_service(service, wait=False)
-    for service in ("customers", "loyalty", "analytics"):
-        stack.wait_until_ready(service)
+    stack.replace_broker()
     selling.join()
     observer.assert_nothing_lost_nothing_twice(shop)
 
@@ -40,8 +34,5 @@ def test_writes_go_on_while_the_broker_is_away(stack, observer):
     shop = Shop(stack, "without-broker")
     shop.sell(100)
     assert shop.retries == 0
-    stack.start_broker()
-    for service in ("customers", "loyalty", "analytics"):
-        stack.kill(service)
-        stack.start_service(service)
+    stack.replace_broker()
     observer.assert_nothing_lost_nothing_twice(before, shop)
