@@ -5,7 +5,7 @@ import binascii
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import MAXYEAR, MINYEAR, date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import orjson
@@ -115,14 +115,27 @@ def read_cursor(cursor: str, binding: bytes) -> SortKey:
     return key
 
 
+def binding_of(path: str, parameters: Sequence[tuple[str, str]]) -> bytes:
+    """Return what binds a cursor to its list.
+
+    Args:
+        path: of the list.
+        parameters: all that choose and order its items, sorted.
+    """
+    return hashlib.blake2b(orjson.dumps([path, parameters]), digest_size=6).digest()
+
+
 def _is_a(part: Any, kind: type) -> bool:
     # Exactly: a truth value is a number to Python, and a moment a date.
-    return type(part) is kind and not (isinstance(part, datetime) and part.tzinfo is None) and "\0" not in str(part)
+    if type(part) is not kind or "\0" in str(part):
+        return False
+    # In the first and the last year a zone can lead out of what Postgres is given.
+    return not isinstance(part, datetime) or (part.tzinfo is not None and MINYEAR < part.year < MAXYEAR)
 
 
 def _binding_of(request: Request) -> bytes:
     bound = sorted(pair for pair in request.query_params.multi_items() if pair[0] not in _NOT_BOUND)
-    return hashlib.blake2b(orjson.dumps([request.scope["path"], bound]), digest_size=6).digest()
+    return binding_of(request.scope["path"], bound)
 
 
 def _tagged(part: Any) -> list[Any]:

@@ -9,7 +9,7 @@ It needs the fixture `service` of the plugin and nothing else: it makes its own 
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, datetime, timedelta, timezone
 from typing import Any, ClassVar
 
 import httpx2
@@ -23,6 +23,7 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.http import Route, create_app
 from shared.http.access_events import ensure_signing_key, issue_key, revoke_key
 from shared.http.api_keys import generate_key
+from shared.http.pagination import binding_of, write_cursor
 from shared.http.scopes import ALL_SCOPES, MEMBER_SCOPES
 from shared.http.tokens import SigningKey, mint_member_token
 from shared.service import Service
@@ -34,6 +35,21 @@ _JSON = {"content-type": "application/json"}
 _SOMEBODY, _SOMEBODY_ELSE = "cus_01jd3z0k7cz9v8w6t5s4r3q2p1", "cus_01jd3z0k7cz9v8w6t5s4r3q2p2"
 # A body so large that no route wants it, and that the limit of the suite's settings refuses.
 _MAX_BODY_BYTES = 200_000
+_EAST = timezone(timedelta(hours=14))
+# Sort keys that no list has: of other lengths, of other types, with what Postgres cannot take.
+_FORGED_KEYS: tuple[tuple[Any, ...], ...] = (
+    (),
+    (5,),
+    (None,),
+    ("\0",),
+    (None, None),
+    (True, "x"),
+    ("x", 5),
+    ("x", "y", "z"),
+    (datetime(2026, 1, 1), "x"),  # noqa: DTZ001 - without a zone
+    (datetime(1, 1, 1, tzinfo=_EAST), "x"),
+    (date(2026, 1, 1), "x"),
+)
 
 
 @dataclass(frozen=True)
@@ -204,6 +220,17 @@ class ConformanceSuite:
             for cursor in ("x", "AAAA", "e30"):
                 answer = await mighty.get(operation.path(), params={"cursor": cursor})
                 assert (answer.status_code, answer.json()["code"]) in ((400, "invalid_cursor"), (400, "cursor_mismatch")), operation.id
+
+    async def test_forged_cursors_are_refused(self, operations: list[Operation], mighty: httpx2.AsyncClient) -> None:
+        """A cursor is not signed: one with the right binding may hold anything, which must not reach the database."""
+        for operation in operations:
+            if "cursor" not in operation.parameters("query"):
+                continue
+            url = httpx2.URL(operation.path())
+            binding = binding_of(url.path, sorted(url.params.multi_items()))
+            for key in _FORGED_KEYS:
+                answer = await mighty.get(url.copy_merge_params({"cursor": write_cursor(key, binding)}))
+                assert (answer.status_code, answer.json()["code"]) == (400, "invalid_cursor"), (operation.id, key)
 
     async def test_writes_can_be_repeated_safely(self, operations: list[Operation], mighty: httpx2.AsyncClient) -> None:
         """Every POST takes Idempotency-Key, and refuses one that has not its form."""

@@ -89,7 +89,7 @@ async def list_notes(
     page: PageQuery, connection: Reads, _caller: Reader, begins: Annotated[str | None, Query(max_length=50)] = None
 ) -> Page[Note]:
     """List notes, newest first."""
-    moment, id_ = page.after or (None, None)
+    moment, id_ = page.key(datetime, str) or (None, None)
     rows = await connection.fetch(LIST, begins, moment, id_, page.fetch)
     return page.page(rows, key=lambda row: (row["written_at"], row["id"]), item=lambda row: Note.model_validate(dict(row)))
 

@@ -11,5 +11,6 @@ router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
 @router.get("", operation_id="metrics_list", response_model=Page[DefinitionOut])
 async def list_metrics(_caller: ReadsAnalytics, page: PageQuery) -> Page[DefinitionOut]:
     """Return every metric with its definition."""
-    found = definitions_after(page.after[0] if page.after else None, page.fetch)
+    (name,) = page.key(str) or (None,)
+    found = definitions_after(name, page.fetch)
     return page.page(found, key=lambda definition: (definition.name,), item=definition_out)

@@ -1,6 +1,7 @@
 """Every statement on responses."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from asyncpg import Record
@@ -98,10 +99,11 @@ class ResponseRepository:
 
     async def list(self, wanted: Mapping[str, Any], page: PageRequest) -> Sequence[Record]:
         """Return the responses that fit all conditions, newest first."""
-        arguments = [*wanted.values(), *(page.after or ()), page.fetch]
+        after = page.key(datetime, str)
+        arguments = [*wanted.values(), *(after or ()), page.fetch]
         numbers = iter(f"${number}" for number in range(1, len(arguments) + 1))
         conditions = [_CONDITIONS[name].format(next(numbers)) for name in wanted]
-        if page.after is not None:
+        if after is not None:
             conditions.append(_AFTER.format(next(numbers), next(numbers)))
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         return await self._connection.fetch(f"{_SELECT} {where} {_NEWEST_FIRST.format(next(numbers))}", *arguments)
