@@ -1,7 +1,6 @@
 """The vocabulary of the service's interface: fields that are more than a text or a number."""
 
 import re
-from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Annotated, Any
 
@@ -9,7 +8,7 @@ import phonenumbers
 import pycountry
 from email_validator import EmailNotValidError, validate_email
 from fastapi import Path
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
@@ -23,7 +22,6 @@ _MAX_EMAIL = 254
 # Local parts that every reading of RFC 5321 allows, in addresses far below its limits.
 _PLAIN_LOCAL = re.compile(r"[a-zA-Z0-9_+-]{1,40}(?:\.[a-zA-Z0-9_+-]{1,20})?")
 _MAX_PLAIN_EMAIL = 200
-_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def check_email(address: str) -> str:
@@ -77,22 +75,6 @@ def _check_language(tag: str) -> str:
     return "-".join(filter(None, (language.lower(), script and script.title(), region and region.upper())))
 
 
-def _only_dated_text(value: Any) -> Any:
-    # pydantic would take numbers, and texts of digits, for Unix time.
-    if isinstance(value, str) and value[4:5] != "-":
-        raise PydanticCustomError("date_invalid", "Write dates and moments as RFC 3339 does.")
-    if not isinstance(value, (str, date)):
-        raise PydanticCustomError("date_type", "Write dates and moments as text.")
-    return value
-
-
-def _check_moment(moment: datetime) -> datetime:
-    # Beyond these years some moments have no equal in UTC that Python can hold.
-    if not _EARLIEST <= moment < _LATEST:
-        raise PydanticCustomError("moment_out_of_range", "Moments lie between the years 1900 and 2200.")
-    return moment.astimezone(UTC)
-
-
 def _codes(name: str, codes: frozenset[str], description: str, example: str) -> dict[str, Any]:
     return {"type": "string", "enum": sorted(codes), "title": name, "description": description, "examples": [example]}
 
@@ -124,8 +106,6 @@ CurrencyCode = TypeAliasType(
         str, AfterValidator(_check_currency), WithJsonSchema(_codes("CurrencyCode", CURRENCIES, "Currency by its ISO 4217 code.", "EUR"))
     ],
 )
-MomentInput = Annotated[AwareDatetime, BeforeValidator(_only_dated_text), AfterValidator(_check_moment)]
-DateInput = Annotated[date, BeforeValidator(_only_dated_text)]
 
 
 def _id_in_path(prefix: str, what: str) -> Any:

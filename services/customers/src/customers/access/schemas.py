@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, Self
 from asyncpg import Record
 from pydantic import Field
 
-from customers.fields import CustomerIdInBody, MomentInput
-from shared.http.schemas import InputModel, Moment, OutputModel, ShortText
+from customers.fields import CustomerIdInBody
+from shared.http.schemas import InputModel, Moment, MomentInput, OutputModel, ShortText
 from shared.http.scopes import ALL_SCOPES, Scope
 from shared.http.tokens import DEFAULT_LIFETIME_SECONDS, MAX_LIFETIME_SECONDS
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import Field, StringConstraints, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
-from customers.fields import CurrencyCode, CustomerIdInBody, MomentInput
-from shared.http.schemas import ExternalId, InputModel, Moment, OutputModel
+from customers.fields import CurrencyCode, CustomerIdInBody
+from shared.http.schemas import ExternalId, InputModel, Moment, MomentInput, OutputModel
 
 if TYPE_CHECKING:
     from customers.orders.repository import StoredOrder

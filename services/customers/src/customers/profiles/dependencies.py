@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
 
-from customers.fields import Country, MomentInput
+from customers.fields import Country
 from customers.profiles.rules import Kind
 from customers.profiles.search import search_term
+from shared.http.schemas import MomentInput
 
 Sort = Literal["created_at", "-created_at", "name"]
 _Text = Annotated[str | None, Query(min_length=1, max_length=254)]

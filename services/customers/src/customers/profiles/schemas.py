@@ -5,10 +5,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, TypeAdapter
 
-from customers.fields import Country, DateInput, Email, Language, Phone
+from customers.fields import Country, Email, Language, Phone
 from customers.profiles.repository import Stored
 from customers.profiles.rules import FIELDS, Kind, Sex
-from shared.http.schemas import ExternalId, InputModel, Moment, OutputModel
+from shared.http.schemas import DateInput, ExternalId, InputModel, Moment, OutputModel
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 _City = Annotated[str, StringConstraints(min_length=1, max_length=200)]

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 from fastapi import Depends, Query
 from pydantic import Field
 
-from feedback.fields import Channel, DayInput
-from shared.http.schemas import Moment, OutputModel
+from feedback.fields import Channel
+from shared.http.schemas import DateInput, Moment, OutputModel
 from shared.statistics import NetPromoterScore
 
 
@@ -26,8 +26,8 @@ class NpsFilter(NamedTuple):
 
 
 async def _nps_filter(
-    since: Annotated[DayInput | None, Query(alias="from", description="First day (UTC) of the answers.")] = None,
-    until: Annotated[DayInput | None, Query(alias="to", description="Day (UTC) after the last.")] = None,
+    since: Annotated[DateInput | None, Query(alias="from", description="First day (UTC) of the answers.")] = None,
+    until: Annotated[DateInput | None, Query(alias="to", description="Day (UTC) after the last.")] = None,
     channel: Channel | None = None,
 ) -> NpsFilter:
     return NpsFilter(since, until, channel)

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Query
 from pydantic import BeforeValidator, Field, StringConstraints, TypeAdapter
 
-from feedback.fields import Channel, CustomerIdInput, MomentInput
+from feedback.fields import Channel, CustomerIdInput
 from feedback.responses.rules import Answer
-from shared.http.schemas import ExternalId, InputModel, Moment, OutputModel
+from shared.http.schemas import ExternalId, InputModel, Moment, MomentInput, OutputModel
 
 MAX_COMMENT = 10_000
 
