@@ -60,10 +60,13 @@ check: install  ## Lint, types, imports, generated files
 	$(BIN)/ruff format --check
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	$(BIN)/python -m shared.testing.house_lints
+	$(BIN)/python deploy/contracts/listeners.py --check
 	$(BIN)/python -m shared.contracts.generate --check
 	@for service in $(SERVICES); do $(BIN)/python -m $$service openapi --check || exit 1; done
 
 generated: install  ## Write the generated files anew
+	$(BIN)/python deploy/contracts/listeners.py
 	$(BIN)/python -m shared.contracts.generate
 	@for service in $(SERVICES); do $(BIN)/python -m $$service openapi || exit 1; done
 
