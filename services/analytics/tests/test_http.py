@@ -160,3 +160,9 @@ async def test_the_openapi_document_names_every_operation(client):
     ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(ids) == len(set(ids)) == 10
     assert json.dumps(document).isascii()
+
+
+async def test_the_checksum_names_its_tables_in_one_order(client):
+    tables = (await client.get("/v1/history/checksum")).json()["tables"]
+    names = [table["name"] for table in tables]
+    assert names == sorted(names)

@@ -11,6 +11,7 @@ import pytest_asyncio
 from messaging_sample import placed
 
 from shared.embedded import free_port
+from shared.embedded.kafka import KafkaBroker
 from shared.embedded.tansu import TansuBroker
 from shared.envelope import Message
 from shared.messaging.kafka import KafkaTransport
@@ -30,15 +31,21 @@ def tansu(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TansuBroker]:
     server.stop()
 
 
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    server = KafkaBroker(Path(tmp_path_factory.mktemp("kafka")), free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture(params=["simulator", "tansu", pytest.param("kafka", marks=pytest.mark.kafka)])
 def transport(request: pytest.FixtureRequest) -> Transport:
     if request.param == "simulator":
         return SimulatedBroker(seed=1).transport()
     if request.param == "tansu":
         return KafkaTransport(request.getfixturevalue("tansu").bootstrap_servers, PROFILES["tansu"])
-    servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS")
-    if servers is None:
-        pytest.skip("KAFKA_BOOTSTRAP_SERVERS names no broker")
+    servers = os.environ.get("KAFKA_BOOTSTRAP_SERVERS") or request.getfixturevalue("kafka").bootstrap_servers
     return KafkaTransport(servers, PROFILES["kafka"])
 
 

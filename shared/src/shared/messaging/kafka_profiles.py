@@ -60,8 +60,9 @@ MAX_REQUEST_BYTES = 1_000_000
 PROFILES: dict[Literal["kafka", "tansu"], Profile] = {
     "kafka": Profile(
         idempotent=True,
-        session_timeout_ms=45_000,
-        heartbeat_interval_ms=3_000,
+        # A killed worker's partitions wait for so long; brokers allow no less than six seconds by default.
+        session_timeout_ms=10_000,
+        heartbeat_interval_ms=2_000,
         rebalance_timeout_ms=30_000,
         fetch_max_wait_ms=500,
     ),
