@@ -53,7 +53,7 @@ test: install  ## Everything on embedded Postgres and broker: units, services, w
 
 test-kafka: install  ## Messaging, the whole suite and faults once more, on Apache Kafka (needs Java 17 and Maven)
 	$(BIN)/pytest -m kafka shared/tests
-	BROKER=kafka $(BIN)/pytest deploy/e2e deploy/faults/test_frozen.py deploy/faults/test_replay.py
+	BROKER=kafka $(BIN)/pytest deploy/e2e deploy/faults/test_frozen.py deploy/faults/test_kill_infrastructure.py deploy/faults/test_replay.py
 
 check: install  ## Lint, types, imports, generated files
 	$(BIN)/ruff check
