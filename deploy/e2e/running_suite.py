@@ -1,7 +1,6 @@
 """A whole suite started by its own command, as a user would, and clients of its interfaces."""
 
 import os
-import random
 import shlex
 import subprocess
 import sys
@@ -13,16 +12,14 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from shared.embedded.ports import is_listening
+from local_runner.settings import PORT_OFFSETS
+from shared.embedded.ports import free_port_base
 
 T = TypeVar("T")
 
 # The first start makes the database and, with the demo, loads seventy thousand orders.
 _START_TIMEOUT_SECONDS = 600
 _STOP_TIMEOUT_SECONDS = 120
-_LOWEST_PORT, _HIGHEST_PORT = 11_000, 32_000
-# Services, Postgres, the broker and its controller.
-_OFFSETS = (1, 2, 3, 4, 32, 92, 93)
 
 
 @dataclass
@@ -49,7 +46,7 @@ class RunningSuite:
             home: folder of its state.
             settings: further environment, such as DEMO or BROKER.
         """
-        port_base = _free_port_base()
+        port_base = free_port_base(PORT_OFFSETS)
         environment = {
             **os.environ,
             "REGULARS_HOME": str(home),
@@ -133,10 +130,3 @@ def answer(response: httpx2.Response, *statuses: int) -> Any:
 def _assignments(text: str) -> dict[str, str]:
     """Return the shell assignments in a text."""
     return dict(word.split("=", 1) for word in shlex.split(text, comments=True) if "=" in word)
-
-
-def _free_port_base() -> int:
-    """Return a port above which a suite finds its ports free; below those that the system hands out to clients."""
-    bases = list(range(_LOWEST_PORT, _HIGHEST_PORT, 100))
-    random.shuffle(bases)
-    return next(base for base in bases if not any(is_listening(base + offset) for offset in _OFFSETS))

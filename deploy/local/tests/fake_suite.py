@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_runner.settings import PORT_OFFSETS
 from local_runner.state import State
-from shared.embedded import free_port
+from shared.embedded.ports import free_port_base
 
 _TIMEOUT_SECONDS = 90
 
@@ -55,14 +56,9 @@ def eventually(true: Callable[[], bool], seconds: float = 30.0) -> None:
         time.sleep(0.05)
 
 
-def free_port_base() -> int:
-    """A base whose hundred ports lie above those that the system gives to clients by itself here."""
-    return max(2_000, free_port() // 100 * 100)
-
-
 def make_suite(folder: Path) -> Suite:
     folder.mkdir(exist_ok=True)
-    port_base = free_port_base()
+    port_base = free_port_base(PORT_OFFSETS)
     environment = os.environ | {
         "PYTHONPATH": str(Path(__file__).parent / "fake_services"),
         "FAKE_JOURNAL": str(folder / "journal"),

@@ -15,6 +15,8 @@ SERVICES = ("customers", "feedback", "loyalty", "analytics")
 # Offsets from PORT_BASE; services follow it directly. Two suites run side by side with bases a hundred apart.
 _POSTGRES_OFFSET = 32
 _BROKER_OFFSET = 92
+# All ports of a suite above its base: four services, Postgres, the broker and its controller.
+PORT_OFFSETS = (1, 2, 3, 4, _POSTGRES_OFFSET, _BROKER_OFFSET, _BROKER_OFFSET + 1)
 _HIGHEST_BASE = 65_535 - 100
 _LOWEST_BASE = 1_024
 
