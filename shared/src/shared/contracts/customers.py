@@ -53,6 +53,8 @@ class OrderPlaced(Event, type="regulars.customers.order_placed.v1", aggregate="o
     currency: Currency
     amount_minor: int = Field(description="Sum of the lines in minor units.")
     channel: str | None = Field(default=None, description="Where it was placed, such as web, app or shop.")
+    shop: str | None = Field(default=None, description="The seller's id of the shop or site.")
+    corrects: str | None = Field(default=None, description="The cancelled order in whose stead this one stands, when it is a correction.")
     lines: list[Line] = Field(description="At least one.")
 
 
@@ -69,6 +71,137 @@ class OrderReturned(Event, type="regulars.customers.order_returned.v1", aggregat
     order_amount_minor: int = Field(description="Sum of the whole order in minor units.")
     returned_total_minor: int = Field(description="Sum of all returns of the order so far, this one included.")
     lines: list[Line] = Field(description="What came back.")
+
+
+class OrderCancelled(Event, type="regulars.customers.order_cancelled.v1", aggregate="order", aggregate_id="order_id", key="customer_id"):
+    """An order counts no more, as if it had never been placed; a correction cancels it and places another."""
+
+    order_id: OrderId
+    customer_id: CustomerId
+    placed_at: datetime = Field(description="When the order was placed, UTC.")
+    cancelled_at: datetime = Field(description="UTC.")
+    reason: str = Field(description="cancelled or corrected; more may come.")
+    currency: Currency
+    order_amount_minor: int = Field(description="Sum of the whole order in minor units.")
+    returned_total_minor: int = Field(description="Sum of all its returns before, in minor units.")
+    replaced_by: str | None = Field(default=None, description="The order placed in its stead, when it was corrected.")
+
+
+class OrderStatusChanged(
+    Event, type="regulars.customers.order_status_changed.v1", aggregate="order", aggregate_id="order_id", key="customer_id"
+):
+    """An order went a step on its way."""
+
+    order_id: OrderId
+    customer_id: CustomerId
+    status: str = Field(description="placed, paid, shipped, delivered, completed or cancelled; more may come.")
+    previous: str = Field(description="The status before.")
+    changed_at: datetime = Field(description="UTC.")
+
+
+class CustomerMerged(Event, type="regulars.customers.customer_merged.v1", aggregate="customer_link", aggregate_id="merged_id"):
+    """One customer turned out to be another: a link from now on, until it is undone; nothing moves and nothing is deleted."""
+
+    merge_id: str = Field(description="The merge, `mrg_…`.")
+    survivor_id: str = Field(description="The customer whom the other now belongs to, `cus_…`; may belong to a third later.")
+    merged_id: str = Field(description="The customer who belongs to him now, `cus_…`; his id resolves to the survivor.")
+    merged_at: datetime = Field(description="UTC.")
+
+
+class CustomerUnmerged(Event, type="regulars.customers.customer_unmerged.v1", aggregate="customer_link", aggregate_id="merged_id"):
+    """A merge is undone: both customers are their own again."""
+
+    merge_id: str = Field(description="The merge that is undone, `mrg_…`.")
+    survivor_id: str = Field(description="The customer whom the other belonged to.")
+    merged_id: str = Field(description="The customer who is his own again, with all who belong to him.")
+    unmerged_at: datetime = Field(description="UTC.")
+
+
+class StageChanged(Event, type="regulars.customers.stage_changed.v1", aggregate="customer_stage", aggregate_id="customer_id"):
+    """A customer moved on his lifecycle or on his journey; he may go back."""
+
+    customer_id: CustomerId
+    track: str = Field(description="lifecycle or journey; more may come.")
+    stage: str = Field(description="The stage entered, such as retained or purchase.")
+    previous: str | None = Field(default=None, description="The stage left.")
+    reason: str = Field(description="What moved him: the name of a rule, or manual.")
+    changed_at: datetime = Field(description="UTC.")
+
+
+class ConsentChanged(
+    Event, type="regulars.customers.consent_changed.v1", aggregate="consent", aggregate_id="consent_id", key="customer_id"
+):
+    """A customer gave or withdrew his consent to be addressed for a purpose through a channel."""
+
+    consent_id: str = Field(description="The consent of one customer, purpose and channel, `con_…`.")
+    customer_id: CustomerId
+    purpose: str = Field(description="What for, such as marketing.")
+    channel: str = Field(description="Through what, such as email.")
+    granted: bool = Field(description="Whether he may be addressed; false while a double opt-in waits for its second step.")
+    changed_at: datetime = Field(description="UTC.")
+
+
+class InteractionRecorded(
+    Event,
+    type="regulars.customers.interaction_recorded.v1",
+    aggregate="interaction",
+    aggregate_id="interaction_id",
+    key="customer_id",
+):
+    """A customer and the company met: a visit, a call, a message; what was said stays at home."""
+
+    interaction_id: str = Field(description="The interaction, `itr_…`.")
+    customer_id: CustomerId
+    kind: str = Field(description="Such as visit, call, email, chat or page_view.")
+    channel: str | None = Field(default=None, description="Such as web, app, shop, phone, email, chat or social.")
+    direction: str | None = Field(default=None, description="inbound or outbound.")
+    journey_stage: str | None = Field(default=None, description="Where on the journey it happened, such as decision.")
+    sentiment: str | None = Field(default=None, description="negative, neutral or positive, when known.")
+    occurred_at: datetime = Field(description="UTC.")
+
+
+class HoldingAlertRaised(
+    Event, type="regulars.customers.holding_alert_raised.v1", aggregate="holding", aggregate_id="holding_id", key="customer_id"
+):
+    """Something about a financial product of a customer wants attention."""
+
+    holding_id: str = Field(description="The holding, `hld_…`.")
+    customer_id: CustomerId
+    product_kind: str = Field(description="deposit, loan or wealth; more may come.")
+    alert: str = Field(description="maturity_nearing, balance_falling or payment_overdue; more may come.")
+    due_at: datetime | None = Field(default=None, description="When it matures or was due, UTC.")
+    raised_at: datetime = Field(description="UTC.")
+
+
+class ProcessingRestricted(Event, type="regulars.customers.processing_restricted.v1", aggregate="restriction", aggregate_id="customer_id"):
+    """The data of a customer may be kept but not used (GDPR article 18), or may be used again."""
+
+    customer_id: CustomerId
+    restricted: bool = Field(description="false lifts it.")
+    changed_at: datetime = Field(description="UTC.")
+
+
+class CustomerErased(
+    Event, type="regulars.customers.customer_erased.v1", aggregate="erasure", aggregate_id="erasure_id", key="customer_id"
+):
+    """A customer wants to be forgotten: every service deletes what tells of him and answers with its signed receipt."""
+
+    erasure_id: str = Field(description="The erasure, `era_…`.")
+    customer_id: CustomerId
+    customer_ids: list[str] = Field(description="Every id that ever stood for him, this one included.")
+    requested_at: datetime = Field(description="UTC.")
+
+
+class CustomerDataRequested(
+    Event, type="regulars.customers.customer_data_requested.v1", aggregate="access_export", aggregate_id="export_id", key="customer_id"
+):
+    """A customer wants to see what is kept of him: every service answers with its part, sealed for this request alone."""
+
+    export_id: str = Field(description="The access export, `axp_…`.")
+    customer_id: CustomerId
+    customer_ids: list[str] = Field(description="Every id that stands for him, this one included.")
+    public_key: str = Field(description="X25519 public key of this request, base64url; its private half is deleted with the archive.")
+    requested_at: datetime = Field(description="UTC.")
 
 
 class ApiKeyIssued(Event, type="regulars.customers.api_key_issued.v1", aggregate="api_key", aggregate_id="key_id"):

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from shared.contracts.base import Event
+from shared.contracts.privacy import DataProvided, ErasureConfirmed
 
 
 class ResponseRecorded(
@@ -20,3 +21,25 @@ class ResponseRecorded(
     channel: str | None = Field(default=None, description="Where it was asked, such as email or app.")
     has_comment: bool = Field(description="Whether words came with the score; they stay at home.")
     answered_at: datetime = Field(description="UTC.")
+
+
+class FeedbackErasureConfirmed(
+    ErasureConfirmed,
+    Event,
+    type="regulars.feedback.erasure_confirmed.v1",
+    aggregate="erasure_receipt",
+    aggregate_id="receipt_id",
+    key="customer_id",
+):
+    """What feedback knew of a customer is erased."""
+
+
+class FeedbackDataProvided(
+    DataProvided,
+    Event,
+    type="regulars.feedback.data_provided.v1",
+    aggregate="access_export_part",
+    aggregate_id="part_id",
+    key="customer_id",
+):
+    """What feedback keeps of a customer, sealed for one request."""

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from shared.contracts.base import Event
+from shared.contracts.privacy import DataProvided, ErasureConfirmed
 
 
 class MemberEnrolled(Event, type="regulars.loyalty.member_enrolled.v1", aggregate="member", aggregate_id="customer_id"):
@@ -34,3 +35,20 @@ class PointsReversed(Event, type="regulars.loyalty.points_reversed.v1", aggregat
     reason: str = Field(description="Why they were taken back, such as return.")
     order_id: str | None = Field(default=None, description="The order they had been earned with.")
     occurred_at: datetime = Field(description="When the reason arose, UTC.")
+
+
+class LoyaltyErasureConfirmed(
+    ErasureConfirmed,
+    Event,
+    type="regulars.loyalty.erasure_confirmed.v1",
+    aggregate="erasure_receipt",
+    aggregate_id="receipt_id",
+    key="customer_id",
+):
+    """What loyalty knew of a customer is erased."""
+
+
+class LoyaltyDataProvided(
+    DataProvided, Event, type="regulars.loyalty.data_provided.v1", aggregate="access_export_part", aggregate_id="part_id", key="customer_id"
+):
+    """What loyalty keeps of a customer, sealed for one request."""

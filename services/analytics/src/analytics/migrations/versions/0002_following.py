@@ -1,0 +1,12 @@
+"""Merged and erased customers, cancelled orders."""
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

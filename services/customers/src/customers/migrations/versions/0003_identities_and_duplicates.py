@@ -1,0 +1,12 @@
+"""Identities, and who may be the same person."""
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

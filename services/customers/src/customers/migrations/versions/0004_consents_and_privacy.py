@@ -1,0 +1,12 @@
+"""Consents, erasures, access exports, restrictions and the audit log."""
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

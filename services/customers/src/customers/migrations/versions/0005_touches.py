@@ -1,0 +1,12 @@
+"""Interactions, the timeline, the life of orders, and holdings."""
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

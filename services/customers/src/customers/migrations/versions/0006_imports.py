@@ -1,0 +1,12 @@
+"""Imports, exports and what undoes them."""
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

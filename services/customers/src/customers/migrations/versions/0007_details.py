@@ -1,0 +1,12 @@
+"""Definitions of attributes, contacts, notes and stages."""
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

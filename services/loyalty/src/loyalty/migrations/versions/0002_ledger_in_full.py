@@ -1,0 +1,12 @@
+"""Wallets, lots with dates, holds, and the chain of entries."""
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
