@@ -1,5 +1,7 @@
+# ruff: noqa: F401 - each describes its tables
 import customers.orders.models
-import customers.profiles.models  # noqa: F401 (both describe their tables)
+import customers.profiles.models
+import customers.timeline.models
 from customers.tables import metadata
 from shared.database import alembic_env
 
