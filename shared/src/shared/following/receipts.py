@@ -115,8 +115,8 @@ def verify_claims(token: str, kind: str, jwk: Mapping[str, Any]) -> dict[str, An
 def chain(receipts: Iterable[tuple[str, str]]) -> str:
     """Return the last hash of the chain over receipts, hexadecimal SHA-256.
 
-    Each link is SHA-256 of the hash before, the service and the receipt, with a line feed between them; the services come in alphabetical order, so that the
-    order of arrival does not matter.
+    Each link is SHA-256 of the hash before, the service and the receipt, with a line feed between them; the services
+    come in alphabetical order, so that the order of arrival does not matter.
 
     Args:
         receipts: service and compact JWS of each.
