@@ -92,18 +92,23 @@ async def _compare(dsn: str, database: PoolDatabase, broker: TansuBroker) -> lis
     connection = await asyncpg.connect(dsn)
     for statement in (_BARE_TABLE, _BARE_INBOX):
         await connection.execute(statement)
-    relay, bare_relay, consumer, bare_inbox = [], [], [], []
+    relay, plain_relay, bare_relay, consumer, bare_inbox = [], [], [], [], []
     for _ in range(RUNS):
         await _publish(database)
         relay.append(await _rate(lambda: _relay(dsn, transport)))
         consumer.append(await _rate(lambda: _consume(database, transport)))
+        await connection.execute(_BARE_FILL)
+        plain_relay.append(await _rate(lambda: _plain_relay(connection, broker)))
         await connection.execute(_BARE_FILL)
         bare_relay.append(await _rate(lambda: _bare_relay(connection, broker)))
         bare_inbox.append(await _rate(lambda: _bare_inbox(connection)))
         await connection.execute("TRUNCATE event_log")
     await connection.close()
     return [
-        _figure("P5", "relay, ordered per key", relay, bare_relay, least=20_000, share=0.5),
+        _figure("P5", "relay, ordered per key, beside read + send + delete", relay, plain_relay, least=20_000, share=0.5),
+        _figure(
+            "P5", "the same beside a loop that packs its batches by hand and sends no headers", relay, bare_relay, least=20_000, share=0.5
+        ),
         _figure("P7", "consumer with inbox, gate and one effect", consumer, bare_inbox, least=10_000, share=0.4),
     ]
 
@@ -136,6 +141,16 @@ async def _relay(dsn: str, transport: KafkaTransport) -> None:
         while await forwarder.step(range(16)):
             pass
     await producer.close()
+
+
+async def _plain_relay(connection: asyncpg.Connection, broker: TansuBroker) -> None:
+    """The loop as one writes it first: read, send each record, wait for all, delete."""
+    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap_servers, acks="all", max_batch_size=524_288)
+    await producer.start()
+    while rows := await connection.fetch(_BARE_READ, _BATCH):
+        await asyncio.gather(*[await producer.send(_BARE_TOPIC, row["payload"].encode(), row["key"].encode()) for row in rows])
+        await connection.execute(_BARE_DELETE, [row["id"] for row in rows])
+    await producer.stop()
 
 
 async def _bare_relay(connection: asyncpg.Connection, broker: TansuBroker) -> None:

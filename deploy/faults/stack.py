@@ -13,17 +13,17 @@ from pathlib import Path
 import asyncpg
 import httpx2
 
-from shared.contracts.registry import PRODUCERS, TOPICS
+from shared.contracts.registry import PRODUCERS
 from shared.embedded import EmbeddedPostgres, free_port, prepare_database
-from shared.embedded.broker import EmbeddedBroker, ensure_topics
+from shared.embedded.broker import EmbeddedBroker, ensure_topics, read_topics
 from shared.embedded.kafka import KafkaBroker
 from shared.embedded.roles import with_database, with_login
 from shared.embedded.tansu import TansuBroker
 from shared.http.api_keys import generate_key
 
 SERVICES = ("customers", "loyalty", "analytics")
-_ANY_READ = {"customers": "/v1/customers", "loyalty": "/v1/programmes", "analytics": "/v1/metrics"}
-_PARTITIONS = 12
+_ANY_READ = "/v1/operations/dead-letters"
+_TOPICS = Path(__file__).parents[1] / "kafka" / "topics.yaml"
 _DATABASE = "regulars"
 _PASSWORD = "test"  # noqa: S105 - the server lives as long as the test and listens on the loopback address only
 _READY_TIMEOUT_SECONDS = 60.0
@@ -78,7 +78,7 @@ class Stack:
     def start_broker(self) -> None:
         """Start the broker and create the topics before any client sees it."""
         self.broker.start()
-        asyncio.run(ensure_topics(self.broker.bootstrap_servers, dict.fromkeys(TOPICS, _PARTITIONS)))
+        asyncio.run(ensure_topics(self.broker.bootstrap_servers, read_topics(_TOPICS)))
 
     def replace_broker(self) -> None:
         """Start the broker again as the supervisor of the local runner does.
@@ -165,7 +165,7 @@ class Stack:
         """The first key reaches the other services as an event, a moment after they are ready."""
         deadline = time.monotonic() + _READY_TIMEOUT_SECONDS
         with self.client(service) as client:
-            while client.get(_ANY_READ[service]).status_code == 401:
+            while client.get(_ANY_READ).status_code == 401:
                 assert time.monotonic() < deadline, f"{service} does not know the key:\n{self.log(service)}"
                 time.sleep(0.05)
 

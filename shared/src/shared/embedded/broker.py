@@ -2,16 +2,20 @@
 
 import asyncio
 import contextlib
+import signal
+import subprocess
 import time
-from collections.abc import AsyncIterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import ClassVar, Literal
 
 import yaml
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
-from shared.embedded.process import EmbeddedServerFailed
+from shared.embedded.ports import is_listening
+from shared.embedded.process import EmbeddedServerFailed, end, wait_until
 
 Profile = Literal["tansu", "kafka"]
 
@@ -21,41 +25,76 @@ _TOPICS_TIMEOUT_SECONDS = 30.0
 _RETRY_PAUSE_SECONDS = 0.1
 
 
-class EmbeddedBroker(Protocol):
-    """A broker that speaks the Kafka protocol, as a child process on 127.0.0.1."""
+class EmbeddedBroker(ABC):
+    """A broker that speaks the Kafka protocol, as a child process on 127.0.0.1.
 
-    profile: Profile
+    Args:
+        home: folder of its data and log; made when absent.
+        port: TCP port for clients.
+    """
+
+    name: ClassVar[str]
+    profile: ClassVar[Profile]
     """Which settings its clients need."""
+    _start_timeout_seconds: ClassVar[float]
+    _stop_signals: ClassVar[Sequence[tuple[signal.Signals, float]]]
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.home = home.resolve()
+        self.port = port
+        self.log = self.home / f"{self.name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def bootstrap_servers(self) -> str:
         """Address that clients connect to first."""
-        ...
+        return f"127.0.0.1:{self.port}"
 
     @property
     def process_id(self) -> int | None:
         """Process id, None when it does not run."""
-        ...
-
-    def start(self) -> None:
-        """Start it and wait until it accepts connections.
-
-        Raises:
-            EmbeddedServerFailed: it did not start; the detail ends with the tail of its log.
-        """
-        ...
-
-    def stop(self) -> None:
-        """Stop it in order. Harmless when it does not run."""
-        ...
-
-    def kill(self) -> None:
-        """Kill it as a power cut would. For tests of what survives."""
-        ...
+        return self._process.pid if self._process and self._process.poll() is None else None
 
     def is_running(self) -> bool:
-        """Return whether it runs and accepts connections."""
-        ...
+        """Return whether the broker runs and accepts connections."""
+        return self.process_id is not None and is_listening(self.port)
+
+    def start(self) -> None:
+        """Start the broker and wait until it accepts connections. Harmless when it runs.
+
+        Raises:
+            EmbeddedServerFailed: it did not start, or something else has a port; the detail ends with the tail of its log.
+        """
+        if self.is_running():
+            return
+        self.stop()
+        for port in self._ports():
+            if is_listening(port):
+                raise EmbeddedServerFailed(f"Port {port}, meant for {self.name}, is taken.")
+        self.home.mkdir(parents=True, exist_ok=True)
+        self._process = self._launch()
+        wait_until(self.name, lambda: is_listening(self.port), self._process, log=self.log, timeout_seconds=self._start_timeout_seconds)
+
+    def stop(self) -> None:
+        """Stop the broker in order. Harmless when it does not run."""
+        if self._process is not None:
+            end(self._process.pid, self._stop_signals)
+            self._process.wait()
+            self._process = None
+
+    def kill(self) -> None:
+        """Kill the broker as a power cut would. For tests of what survives."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _ports(self) -> Sequence[int]:
+        """The ports that it listens on."""
+        return (self.port,)
+
+    @abstractmethod
+    def _launch(self) -> "subprocess.Popen[bytes]":
+        """Start the process."""
 
 
 def read_topics(path: Path) -> dict[str, int]:

@@ -9,24 +9,23 @@ import uuid
 from pathlib import Path
 from string import Template
 
-from shared.embedded.broker import Profile
-from shared.embedded.ports import is_listening
-from shared.embedded.process import EmbeddedServerFailed, end, spawn, tail, wait_until
+from shared.embedded.broker import EmbeddedBroker
+from shared.embedded.process import EmbeddedServerFailed, spawn, tail
 
 # Holds the pom, the settings and the log format; a checkout has it, an installed wheel does not.
 _KIT = Path(__file__).resolve().parents[4] / "deploy" / "kafka"
 _FETCH_TIMEOUT_SECONDS = 600.0
 _FORMAT_TIMEOUT_SECONDS = 60.0
-_START_TIMEOUT_SECONDS = 90.0
-_STOP_SIGNALS = ((signal.SIGTERM, 20.0),)
 _JVM_FLAGS = (
     *("-Xms256m", "-Xmx384m", "-XX:MaxMetaspaceSize=128m", "-XX:+ExitOnOutOfMemoryError"),
     *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-Djava.awt.headless=true"),
 )
 
 
-class KafkaBroker:
+class KafkaBroker(EmbeddedBroker):
     """An Apache Kafka broker with its data under a folder of its own. Needs Java 17, and Maven the first time.
+
+    Starting it fetches its jars and formats its storage first when need be.
 
     Args:
         home: folder of data and log; made when absent.
@@ -35,42 +34,20 @@ class KafkaBroker:
         kit: folder that holds `pom.xml`, `server.properties` and `log4j2.yaml`.
     """
 
-    profile: Profile = "kafka"
+    name = "kafka"
+    profile = "kafka"
+    _start_timeout_seconds = 90.0
+    _stop_signals = ((signal.SIGTERM, 20.0),)
 
     def __init__(self, home: Path, port: int, controller_port: int | None = None, kit: Path = _KIT) -> None:
-        self.home = home.resolve()
-        self.port = port
+        super().__init__(home, port)
         self.controller_port = controller_port or port + 1
-        self.log = self.home / "kafka.log"
         self._kit = kit
-        self._process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def bootstrap_servers(self) -> str:
-        """Address that clients connect to first."""
-        return f"127.0.0.1:{self.port}"
+    def _ports(self) -> tuple[int, int]:
+        return self.port, self.controller_port
 
-    @property
-    def process_id(self) -> int | None:
-        """Process id, None when it does not run."""
-        return self._process.pid if self._process and self._process.poll() is None else None
-
-    def is_running(self) -> bool:
-        """Return whether the broker runs and accepts connections."""
-        return self.process_id is not None and is_listening(self.port)
-
-    def start(self) -> None:
-        """Start the broker, fetch its jars and format its storage first when need be, and wait until it accepts connections.
-
-        Raises:
-            EmbeddedServerFailed: it did not start, or Java or Maven is missing.
-        """
-        if self.is_running():
-            return
-        self.stop()
-        for port in (self.port, self.controller_port):
-            if is_listening(port):
-                raise EmbeddedServerFailed(f"Port {port}, meant for Kafka, is taken.")
+    def _launch(self) -> "subprocess.Popen[bytes]":
         java = [
             _program("java"),
             *_JVM_FLAGS,
@@ -80,24 +57,9 @@ class KafkaBroker:
         ]
         settings = self._write_settings()
         self._format(java, settings)
-        self._process = spawn([*java, "kafka.Kafka", settings], folder=self.home, log=self.log)
-        wait_until("kafka", lambda: is_listening(self.port), self._process, log=self.log, timeout_seconds=_START_TIMEOUT_SECONDS)
-
-    def stop(self) -> None:
-        """Stop the broker in order. Harmless when it does not run."""
-        if self._process is not None:
-            end(self._process.pid, _STOP_SIGNALS)
-            self._process.wait()
-            self._process = None
-
-    def kill(self) -> None:
-        """Kill the broker as a power cut would. For tests of what survives."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
+        return spawn([*java, "kafka.Kafka", settings], folder=self.home, log=self.log)
 
     def _write_settings(self) -> Path:
-        self.home.mkdir(parents=True, exist_ok=True)
         settings = self.home / "server.properties"
         template = Template((self._kit / "server.properties").read_text())
         values = {"port": self.port, "controller_port": self.controller_port, "data": self.home / "data"}

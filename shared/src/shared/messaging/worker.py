@@ -24,7 +24,7 @@ from shared.settings import ServiceSettings
 _log = structlog.get_logger(__name__)
 
 # The embedded broker searches all batches of a partition at each fetch: fewer and larger ones keep it fast.
-_LINGER_SECONDS = {"kafka": 0.0, "tansu": 0.002}
+_LINGER_SECONDS = {"kafka": 0.0, "tansu": 0.001}
 _RESTART_SECONDS = 1.0
 
 
