@@ -28,9 +28,9 @@ async def connection(database):
     async with database.acquire() as connection:
         await connection.execute(
             """
-            INSERT INTO customers (id, kind, external_id, name, search_name, email, phone, country, language, city, created_at)
+            INSERT INTO customers (id, kind, external_id, name, search_name, email, phone, country, language, city, created_at, root_id)
             SELECT 'cus_' || n, 'individual', n::text, n::text, ' name ' || md5(n::text), n || '@b.lv', '+371' || n,
-                   chr(65 + n % 26) || 'V', n::text, n::text, now() - n * interval '1 minute'
+                   chr(65 + n % 26) || 'V', n::text, n::text, now() - n * interval '1 minute', 'cus_' || n
             FROM generate_series(1, 3000) AS n;
             INSERT INTO orders (id, external_id, customer_id, placed_at, currency, amount_minor, lines)
             SELECT 'ord_' || n, n::text, 'cus_' || 1 + n % 300, now() - n * interval '1 day', 'EUR', 1, '[1]'

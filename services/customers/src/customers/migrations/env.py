@@ -1,7 +1,9 @@
 # ruff: noqa: F401 - each describes its tables
 import customers.orders.models
+import customers.merges.models
 import customers.profiles.models
 import customers.timeline.models
+import customers.provenance.models
 from customers.tables import metadata
 from shared.database import alembic_env
 

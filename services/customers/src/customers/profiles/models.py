@@ -5,6 +5,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from customers.tables import metadata
 
+LISTS = ("addresses", "interests", "values", "lifestyle", "tags")
+
 customers = sa.Table(
     "customers",
     metadata,
@@ -22,6 +24,20 @@ customers = sa.Table(
     sa.Column("birth_date", sa.Date),
     sa.Column("sex", sa.Text),
     sa.Column("attributes", JSONB, nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("preferences", JSONB, nullable=False, server_default=sa.text("'{}'")),
+    sa.Column("owner", sa.Text),
+    sa.Column("occupation", sa.Text),
+    sa.Column("education", sa.Text),
+    sa.Column("income_band", sa.Text),
+    sa.Column("marital_status", sa.Text),
+    *(sa.Column(name, JSONB, nullable=False, server_default=sa.text("'[]'")) for name in LISTS),
+    # The record that this one was merged into, and the last of that chain: himself while he is his own. Nobody once he is erased.
+    # No foreign key on the last: each customer's row would pay for what only merges and erasures write.
+    sa.Column("merged_into", sa.Text, sa.ForeignKey("customers.id")),
+    sa.Column("root_id", sa.Text),
+    # Number of the last event of his link to others.
+    sa.Column("link_version", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    sa.Column("erased_at", sa.DateTime(timezone=True)),
     # ASCII form of the name by `rules.fold`: pg_trgm sees no other letters in a database with the locale C.UTF-8.
     sa.Column("search_name", sa.Text(collation="C"), nullable=False, server_default=sa.text("''")),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
@@ -31,6 +47,11 @@ customers = sa.Table(
     sa.CheckConstraint("sex IN ('female', 'male', 'other', 'unknown')", name="sex"),
     sa.CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
     sa.CheckConstraint("jsonb_typeof(attributes) = 'object'", name="attributes"),
+    sa.CheckConstraint("jsonb_typeof(preferences) = 'object'", name="preferences"),
+    *(sa.CheckConstraint(f"jsonb_typeof({name}) = 'array'", name=name) for name in LISTS),
+    sa.CheckConstraint("merged_into <> id AND erased_at IS NULL", name="merged_into"),
+    sa.CheckConstraint("(root_id IS NULL) = (erased_at IS NOT NULL)", name="root"),
+    sa.CheckConstraint("(root_id = id) = (merged_into IS NULL)", name="own_root"),
     # An external id belongs to one customer; upserts and orders find him by it.
     sa.UniqueConstraint("external_id"),
     # Lists: everything by age or by name, and the filters that select few.
@@ -43,4 +64,18 @@ customers = sa.Table(
     sa.Index(None, "city", "created_at", "id", postgresql_where=sa.text("city IS NOT NULL")),
     # Search by any part of a name, and by one that resembles it.
     sa.Index("ix_customers_search_name_trigrams", "search_name", postgresql_using="gin", postgresql_ops={"search_name": "gin_trgm_ops"}),
+    sa.Index(None, "owner", "created_at", "id", postgresql_where=sa.text("owner IS NOT NULL")),
+    *(
+        sa.Index(
+            f"ix_customers_{name}",
+            name,
+            postgresql_using="gin",
+            postgresql_ops={name: "jsonb_path_ops"},
+            postgresql_where=sa.text(f"{name} <> '[]'"),
+        )
+        for name in ("tags", "interests")
+    ),
+    # The members of a family, and the children of one of them.
+    sa.Index(None, "root_id", "id", postgresql_where=sa.text("merged_into IS NOT NULL")),
+    sa.Index(None, "merged_into", postgresql_where=sa.text("merged_into IS NOT NULL")),
 )

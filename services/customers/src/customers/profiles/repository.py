@@ -19,8 +19,8 @@ _FIELDS = ", ".join(FIELDS)
 _COLUMNS = f"id, version, {_FIELDS}, created_at, updated_at"
 
 _INSERT = f"""
-INSERT INTO customers (id, {_FIELDS}, search_name)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+INSERT INTO customers (id, {_FIELDS}, search_name, root_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1)
 ON CONFLICT (external_id) DO NOTHING
 RETURNING {_COLUMNS}
 """
@@ -28,8 +28,8 @@ _ROWS = """unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6
        $10::date[], $11::text[], $12::jsonb[], $13::text[], $14::bigint[])"""
 # In the order of the external ids, so that two batches never wait for each other in a circle.
 _INSERT_MANY = f"""
-INSERT INTO customers (id, {_FIELDS}, search_name, version)
-SELECT * FROM {_ROWS} AS t (id, {_FIELDS}, search_name, version) ORDER BY external_id
+INSERT INTO customers (id, {_FIELDS}, search_name, version, root_id)
+SELECT *, id FROM {_ROWS} AS t (id, {_FIELDS}, search_name, version) ORDER BY external_id
 ON CONFLICT (external_id) DO NOTHING
 RETURNING id, external_id, created_at
 """
@@ -41,8 +41,8 @@ WHERE c.id = t.id
 RETURNING c.id, c.created_at, c.updated_at
 """
 _ENSURE = """
-INSERT INTO customers (id, kind, external_id)
-SELECT id, 'individual', external_id FROM unnest($1::text[], $2::text[]) AS t (id, external_id) ORDER BY external_id
+INSERT INTO customers (id, kind, external_id, root_id)
+SELECT id, 'individual', external_id, id FROM unnest($1::text[], $2::text[]) AS t (id, external_id) ORDER BY external_id
 ON CONFLICT (external_id) DO NOTHING
 RETURNING id, external_id, created_at
 """
