@@ -119,7 +119,7 @@ class Stack:
             time.sleep(0.05)
         raise AssertionError(f"{service} is not ready after {_READY_TIMEOUT_SECONDS} s:\n{self.log(service)}")
 
-    def wait_until_dead(self, service: str, *, within_seconds: float = 20.0) -> None:
+    def wait_until_dead(self, service: str, *, within_seconds: float = 60.0) -> None:
         """Wait until the process of a service has ended."""
         self.processes[service].wait(within_seconds)
 
