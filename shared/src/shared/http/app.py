@@ -22,6 +22,7 @@ from shared.http.openapi import build_openapi
 from shared.http.problem_handlers import add_problem_handlers
 from shared.http.rate_limit import RateLimiter
 from shared.http.state import AppState
+from shared.http.streaming import body_limits
 from shared.http.tokens import TokenVerifier
 from shared.service import Service
 from shared.settings import ServiceSettings
@@ -74,7 +75,13 @@ def create_app(
     add_health(app)
     add_docs(app)
     add_problem_handlers(app)
-    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes, spans=settings.otlp_endpoint is not None, access_log=access_log)
+    app.add_middleware(
+        Edge,
+        max_body_bytes=settings.max_body_bytes,
+        larger_bodies=body_limits([route for route in app.routes if isinstance(route, APIRoute)], settings),
+        spans=settings.otlp_endpoint is not None,
+        access_log=access_log,
+    )
     return app
 
 

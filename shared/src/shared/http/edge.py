@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -34,13 +35,23 @@ class Edge:
     Args:
         app: what it wraps.
         max_body_bytes: largest body that is read.
+        larger_bodies: largest body by method and path, for routes with a limit of their own.
         spans: whether spans are recorded.
         access_log: whether each request is logged; costs a quarter of the throughput.
     """
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int, spans: bool = False, access_log: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_body_bytes: int,
+        larger_bodies: Mapping[tuple[str, str], int] | None = None,
+        spans: bool = False,
+        access_log: bool = False,
+    ) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self.larger_bodies = larger_bodies or {}
         self.access_log = access_log
         self._tracer = trace.get_tracer("shared.http") if spans else None
         self._meters: dict[tuple[str, str, int], tuple[Any, Any]] = {}
@@ -59,7 +70,7 @@ class Edge:
             elif name == b"content-length":
                 declared = value
         answer = _Answer(self, scope, receive, send, request_id, traceparent)
-        if declared is not None and (not declared.isdigit() or int(declared) > self.max_body_bytes):
+        if declared is not None and (not declared.isdigit() or int(declared) > answer.max_body_bytes):
             await answer.refuse_body()
             return
         if self._tracer is None:
@@ -100,7 +111,7 @@ class Edge:
 class _Answer:
     """One request on its way through the edge."""
 
-    __slots__ = ("_begun", "_edge", "_read", "_receive", "_scope", "_send", "_started_at", "exchange", "status")
+    __slots__ = ("_begun", "_edge", "_read", "_receive", "_scope", "_send", "_started_at", "exchange", "max_body_bytes", "status")
 
     def __init__(self, edge: Edge, scope: Scope, receive: Receive, send: Send, request_id: bytes | None, traceparent: bytes | None) -> None:
         self._started_at = time.perf_counter()
@@ -114,6 +125,9 @@ class _Answer:
         self._send = send
         self._read = 0
         self._begun = False
+        self.max_body_bytes = edge.max_body_bytes
+        if edge.larger_bodies:
+            self.max_body_bytes = edge.larger_bodies.get((scope["method"], scope["path"]), edge.max_body_bytes)
         self.status = 500
 
     async def run(self) -> None:
@@ -135,7 +149,7 @@ class _Answer:
         message = await self._receive()
         if message["type"] == "http.request":
             self._read += len(message.get("body", b""))
-            if self._read > self._edge.max_body_bytes:
+            if self._read > self.max_body_bytes:
                 raise TooLarge
         return message
 
@@ -154,7 +168,7 @@ class _Answer:
 
     async def refuse_body(self) -> None:
         """Answer 413 without reading further."""
-        error = TooLarge(limit_bytes=self._edge.max_body_bytes)
+        error = TooLarge(limit_bytes=self.max_body_bytes)
         response = problem_response(problem_of(error, request_id=self.exchange.request_id), {"connection": "close"})
         await response(self._scope, self._receive, self.send)
 

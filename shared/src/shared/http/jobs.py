@@ -6,8 +6,8 @@ paused and overtaken finds it changed, and stops.
 """
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -89,6 +89,13 @@ class Job:
         self.done = done
         self.total = total if total is not None else self.total
         await self.beat()
+
+    @asynccontextmanager
+    async def unit_of_work(self) -> AsyncIterator[UnitOfWork]:
+        """Lend a transaction for one step of the work; it is committed when the block ends without an error."""
+        async with UnitOfWork(self.database) as uow:
+            yield uow
+            await uow.commit()
 
     async def beat(self) -> None:
         """Show that the runner lives."""

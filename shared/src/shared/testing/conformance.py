@@ -67,8 +67,8 @@ class Operation:
 
     @property
     def takes_body(self) -> bool:
-        """Whether it describes a body."""
-        return "requestBody" in self.described
+        """Whether it describes a body of JSON."""
+        return "application/json" in self.described.get("requestBody", {}).get("content", {})
 
     def parameters(self, location: str) -> set[str]:
         """Return the names of its parameters in `query`, `path` or `header`."""
