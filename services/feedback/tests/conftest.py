@@ -1,6 +1,8 @@
 """The service under test, over HTTP, on a migrated database."""
 
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,9 @@ from shared.http.access_events import ensure_signing_key, issue_key
 from shared.http.scopes import ALL_SCOPES, MEMBER_SCOPES
 from shared.http.tokens import SigningKey, mint_member_token
 from shared.service import Service
+
+# The module beside the tests: how answers are recorded and listed.
+sys.path.insert(0, str(Path(__file__).parent))
 
 SETTINGS = FeedbackSettings.model_validate({"database_url": "postgresql://unused"})
 SIGNING_KEY = SigningKey.load(None)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from asyncpg import Record
+
 from shared.database.pool import Connection
 
 _KEEP = """
@@ -12,6 +14,8 @@ SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timesta
 ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, country = excluded.country, language = excluded.language,
     registered_at = coalesce(excluded.registered_at, customers.registered_at)
 """
+_FORGET = "WITH gone AS (DELETE FROM customers WHERE id = ANY ($1::text[]) RETURNING id) SELECT count(*) FROM gone"
+_OF = "SELECT * FROM customers WHERE id = ANY ($1::text[]) ORDER BY id"
 _FORGET_ALL = "DELETE FROM customers"
 
 
@@ -39,6 +43,14 @@ class CustomerRepository:
         """Store what was told; of each customer the last word counts."""
         latest = {customer.id: customer for customer in customers}
         await self._connection.execute(_KEEP, *(list(column) for column in zip(*latest.values(), strict=True)))
+
+    async def of(self, customer_ids: Sequence[str]) -> Sequence[Record]:
+        """Return what is known of these customers."""
+        return await self._connection.fetch(_OF, customer_ids)
+
+    async def forget(self, customer_ids: Sequence[str]) -> int:
+        """Delete these customers; return how many were known."""
+        return await self._connection.fetchval(_FORGET, customer_ids) or 0
 
     async def forget_all(self) -> None:
         """Empty the projection, so that it can be filled again."""

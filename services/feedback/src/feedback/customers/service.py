@@ -6,6 +6,7 @@ from feedback.customers.repository import CustomerRepository, KnownCustomer
 from shared.contracts.customers import CustomerRegistered, CustomerUpdated
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
+from shared.following.links import forget_all_links
 
 
 async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[CustomerRegistered]]) -> None:
@@ -25,5 +26,6 @@ async def on_customers_updated(uow: UnitOfWork, events: Sequence[Received[Custom
 
 
 async def reset_projection(uow: UnitOfWork) -> None:
-    """Forget all customers; the events that told of them fill the projection again."""
+    """Forget all customers and their links; the events that told of them fill the projection again."""
     await CustomerRepository(uow.connection).forget_all()
+    await forget_all_links(uow.connection)

@@ -4,7 +4,8 @@ DomainError
 ├── NotFound
 │   └── ResponseNotFound
 ├── Conflict
-│   └── ResponseDiffers   the external id belongs to another response
+│   ├── ResponseDiffers   the external id belongs to another response
+│   └── CustomerIsErased  nothing is recorded of him any more
 ├── Forbidden
 │   └── NotYourself       a member answers for somebody else
 └── Invalid
@@ -22,6 +23,11 @@ class ResponseNotFound(NotFound):
 class ResponseDiffers(Conflict):
     code = "response_differs"
     title = "Another response was recorded under this external_id; responses are not changed."
+
+
+class CustomerIsErased(Conflict):
+    code = "customer_erased"
+    title = "This customer was erased; nothing is recorded of him any more."
 
 
 class NotYourself(Forbidden):

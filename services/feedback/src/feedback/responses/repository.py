@@ -29,7 +29,7 @@ WITH batch AS (
 ), added AS (
     INSERT INTO responses (id, external_id, customer_id, question, scale_min, scale_max, score, channel, comment, answered_at)
     SELECT id, external_id, customer_id, question, scale_min, scale_max, score, channel, comment, coalesce(answered_at, now())
-    FROM batch ORDER BY external_id, id
+    FROM batch WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id) ORDER BY external_id, id
     ON CONFLICT (external_id) WHERE external_id IS NOT NULL DO NOTHING
     RETURNING *
 ), answered AS (
@@ -52,13 +52,23 @@ _FIND = f"{_SELECT} WHERE r.id = $1"
 # Filter -> its condition; composed from these alone, so that each list has a plan for its own filter.
 _CONDITIONS = {
     "question": "r.question = {}",
+    # One customer is read in the order of the index; a family is few enough to be sorted.
     "customer_id": "r.customer_id = {}",
+    "customer_ids": "r.customer_id = ANY ({}::text[])",
     "channel": "r.channel = {}",
     "score_min": "r.score >= {}",
     "score_max": "r.score <= {}",
     "answered_from": "r.answered_at >= {}",
     "answered_to": "r.answered_at < {}",
 }
+_OF = "SELECT * FROM responses WHERE customer_id = ANY ($1::text[]) ORDER BY answered_at, id"
+# The caller's own id of the response would tell him whose it was.
+_MAKE_NAMELESS = """
+WITH nameless AS (
+    UPDATE responses SET customer_id = NULL, comment = NULL, external_id = NULL WHERE customer_id = ANY ($1::text[]) RETURNING id
+)
+SELECT count(*) FROM nameless
+"""
 _AFTER = "(r.answered_at, r.id) < ({}, {})"
 _NEWEST_FIRST = "ORDER BY r.answered_at DESC, r.id DESC LIMIT {}"
 
@@ -81,17 +91,26 @@ class ResponseRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def add(self, answers: Sequence[Answer]) -> list[Added]:
-        """Store the answers whose external id is not taken and count them; return what is stored for each, in order."""
+    async def add(self, answers: Sequence[Answer]) -> list[Added | None]:
+        """Store the answers whose external id is not taken and count them.
+
+        Returns:
+            What is stored for each, in order; None for an answer of a customer who was erased.
+        """
         ids = [new_id("rsp") for _ in answers]
         rows = await self._connection.fetch(_ADD, ids, *_columns(answers))
         made = {row["id"]: row for row in rows}
         taken = [answer.external_id for id_, answer in zip(ids, answers, strict=True) if id_ not in made]
         stored = {row["external_id"]: row for row in await self._connection.fetch(_BY_EXTERNAL_ID, taken)} if taken else {}
-        return [
-            Added(made[id_], is_new=True) if id_ in made else Added(stored[answer.external_id], is_new=False)
-            for id_, answer in zip(ids, answers, strict=True)
-        ]
+        return [Added(made[id_], is_new=True) if id_ in made else _found(stored, answer) for id_, answer in zip(ids, answers, strict=True)]
+
+    async def of(self, customer_ids: Sequence[str]) -> Sequence[Record]:
+        """Return all answers of these customers, in order."""
+        return await self._connection.fetch(_OF, customer_ids)
+
+    async def make_nameless(self, customer_ids: Sequence[str]) -> int:
+        """Take these customers and their words from their answers, whose scores stay; return how many answers."""
+        return await self._connection.fetchval(_MAKE_NAMELESS, customer_ids) or 0
 
     async def find(self, response_id: str) -> Record | None:
         """Return a response, or None."""
@@ -107,6 +126,10 @@ class ResponseRepository:
             conditions.append(_AFTER.format(next(numbers), next(numbers)))
         where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
         return await self._connection.fetch(f"{_SELECT} {where} {_NEWEST_FIRST.format(next(numbers))}", *arguments)
+
+
+def _found(stored: Mapping[str | None, Record], answer: Answer) -> Added | None:
+    return Added(stored[answer.external_id], is_new=False) if answer.external_id in stored else None
 
 
 def _columns(answers: Sequence[Answer]) -> list[list[Any]]:

@@ -7,7 +7,7 @@ import fastapi
 from feedback.dependencies import Answers, Now, ReadsFeedback, WritesFeedback
 from feedback.fields import ResponseIdInPath
 from feedback.responses import service
-from feedback.responses.errors import AnsweredInFuture, NotYourself, ResponseDiffers, ResponseNotFound
+from feedback.responses.errors import AnsweredInFuture, CustomerIsErased, NotYourself, ResponseDiffers, ResponseNotFound
 from feedback.responses.schemas import Response, ResponseDraft, ResponseFilter
 from shared.http import APIRouter, Page, PageQuery, Reads, Route, Uow, problems
 from shared.http.batches import BatchAnswer, BatchRequest, answer_body
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/responses", tags=["responses"], route_class=Route
     operation_id="responses_create",
     status_code=201,
     responses={200: {"model": Response, "description": "It was recorded under its external_id before."}}
-    | problems(NotYourself, ResponseDiffers, AnsweredInFuture),
+    | problems(NotYourself, CustomerIsErased, ResponseDiffers, AnsweredInFuture),
 )
 async def create(draft: ResponseDraft, uow: Uow, caller: Answers, now: Now, answer: fastapi.Response) -> Response:
     """Record an answer."""

@@ -77,7 +77,7 @@ _Score = Annotated[int | None, Query(ge=0, le=10)]
 
 async def _conditions(
     question: Question | None = None,
-    customer_id: CustomerIdInput | None = None,
+    customer_id: Annotated[CustomerIdInput | None, Query(description="Of this customer and all who were merged with him.")] = None,
     channel: Channel | None = None,
     score_min: Annotated[_Score, Query(description="Lowest score, included.")] = None,
     score_max: Annotated[_Score, Query(description="Highest score, included.")] = None,

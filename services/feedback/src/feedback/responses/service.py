@@ -1,13 +1,14 @@
 """Records what customers say."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from asyncpg import Record
 
 from feedback.responses import rules
-from feedback.responses.errors import ResponseDiffers, ResponseNotFound
+from feedback.responses.errors import CustomerIsErased, ResponseDiffers, ResponseNotFound
 from feedback.responses.repository import Added, ResponseRepository
 from feedback.responses.rules import Answer
 from feedback.responses.schemas import RESPONSE, Conditions, Response, ResponseDraft, Scale
@@ -15,6 +16,7 @@ from shared.contracts.feedback import ResponseRecorded
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import DomainError
+from shared.following.links import family
 from shared.http import Caller, Page
 from shared.http.batches import ItemResult, created, existed, read_items, refused
 from shared.http.pagination import PageRequest
@@ -26,11 +28,14 @@ async def record(uow: UnitOfWork, draft: ResponseDraft, caller: Caller, now: dat
     Raises:
         NotYourself: a member answers for somebody else.
         AnsweredInFuture: it lies ahead.
+        CustomerIsErased: the customer wanted to be forgotten.
         ResponseDiffers: its external id belongs to another response.
     """
     answer = replace(draft.answer(), customer_id=rules.speaks_for(draft.customer_id, caller.customer_id))
     rules.check_moment(answer, now)
     (added,) = await _add(uow, [answer])
+    if added is None:
+        raise CustomerIsErased(pointer="/customer_id")
     if not rules.same_answer(_answer_of(added.row), answer):
         raise ResponseDiffers(pointer="/external_id")
     return added
@@ -58,7 +63,7 @@ async def get(connection: Connection, response_id: str) -> Response:
 
 async def list_responses(connection: Connection, wanted: Conditions, page: PageRequest) -> Page[Response]:
     """Return a part of the responses that fit, newest first."""
-    rows = await ResponseRepository(connection).list(wanted, page)
+    rows = await ResponseRepository(connection).list(await _of_family(connection, wanted), page)
     return page.page(rows, key=lambda row: (row["answered_at"], row["id"]), item=shown)
 
 
@@ -67,11 +72,20 @@ def shown(row: Record) -> Response:
     return Response(**row, scale=Scale(min=row["scale_min"], max=row["scale_max"]))
 
 
-async def _add(uow: UnitOfWork, answers: Sequence[Answer]) -> list[Added]:
+async def _of_family(connection: Connection, wanted: Conditions) -> Mapping[str, Any]:
+    """Ask for all who are one person with the customer that is asked for."""
+    if "customer_id" not in wanted:
+        return wanted
+    ids = (await family(connection, str(wanted["customer_id"]))).ids
+    others = {name: value for name, value in wanted.items() if name != "customer_id"}
+    return others | ({"customer_id": ids[0]} if len(ids) == 1 else {"customer_ids": ids})
+
+
+async def _add(uow: UnitOfWork, answers: Sequence[Answer]) -> list[Added | None]:
     added = await ResponseRepository(uow.connection).add(answers)
-    for row, is_new in added:
-        if is_new:
-            uow.publish(_event(row), sequence=row["version"])
+    for one in added:
+        if one is not None and one.is_new:
+            uow.publish(_event(one.row), sequence=one.row["version"])
     return added
 
 
@@ -86,7 +100,9 @@ def _checked(item: ResponseDraft | ItemResult, now: datetime) -> Answer | ItemRe
     return answer
 
 
-def _result(sent: Answer, added: Added) -> ItemResult:
+def _result(sent: Answer, added: Added | None) -> ItemResult:
+    if added is None:
+        return refused(CustomerIsErased(pointer="/customer_id"))
     if added.is_new:
         return created(added.row["id"])
     if rules.same_answer(_answer_of(added.row), sent):

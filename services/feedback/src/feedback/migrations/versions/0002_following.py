@@ -1,12 +1,14 @@
 """Merged and erased customers."""
 
+from shared.following.tables import create_following, drop_following
+
 revision = "0002"
 down_revision = "0001"
 
 
 def upgrade() -> None:
-    pass
+    create_following()
 
 
 def downgrade() -> None:
-    pass
+    drop_following()
