@@ -1,12 +1,17 @@
 # ruff: noqa: F401 - each describes its tables
-import customers.orders.models
 import customers.audit.models
 import customers.consents.models
+import customers.duplicates.models
+import customers.exports.models
+import customers.identities.models
+import customers.imports.models
 import customers.merges.models
+import customers.orders.models
 import customers.privacy.models
 import customers.profiles.models
-import customers.timeline.models
 import customers.provenance.models
+import customers.search.models
+import customers.timeline.models
 from customers.tables import metadata
 from shared.database import alembic_env
 
