@@ -51,6 +51,8 @@ _BARE_INBOX = (
 )
 _BARE_MARK = "INSERT INTO bare_inbox (consumer, event_id) SELECT 'bare', id FROM unnest($1::uuid[]) AS t (id) ON CONFLICT DO NOTHING"
 
+_PLAIN_MARK = "INSERT INTO bare_inbox (consumer, event_id) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+
 
 async def measure() -> list[Figure]:
     """Run both on the loop that services run on."""
@@ -92,7 +94,7 @@ async def _compare(dsn: str, database: PoolDatabase, broker: TansuBroker) -> lis
     connection = await asyncpg.connect(dsn)
     for statement in (_BARE_TABLE, _BARE_INBOX):
         await connection.execute(statement)
-    relay, plain_relay, bare_relay, consumer, bare_inbox = [], [], [], [], []
+    relay, plain_relay, bare_relay, consumer, plain_inbox, bare_inbox = [], [], [], [], [], []
     for _ in range(RUNS):
         await _publish(database)
         relay.append(await _rate(lambda: _relay(dsn, transport)))
@@ -101,6 +103,7 @@ async def _compare(dsn: str, database: PoolDatabase, broker: TansuBroker) -> lis
         plain_relay.append(await _rate(lambda: _plain_relay(connection, broker)))
         await connection.execute(_BARE_FILL)
         bare_relay.append(await _rate(lambda: _bare_relay(connection, broker)))
+        plain_inbox.append(await _rate(lambda: _plain_inbox(connection)))
         bare_inbox.append(await _rate(lambda: _bare_inbox(connection)))
         await connection.execute("TRUNCATE event_log")
     await connection.close()
@@ -109,7 +112,8 @@ async def _compare(dsn: str, database: PoolDatabase, broker: TansuBroker) -> lis
         _figure(
             "P5", "the same beside a loop that packs its batches by hand and sends no headers", relay, bare_relay, least=20_000, share=0.5
         ),
-        _figure("P7", "consumer with inbox, gate and one effect", consumer, bare_inbox, least=10_000, share=0.4),
+        _figure("P7", "consumer with inbox, gate and one effect, beside executemany", consumer, plain_inbox, least=10_000, share=0.4),
+        _figure("P7", "the same beside one statement for a thousand rows", consumer, bare_inbox, least=10_000, share=0.4),
     ]
 
 
@@ -187,6 +191,14 @@ class _Counting(Applier):
         if self.applied >= EVENTS:
             self.enough.set()
         return done
+
+
+async def _plain_inbox(connection: asyncpg.Connection) -> None:
+    """The insert as one writes it first: a statement executed for many rows."""
+    rows = [("plain", new_uuid()) for _ in range(EVENTS)]
+    for start in range(0, EVENTS, _INBOX_BATCH):
+        async with connection.transaction():
+            await connection.executemany(_PLAIN_MARK, rows[start : start + _INBOX_BATCH])
 
 
 async def _bare_inbox(connection: asyncpg.Connection) -> None:
