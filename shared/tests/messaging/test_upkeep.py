@@ -1,10 +1,13 @@
 """The upkeep deletes what is old, and only that."""
 
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
 import pytest
 
 from shared.database.pool import Database
 from shared.messaging import upkeep
-from shared.messaging.upkeep import IDEMPOTENCY_DAYS, keep_up
+from shared.messaging.upkeep import IDEMPOTENCY_DAYS, INBOX_DAYS, keep_up, oldest_uuid
 
 _ANSWER = """
 INSERT INTO idempotency_answers (caller, key, fingerprint, status, headers, body, recorded_at)
@@ -24,3 +27,27 @@ async def test_old_answers_are_deleted_in_batches(database: Database, monkeypatc
         await keep_up(connection)
         assert {row[0] for row in await connection.fetch(_LEFT)} == {"recent", "new"}
         assert await connection.fetchval("SELECT count(*) FROM idempotency_answers") == 6
+
+
+_MARK = "INSERT INTO inbox (consumer, event_id) SELECT $1, unnest($2::uuid[])"
+_VERSION = "INSERT INTO aggregate_versions (consumer, stream, sequence) VALUES ($1, 'customers/customer/cus_1', 1)"
+
+
+async def test_marks_are_deleted_once_nothing_can_bring_their_events_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "_DELETE_LIMIT", 10)
+    now = datetime.now(UTC)
+    old = [_event_id(now - timedelta(days=INBOX_DAYS, minutes=minute + 1), minute) for minute in range(25)]
+    young = [_event_id(now - timedelta(days=INBOX_DAYS) + timedelta(minutes=minute + 1), minute) for minute in range(5)]
+    async with database.acquire() as connection:
+        for consumer in ("loyalty", "gone"):
+            await connection.execute(_MARK, consumer, old + young)
+        await connection.execute(_VERSION, "loyalty")
+        await keep_up(connection)
+        left = {row[0] for row in await connection.fetch("SELECT event_id FROM inbox WHERE consumer = 'loyalty'")}
+        untouched = await connection.fetchval("SELECT count(*) FROM inbox WHERE consumer = 'gone'")
+    assert left == set(young)
+    assert untouched == 30
+
+
+def _event_id(moment: datetime, number: int) -> UUID:
+    return UUID(int=oldest_uuid(moment).int + number)

@@ -21,8 +21,8 @@ from shared.messaging.failures import describe, is_transient
 from shared.messaging.gate import Arrival, Known, Plan, Reason, admissible, cut_waves, make_plan
 from shared.messaging.handlers import Handler, HandlerTable
 from shared.messaging.ports import DeadEvent, InboxStore, InboxTransaction, Outcome
+from shared.messaging.tracing import handling
 from shared.messaging.transport import Record
-from shared.telemetry import current_traceparent
 
 _log = structlog.get_logger(__name__)
 
@@ -194,13 +194,8 @@ class Applier:
         read = event_class.read
         received: list[Received[Any]] = [Received(read(event.payload), event.envelope) for event in events]
         first = events[0].envelope
-        # Where one trace caused the whole group, what the handler publishes joins it; else the handler names the cause.
-        trace = first.traceparent if all(event.envelope.traceparent == first.traceparent for event in events) else None
-        token = current_traceparent.set(trace)
-        try:
+        with handling(type_, [event.envelope.traceparent for event in events]):
             await handler(transaction.unit_of_work, received)
-        finally:
-            current_traceparent.reset(token)
         metrics.event_end_to_end_seconds.observe(max((self._clock.now() - first.time).total_seconds(), 0.0))
         metrics.events_applied_total.labels(type_).inc(len(events))
 
