@@ -14,7 +14,6 @@ from customers.orders import rules as orders
 from customers.orders.errors import NothingToReturn, PlacedAtRefused, ReturnedAtRefused, ReturnExceedsOrder, SkuNotInOrder
 from customers.profiles.errors import AttributesRefused, BirthDateInFuture
 from customers.profiles.rules import FIELDS, Profile, amended, check_attributes, check_birth_date, merge_patched
-from customers.profiles.search import MAX_FOLDED_LENGTH, fold, search_term
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 SIMPLE = (
@@ -25,56 +24,6 @@ OBJECTS = st.dictionaries(
     st.recursive(SIMPLE, lambda inner: st.dictionaries(st.text(min_size=1, max_size=3), inner, max_size=3), max_leaves=6),
     max_size=4,
 )
-
-
-class TestFold:
-    @given(st.text())
-    def test_is_ascii_words_and_short(self, name):
-        folded = fold(name)
-        assert folded.isascii()
-        assert len(folded) <= MAX_FOLDED_LENGTH
-        assert folded == "" or (folded.startswith(" ") and "  " not in folded)
-        assert not set(folded) & set("%_\\'\"\x00")
-
-    @given(st.text(alphabet=st.characters(codec="ascii")))
-    def test_folding_twice_changes_nothing(self, name):
-        assert fold(fold(name)) == fold(name)
-
-    @given(st.text(alphabet=st.characters(max_codepoint=0x52F)))
-    def test_case_does_not_matter(self, name):
-        assert fold(name.upper().lower()) == fold(name.upper())
-
-    @given(st.text(min_size=3, max_size=40, alphabet=st.characters(categories=["Lu", "Ll", "Lo"])), st.data())
-    def test_a_name_is_found_by_any_part_of_a_word(self, name, data):
-        start = data.draw(st.integers(0, len(name) - 3))
-        # A mark composed with the letter before it is another letter: only whole names are sure to be found then.
-        term = search_term(name)
-        assert term is None or term.pattern.strip("%").strip() in fold(name)
-        if name.isascii():
-            part = search_term(name[start : start + 3])
-            assert part is not None
-            assert part.pattern.strip("%") in fold(name)
-
-    @pytest.mark.parametrize(
-        "spellings",
-        [
-            ("Bērziņa", "BERZINA", "berziņa", "Берзина"),
-            ("Łódź", "lodz"),
-            ("Straße", "STRASSE"),
-            ("Ёлкин", "Елкин", "elkin"),
-            ("ﬁnn", "finn"),
-            ("Ｔａｎａｋａ", "tanaka"),
-            ("O'Neil", "o neil", "O’Neil"),
-            ("Παπαδόπουλος", "papadopoylos"),
-        ],
-    )
-    def test_spellings_of_one_name_fold_alike(self, spellings):
-        assert len({fold(each) for each in spellings}) == 1
-
-    @pytest.mark.parametrize("nothing", ["", None, "  ", "!?", "😀"])
-    def test_nothing_to_search(self, nothing):
-        assert fold(nothing) == ""
-        assert search_term(nothing or "") is None
 
 
 class TestAmended:

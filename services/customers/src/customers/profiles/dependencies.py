@@ -8,7 +8,7 @@ from fastapi import Depends, Query
 
 from customers.fields import Country
 from customers.profiles.rules import Kind
-from customers.profiles.search import search_term
+from customers.search.rules import Search, search_for
 from shared.http.schemas import MomentInput
 
 Sort = Literal["created_at", "-created_at", "name"]
@@ -21,20 +21,19 @@ class CustomerFilter:
 
     Attributes:
         values: by the names of the repository's filters.
-        similar: searchable text that a name may resemble, or None.
-        matches_nothing: the search holds nothing that a name could hold.
+        search: what is searched for, or None: then all are wanted.
         sort: the order.
     """
 
     values: dict[str, Any]
-    similar: str | None
-    matches_nothing: bool
+    search: Search | None
     sort: Sort
 
     @property
     def key_kinds(self) -> tuple[type, ...]:
         """The types of the sort key's parts."""
-        return (str if self.sort == "name" else datetime, str)
+        within = (str if self.sort == "name" else datetime, str)
+        return within if self.search is None else (int, *within)
 
 
 async def _customer_filter(
@@ -48,7 +47,14 @@ async def _customer_filter(
     created_from: Annotated[MomentInput | None, Query(description="Made at this moment or later.")] = None,
     created_to: Annotated[MomentInput | None, Query(description="Made before this moment.")] = None,
     q: Annotated[
-        str | None, Query(min_length=1, max_length=100, description="Part of a name in any script, or one that resembles it.")
+        str | None,
+        Query(
+            min_length=1,
+            max_length=100,
+            description="Words of a name in any script, their beginnings, or with typing errors; an e-mail address; digits of a phone "
+            "number; an external id. Exact matches come first, then beginnings, then what merely resembles; each in the order of `sort`.",
+            examples=["berzina il"],
+        ),
     ] = None,
     sort: Annotated[Sort, Query(description="Order; `-` turns it round.")] = "created_at",
 ) -> CustomerFilter:
@@ -64,10 +70,7 @@ async def _customer_filter(
         "created_to": created_to,
     }
     values = {name: value for name, value in given.items() if value is not None}
-    term = search_term(q) if q is not None else None
-    if term is not None:
-        values["pattern"] = term.pattern
-    return CustomerFilter(values, term.similar if term else None, q is not None and term is None, sort)
+    return CustomerFilter(values, None if q is None else search_for(q), sort)
 
 
 CustomerQuery = Annotated[CustomerFilter, Depends(_customer_filter)]

@@ -1,10 +1,11 @@
 """The customers table."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
 from customers.tables import metadata
 
+DOCUMENT = "customer_document(search_name, email, phone, external_id, birth_date)"
 LISTS = ("addresses", "interests", "values", "lifestyle", "tags")
 
 customers = sa.Table(
@@ -38,8 +39,10 @@ customers = sa.Table(
     # Number of the last event of his link to others.
     sa.Column("link_version", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sa.Column("erased_at", sa.DateTime(timezone=True)),
-    # ASCII form of the name by `rules.fold`: pg_trgm sees no other letters in a database with the locale C.UTF-8.
+    # ASCII form of the name by `search.fold`: words in Latin letters, further spellings, keys of their sound.
     sa.Column("search_name", sa.Text(collation="C"), nullable=False, server_default=sa.text("''")),
+    # All that a customer is found by; the first character of a lexeme tells what it is, words have none.
+    sa.Column("search_document", TSVECTOR, sa.Computed(DOCUMENT, persisted=True)),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
     sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
     sa.CheckConstraint("version > 0", name="version"),
@@ -62,8 +65,8 @@ customers = sa.Table(
     sa.Index(None, "country", "created_at", "id", postgresql_where=sa.text("country IS NOT NULL")),
     sa.Index(None, "language", "created_at", "id", postgresql_where=sa.text("language IS NOT NULL")),
     sa.Index(None, "city", "created_at", "id", postgresql_where=sa.text("city IS NOT NULL")),
-    # Search by any part of a name, and by one that resembles it.
-    sa.Index("ix_customers_search_name_trigrams", "search_name", postgresql_using="gin", postgresql_ops={"search_name": "gin_trgm_ops"}),
+    # Search, and candidates for duplicates.
+    sa.Index("ix_customers_search_document", "search_document", postgresql_using="gin"),
     sa.Index(None, "owner", "created_at", "id", postgresql_where=sa.text("owner IS NOT NULL")),
     *(
         sa.Index(
@@ -74,6 +77,14 @@ customers = sa.Table(
             postgresql_where=sa.text(f"{name} <> '[]'"),
         )
         for name in ("tags", "interests")
+    ),
+    # Filters by attribute.
+    sa.Index(
+        "ix_customers_attributes",
+        "attributes",
+        postgresql_using="gin",
+        postgresql_ops={"attributes": "jsonb_path_ops"},
+        postgresql_where=sa.text("attributes <> '{}'"),
     ),
     # The members of a family, and the children of one of them.
     sa.Index(None, "root_id", "id", postgresql_where=sa.text("merged_into IS NOT NULL")),

@@ -65,10 +65,8 @@ _FILTERS = {
     "phone": "phone = ${n}",
     "created_from": "created_at >= ${n}",
     "created_to": "created_at < ${n}",
-    "pattern": "search_name LIKE ${n}",
+    "document": "search_document @@ ${n}::text::tsquery",
 }
-# The pattern's parameter is followed by that of the resemblance.
-_SIMILAR = "(search_name LIKE ${n} OR search_name %> ${m})"
 _SORTS = {
     "created_at": ("created_at, id", "(created_at, id) > (${n}, ${m})"),
     "-created_at": ("created_at DESC, id DESC", "(created_at, id) < (${n}, ${m})"),
@@ -90,7 +88,7 @@ class Listed(NamedTuple):
     """A row of a list and what the next page starts after."""
 
     customer: Stored
-    sort_key: tuple[Any, str]
+    sort_key: tuple[Any, ...]
 
 
 async def insert(connection: Connection, profile: Profile) -> Stored | None:
@@ -155,43 +153,34 @@ async def exists(connection: Connection, customer_id: str) -> bool:
     return bool(await connection.fetchval(_EXISTS, customer_id))
 
 
-async def page(
-    connection: Connection, filters: dict[str, Any], similar: str | None, sort: str, after: tuple[Any, ...] | None, limit: int
-) -> list[Listed]:
+async def page(connection: Connection, filters: dict[str, Any], sort: str, after: tuple[Any, ...] | None, limit: int) -> list[Listed]:
     """Return the customers after a row that pass the filters.
 
     Args:
         connection: to read with.
-        filters: values by filter name; `pattern` is a LIKE pattern for the searchable name.
-        similar: searchable text that a name may resemble instead of matching `pattern`.
+        filters: values by filter name; `document` is a text query, of `search.rules`.
         sort: `created_at`, `-created_at` or `name`.
         after: sort key of the last row that was seen.
         limit: rows at most.
     """
-    names = tuple(sorted(filters, key=lambda name: (name == "pattern", name)))
-    parameters = [filters[name] for name in names]
-    if similar is not None:
-        parameters.append(similar)
-    statement = _page_statement(names, similar is not None, sort, after is not None)
-    rows = await connection.fetch(statement, *parameters, *(after or ()), limit)
+    names = tuple(sorted(filters))
+    rows = await connection.fetch(_page_statement(names, sort, after is not None), *map(filters.get, names), *(after or ()), limit)
     key = "search_name" if sort == "name" else "created_at"
     return [Listed(_stored(row), (row[key], row["id"])) for row in rows]
 
 
 # The filters, the sort and whether there is an `after` make some thousand statements at most; few are ever used.
 @lru_cache(maxsize=512)
-def _page_statement(names: tuple[str, ...], similar: bool, sort: str, continued: bool) -> str:  # noqa: FBT001
+def _page_statement(names: tuple[str, ...], sort: str, continued: bool) -> str:  # noqa: FBT001
     conditions = [_FILTERS[name].format(n=number) for number, name in enumerate(names, 1)]
+    # Who was merged into another is found as the other, and the erased are nobody.
+    conditions.append("root_id = id")
     last = len(names)
-    if similar:
-        conditions[-1] = _SIMILAR.format(n=last, m=last + 1)
-        last += 1
     order, beyond = _SORTS[sort]
     if continued:
         conditions.append(beyond.format(n=last + 1, m=last + 2))
         last += 2
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
-    return f"SELECT {_COLUMNS}, search_name FROM customers {where} ORDER BY {order} LIMIT ${last + 1}"
+    return f"SELECT {_COLUMNS}, search_name FROM customers WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ${last + 1}"
 
 
 def _values(customer_id: str, profile: Profile) -> tuple[Any, ...]:

@@ -10,6 +10,7 @@ from customers.profiles.dependencies import CustomerFilter
 from customers.profiles.errors import CustomerNotFound, ExternalIdTaken
 from customers.profiles.repository import Listed, Stored
 from customers.profiles.rules import Profile, amended, check_attributes, check_birth_date, merge_patched
+from customers.search import service as search
 from shared.contracts.customers import CustomerRegistered, CustomerUpdated
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
@@ -212,6 +213,11 @@ async def found(connection: Connection, customer_id: str) -> Stored:
 
 async def listed(connection: Connection, wanted: CustomerFilter, after: tuple[Any, ...] | None, limit: int) -> list[Listed]:
     """Return the customers that a filter lets pass, after a sort key."""
-    if wanted.matches_nothing:
-        return []
-    return await repository.page(connection, wanted.values, wanted.similar, wanted.sort, after, limit)
+    if wanted.search is None:
+        return await repository.page(connection, wanted.values, wanted.sort, after, limit)
+
+    async def read(query: str, after: tuple[Any, ...] | None, limit: int) -> list[Listed]:
+        return await repository.page(connection, {**wanted.values, "document": query}, wanted.sort, after, limit)
+
+    found = await search.page(connection, wanted.search, read, after, limit)
+    return [row._replace(sort_key=(number, *row.sort_key)) for number, row in found]

@@ -1,0 +1,30 @@
+"""Pairs of records that may be the same person, and what people decided about them."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from customers.tables import metadata
+
+duplicate_pairs = sa.Table(
+    "duplicate_pairs",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("first_id", sa.Text, sa.ForeignKey("customers.id"), nullable=False),
+    sa.Column("second_id", sa.Text, sa.ForeignKey("customers.id"), nullable=False),
+    sa.Column("score", sa.SmallInteger, nullable=False),
+    sa.Column("reasons", JSONB, nullable=False),
+    sa.Column("status", sa.Text, nullable=False, server_default=sa.text("'open'")),
+    sa.Column("found_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    sa.Column("decided_at", sa.DateTime(timezone=True)),
+    sa.Column("decided_by", sa.Text),
+    # A pair has one row, whichever of the two was looked at.
+    sa.CheckConstraint('first_id COLLATE "C" < second_id COLLATE "C"', name="order"),
+    sa.CheckConstraint("score BETWEEN 0 AND 100", name="score"),
+    sa.CheckConstraint("status IN ('open', 'rejected', 'confirmed')", name="status"),
+    sa.CheckConstraint("(status = 'open') = (decided_at IS NULL)", name="decided"),
+    sa.UniqueConstraint("first_id", "second_id"),
+    # The pairs of a record from its other side.
+    sa.Index(None, "second_id"),
+    # The list, best first.
+    sa.Index(None, "status", "score", "id"),
+)

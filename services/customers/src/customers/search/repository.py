@@ -1,0 +1,36 @@
+"""Every query on the words of names."""
+
+from collections.abc import Sequence
+
+from shared.database.pool import Connection
+
+# Words that hold the typed one, and words that resemble it; the trigram index knows both.
+_SIMILAR = """
+SELECT asked.word AS typed, found.word AS similar
+FROM unnest($1::text[]) AS asked (word)
+CROSS JOIN LATERAL (
+    SELECT known.word FROM name_words AS known
+    WHERE known.word % asked.word OR known.word LIKE '%' || asked.word || '%'
+    GROUP BY known.word ORDER BY similarity(known.word, asked.word) DESC, known.word LIMIT $2
+) AS found
+"""
+# The names of the erased must not remain; a word goes when no document holds it.
+_FORGET = """
+DELETE FROM name_words AS known
+WHERE known.word = ANY($1::text[])
+    AND NOT EXISTS (SELECT FROM customers WHERE search_document @@ quote_literal(known.word)::tsquery)
+"""
+
+
+async def similar(connection: Connection, typed: Sequence[str], limit: int) -> dict[str, list[str]]:
+    """Return words of names by the typed word that they resemble, at most so many each, the most similar first."""
+    found: dict[str, list[str]] = {}
+    for row in await connection.fetch(_SIMILAR, typed, limit):
+        found.setdefault(row["typed"], []).append(row["similar"])
+    return found
+
+
+async def forget(connection: Connection, name_words: Sequence[str]) -> int:
+    """Delete words that no name holds any more; return how many."""
+    status = await connection.execute(_FORGET, name_words)
+    return int(status.rpartition(" ")[2])
