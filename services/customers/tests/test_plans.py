@@ -2,6 +2,7 @@
 
 import pytest
 
+from customers.orders import lists
 from customers.orders import repository as orders
 from customers.profiles import repository as profiles
 
@@ -17,7 +18,13 @@ _STATEMENTS = [
     ("uq_customers_external_id", profiles._page_statement(("external_id",), False, "created_at", False), "'x', 20"),
     ("ix_customers_search_name_trigrams", profiles._page_statement(("pattern",), False, "created_at", False), "'% an%', 20"),
     ("ix_customers_search_name_trigrams", profiles._page_statement(("pattern",), True, "created_at", False), "'%anna%', 'anna', 20"),
-    ("ix_orders_customer_id_placed_at_id", orders._PAGE_AFTER, "'cus', 20, now(), 'x'"),
+    ("ix_orders_customer_id_placed_at_id", lists._OF_FAMILY_AFTER, "ARRAY['cus'], 20, now(), 'x'"),
+    ("ix_orders_placed_at_id", lists.page_statement((), is_first=False), "now(), 'x', 20"),
+    ("ix_orders_status_placed_at_id", lists.page_statement(("status",), is_first=False), "'paid', now(), 'x', 20"),
+    ("ix_orders_channel_placed_at_id", lists.page_statement(("channel",), is_first=False), "'web', now(), 'x', 20"),
+    ("ix_orders_shop_placed_at_id", lists.page_statement(("shop",), is_first=False), "'s7', now(), 'x', 20"),
+    ("ix_order_lines_sku_placed_at_order_id", lists.page_statement(("sku",), is_first=False), "'s7', now(), 'x', 20"),
+    ("ix_order_lines_category_placed_at_order_id", lists.page_statement(("category",), is_first=False), "'c7', now(), 'x', 20"),
     ("uq_orders_external_id", orders._GET_BY_EXTERNAL_ID, "'x'"),
     ("uq_order_returns_order_id", orders._RETURNS, "'x'"),
 ]
@@ -32,9 +39,13 @@ async def connection(database):
             SELECT 'cus_' || n, 'individual', n::text, n::text, ' name ' || md5(n::text), n || '@b.lv', '+371' || n,
                    chr(65 + n % 26) || 'V', n::text, n::text, now() - n * interval '1 minute', 'cus_' || n
             FROM generate_series(1, 3000) AS n;
-            INSERT INTO orders (id, external_id, customer_id, placed_at, currency, amount_minor, lines)
-            SELECT 'ord_' || n, n::text, 'cus_' || 1 + n % 300, now() - n * interval '1 day', 'EUR', 1, '[1]'
+            INSERT INTO orders (id, external_id, customer_id, placed_at, currency, amount_minor, total_minor, lines, channel, shop, status)
+            SELECT 'ord_' || n, n::text, 'cus_' || 1 + n % 300, now() - n * interval '1 day', 'EUR', 1, 1, '[1]', 'c' || n, 's' || n,
+                   CASE WHEN n % 100 = 0 THEN 'paid' ELSE 'placed' END
             FROM generate_series(1, 3000) AS n;
+            INSERT INTO order_lines (order_id, number, sku, category, placed_at)
+            SELECT 'ord_' || n, 1, 's' || n % 100, 'c' || n % 100, now() - n * interval '1 day' FROM generate_series(1, 3000) AS n;
+            ANALYZE order_lines;
             ANALYZE customers; ANALYZE orders;
             SET LOCAL enable_seqscan = off;
             """

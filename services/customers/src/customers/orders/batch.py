@@ -7,16 +7,15 @@ from typing import Any, NamedTuple
 from asyncpg import Record
 
 from customers.orders import repository
+from customers.orders.amounts.rules import Amounts
 from customers.orders.errors import CustomerUnknown, OrderDiffers
-from customers.orders.repository import NewOrder
-from customers.orders.rules import check_placed_at, total_minor
-from customers.orders.schemas import ORDER, OrderDraft, data_of
-from customers.orders.service import publish_placed
+from customers.orders.rules import check_placed_at
+from customers.orders.schemas import ORDER, OrderDraft, priced
+from customers.orders.service import content, new_order, publish_placed
 from customers.profiles import service as profiles
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import DomainError
 from shared.http.batches import ItemResult, created, existed, read_items, refused
-from shared.ids import new_id
 
 # Each round but the last loses to other writers of the same external ids, who have then finished.
 _MAX_ROUNDS = 3
@@ -27,6 +26,7 @@ class _Item(NamedTuple):
 
     place: int
     draft: OrderDraft
+    amounts: Amounts
 
 
 async def place(uow: UnitOfWork, items: Sequence[Any], now: datetime) -> list[ItemResult]:
@@ -34,11 +34,11 @@ async def place(uow: UnitOfWork, items: Sequence[Any], now: datetime) -> list[It
     results: dict[int, ItemResult] = {}
     waiting: list[_Item] = []
     for number, item in enumerate(read_items(ORDER, items)):
-        refusal = item if isinstance(item, ItemResult) else _refusal(item, now)
-        if refusal is not None:
-            results[number] = refusal
+        checked = item if isinstance(item, ItemResult) else _checked(number, item, now)
+        if isinstance(checked, ItemResult):
+            results[number] = checked
         else:
-            waiting.append(_Item(number, item))  # pyright: ignore[reportArgumentType] - no refusal, so it is a draft
+            waiting.append(checked)
     for _ in range(_MAX_ROUNDS):
         if not waiting:
             break
@@ -47,12 +47,12 @@ async def place(uow: UnitOfWork, items: Sequence[Any], now: datetime) -> list[It
     return [results[number] for number in range(len(items))]
 
 
-def _refusal(draft: OrderDraft, now: datetime) -> ItemResult | None:
+def _checked(place: int, draft: OrderDraft, now: datetime) -> _Item | ItemResult:
     try:
         check_placed_at(draft.placed_at, now)
+        return _Item(place, draft, priced(draft))
     except DomainError as error:
         return refused(error)
-    return None
 
 
 async def _place_round(uow: UnitOfWork, items: Sequence[_Item], results: dict[int, ItemResult]) -> list[_Item]:
@@ -62,16 +62,16 @@ async def _place_round(uow: UnitOfWork, items: Sequence[_Item], results: dict[in
     new, again = _sort_out(items, found, customers, results)
     if not new:
         return again
-    orders = [NewOrder(new_id("ord"), customer, total_minor(data_of(item.draft)), item.draft) for item, customer in new]
+    orders = [new_order(item.draft, item.amounts, customer) for item, customer in new]
     added = await repository.place_many(uow.connection, orders)
     lost: list[_Item] = []
     for (item, _), order in zip(new, orders, strict=True):
         if order.id in added:
-            publish_placed(uow, order.id, order.customer_id, order.amount_minor, order.draft)
+            publish_placed(uow, order)
             results[item.place] = created(order.id)
         else:
             lost.append(item)
-    return sorted([*lost, *again])
+    return sorted([*lost, *again], key=lambda item: item.place)
 
 
 async def _customers(uow: UnitOfWork, items: Sequence[_Item], found: Sequence[Record]) -> list[str | None]:
@@ -81,7 +81,7 @@ async def _customers(uow: UnitOfWork, items: Sequence[_Item], found: Sequence[Re
     """
     missing: set[str] = set()
     seen: set[str | None] = set()
-    for (_, draft), row in zip(items, found, strict=True):
+    for (_, draft, _), row in zip(items, found, strict=True):
         if draft.external_id in seen:
             continue
         if draft.external_id is not None:
@@ -106,7 +106,7 @@ def _sort_out(
     seen: set[str] = set()
     for item, row, customer in zip(items, found, customers, strict=True):
         if row[1] is not None:
-            results[item.place] = _existing(row, item.draft, customer)
+            results[item.place] = _existing(row, item, customer)
         elif customer is None and item.draft.customer_id is not None:
             results[item.place] = refused(CustomerUnknown(pointer="/customer_id"))
         elif customer is None or item.draft.external_id in seen:
@@ -118,9 +118,9 @@ def _sort_out(
     return new, again
 
 
-def _existing(row: Record, draft: OrderDraft, customer: str | None) -> ItemResult:
+def _existing(row: Record, item: _Item, customer: str | None) -> ItemResult:
     """Compare the order that has the external id with the one that was sent."""
-    _, order_id, *content = row
-    if content == [customer, draft.placed_at, draft.currency, draft.channel, data_of(draft)]:
+    _, order_id, *present = row
+    if present == [customer, *content(item.draft, item.amounts)]:
         return existed(order_id)
     return refused(OrderDiffers(pointer="/external_id", id=order_id))

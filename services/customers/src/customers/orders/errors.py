@@ -4,11 +4,16 @@ NotFound ├── OrderNotFound
 Conflict ├── OrderDiffers        the external id was used for an order with other content
          ├── ReturnDiffers       likewise for a return of the same order
          ├── ReturnExceedsOrder  more pieces or money than is left
-         └── NothingToReturn     everything came back before
+         ├── NothingToReturn     everything came back before
+         ├── RefundExceedsOrder  more money would go back than the customer pays
+         ├── OrderIsCancelled    it counts no more: nothing comes back of it, and no step follows
+         └── StepNotAllowed      no way leads from its status to the wanted one
 Invalid  ├── CustomerUnknown     no customer has the id; one without an external id cannot be made up
          ├── PlacedAtRefused
          ├── ReturnedAtRefused
-         └── SkuNotInOrder
+         ├── ChangedAtRefused
+         ├── SkuNotInOrder
+         └── AmountsDiffer       what was sent does not add up
 """
 
 from shared.errors import Conflict, Invalid, NotFound
@@ -57,3 +62,28 @@ class ReturnedAtRefused(Invalid):
 class SkuNotInOrder(Invalid):
     code = "sku_not_in_order"
     title = "The order has no such article."
+
+
+class RefundExceedsOrder(Conflict):
+    code = "refund_exceeds_order"
+    title = "More money would go back than the customer pays for the order."
+
+
+class OrderIsCancelled(Conflict):
+    code = "order_is_cancelled"
+    title = "The order is cancelled."
+
+
+class StepNotAllowed(Conflict):
+    code = "step_not_allowed"
+    title = "An order cannot go from its present status to this one."
+
+
+class ChangedAtRefused(Invalid):
+    code = "changed_at_refused"
+    title = "A step of an order follows the steps before it, and does not lie in the future."
+
+
+class AmountsDiffer(Invalid):
+    code = "amounts_differ"
+    title = "The amounts do not add up."

@@ -9,23 +9,37 @@ from typing import Any, NamedTuple
 import orjson
 from asyncpg import Record
 
-from customers.orders.schemas import OrderDraft, data_of
+from customers.orders.schemas import OrderDraft
 from shared.database.pool import Connection
 
-_NEW = "(id, external_id, customer_id, placed_at, currency, channel, amount_minor, lines)"
-_PLACED = """, placed AS (
-    INSERT INTO orders (id, external_id, customer_id, placed_at, currency, channel, amount_minor, lines)
-    SELECT $2, $3, customer.id, $4, $5, $6, $7, $8 FROM customer
+_CONTENT = """placed_at, currency, channel, shop, status, amount_minor, discount_minor, shipping_minor, tax_minor, tax_included,
+    total_minor, corrects, lines"""
+_NEW = f"id, external_id, customer_id, {_CONTENT}"
+# What is written beside an order in its own statement: its lines for finding it, and its touch for the timeline.
+_ALONG = """, listed AS (
+    INSERT INTO order_lines (order_id, number, sku, category, placed_at)
+    SELECT placed.id, line.number, line.value ->> 'sku', line.value ->> 'category', placed.placed_at
+    FROM placed, jsonb_array_elements(placed.lines) WITH ORDINALITY AS line (value, number)
+), touched AS (
+    INSERT INTO touches (id, customer_id, kind, channel, journey_stage, occurred_at, source_id, summary)
+    SELECT 'tch_' || substr(id, 5), customer_id, 'order', channel, 'purchase', placed_at, id,
+           jsonb_build_object('amount_minor', amount_minor, 'currency', currency, 'articles', jsonb_array_length(lines))
+    FROM placed
+)"""
+_PLACED = f""", placed AS (
+    INSERT INTO orders ({_NEW})
+    SELECT $2, $3, customer.id, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16 FROM customer
     ON CONFLICT (external_id) DO NOTHING
-    RETURNING customer_id, created_at
-)
+    RETURNING id, customer_id, placed_at, currency, channel, amount_minor, lines, created_at
+){_ALONG}
 SELECT placed.customer_id, placed.created_at, customer.external_id AS customer_external_id FROM placed, customer
 """
 _PLACE_BY_ID = "WITH customer AS (SELECT id, external_id FROM customers WHERE id = $1)" + _PLACED
 _PLACE_BY_EXTERNAL_ID = "WITH customer AS (SELECT id, external_id FROM customers WHERE external_id = $1)" + _PLACED
 
 _RESOLVE = """
-SELECT coalesce(c.id, e.id) AS known_customer_id, o.id, o.customer_id, o.placed_at, o.currency, o.channel, o.lines
+SELECT coalesce(c.id, e.id) AS known_customer_id, o.id, o.customer_id, o.placed_at, o.currency, o.channel, o.shop,
+       o.shipping_minor, o.tax_minor, o.tax_included, o.lines
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS t (external_id, customer_id, customer_external_id, place)
 LEFT JOIN customers AS c ON c.id = t.customer_id
 LEFT JOIN customers AS e ON e.external_id = t.customer_external_id
@@ -34,42 +48,64 @@ ORDER BY t.place
 """
 # In the order of the external ids, so that two batches never wait for each other in a circle.
 _PLACE_MANY = f"""
-INSERT INTO orders {_NEW}
-SELECT id, external_id, customer_id, placed_at, currency, channel, amount_minor, lines::jsonb
-FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[], $8::text[]) AS t {_NEW}
-ORDER BY external_id
-ON CONFLICT (external_id) DO NOTHING
-RETURNING id
+WITH placed AS (
+    INSERT INTO orders ({_NEW})
+    SELECT id, external_id, customer_id, placed_at, currency, channel, shop, status, amount_minor, discount_minor, shipping_minor,
+           tax_minor, tax_included, total_minor, corrects, lines::jsonb
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
+        $10::bigint[], $11::bigint[], $12::bigint[], $13::boolean[], $14::bigint[], $15::text[], $16::text[]) AS t ({_NEW})
+    ORDER BY external_id
+    ON CONFLICT (external_id) DO NOTHING
+    RETURNING id, customer_id, placed_at, currency, channel, amount_minor, lines
+){_ALONG}
+SELECT id FROM placed
 """
 
-_ORDER = """
-SELECT o.id, o.version, o.external_id, o.customer_id, c.external_id AS customer_external_id, o.placed_at, o.currency, o.channel,
-       o.amount_minor, o.returned_total_minor, o.lines, o.created_at,
-       CASE WHEN o.version = 1 THEN '[]'::jsonb ELSE (
-           SELECT jsonb_agg(to_jsonb(r) - 'requested' - 'order_version' ORDER BY r.order_version)
+_COLUMNS = """o.id, o.version, o.external_id, o.customer_id, c.external_id AS customer_external_id, o.placed_at, o.currency,
+       o.channel, o.shop, o.status, o.history, o.amount_minor, o.discount_minor, o.shipping_minor, o.tax_minor, o.tax_included,
+       o.total_minor, o.returned_total_minor, o.refunded_total_minor, o.corrects, o.replaced_by, o.lines, o.created_at"""
+_ALL_RETURNS = """CASE WHEN o.version = 1 THEN '[]'::jsonb ELSE (
+           SELECT coalesce(jsonb_agg(to_jsonb(r) - 'requested' - 'order_version' ORDER BY r.order_version), '[]')
            FROM order_returns AS r WHERE r.order_id = o.id
-       ) END AS returns
-FROM orders AS o JOIN customers AS c ON c.id = o.customer_id
-"""
-_GET = f"{_ORDER} WHERE o.id = $1"
-_GET_BY_EXTERNAL_ID = f"{_ORDER} WHERE o.external_id = $1"
-_PAGE = f"{_ORDER} WHERE o.customer_id = $1 ORDER BY o.placed_at DESC, o.id DESC LIMIT $2"
-_PAGE_AFTER = f"{_ORDER} WHERE o.customer_id = $1 AND (o.placed_at, o.id) < ($3, $4) ORDER BY o.placed_at DESC, o.id DESC LIMIT $2"
+       ) END AS returns"""
+_FROM = "FROM orders AS o JOIN customers AS c ON c.id = o.customer_id"
+ORDER = f"SELECT {_COLUMNS}, {_ALL_RETURNS} {_FROM}"
+_GET = f"{ORDER} WHERE o.id = $1"
+_GET_BY_EXTERNAL_ID = f"{ORDER} WHERE o.external_id = $1"
 
-_LOCK = """
-SELECT id, version, customer_id, placed_at, currency, amount_minor, returned_total_minor, lines FROM orders WHERE id = $1
-FOR NO KEY UPDATE
+# Without the returns: those that were committed while it waited for the lock are seen by the next statement only.
+_LOCK = f"SELECT {_COLUMNS}, '[]'::jsonb AS returns {_FROM} WHERE o.id = $1 FOR NO KEY UPDATE OF o"
+_RETURNS = """
+SELECT id, external_id, returned_at, amount_minor, refund_minor, requested, lines, created_at FROM order_returns WHERE order_id = $1
 """
-_RETURNS = "SELECT id, external_id, returned_at, amount_minor, requested, lines, created_at FROM order_returns WHERE order_id = $1"
 _ADD_RETURN = """
 WITH counted AS (
-    UPDATE orders SET version = $3, returned_total_minor = returned_total_minor + $6 WHERE id = $2 RETURNING returned_total_minor
+    UPDATE orders SET version = $3, returned_total_minor = returned_total_minor + $6, refunded_total_minor = refunded_total_minor + $7
+    WHERE id = $2 RETURNING customer_id, channel, currency, returned_total_minor
 ), added AS (
-    INSERT INTO order_returns (id, order_id, order_version, external_id, returned_at, amount_minor, requested, lines)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    INSERT INTO order_returns (id, order_id, order_version, external_id, returned_at, amount_minor, refund_minor, requested, lines)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     RETURNING created_at
+), touched AS (
+    INSERT INTO touches (id, customer_id, kind, channel, journey_stage, occurred_at, source_id, summary)
+    SELECT 'tch_' || substr($1, 5), customer_id, 'return', channel, 'service', $5, $1,
+           jsonb_build_object('order_id', $2::text, 'amount_minor', $6::bigint, 'refund_minor', $7::bigint, 'currency', currency)
+    FROM counted
 )
 SELECT counted.returned_total_minor, added.created_at FROM counted, added
+"""
+_STEP = "UPDATE orders SET version = version + 1, status = $2, history = history || $3 WHERE id = $1 RETURNING version"
+_CANCEL = """
+WITH cancelled AS (
+    UPDATE orders SET version = version + 1, status = 'cancelled', history = history || $2, replaced_by = $3
+    WHERE id = $1 RETURNING version, id, customer_id, channel, amount_minor, currency, replaced_by
+), touched AS (
+    INSERT INTO touches (id, customer_id, kind, channel, journey_stage, occurred_at, source_id, summary)
+    SELECT $4, customer_id, 'order_cancelled', channel, 'service', $5, id,
+           jsonb_strip_nulls(jsonb_build_object('amount_minor', amount_minor, 'currency', currency, 'replaced_by', replaced_by))
+    FROM cancelled
+)
+SELECT version FROM cancelled
 """
 
 
@@ -84,8 +120,19 @@ class StoredOrder(NamedTuple):
     placed_at: datetime
     currency: str
     channel: str | None
+    shop: str | None
+    status: str
+    history: list[dict[str, Any]]
     amount_minor: int
+    discount_minor: int
+    shipping_minor: int
+    tax_minor: int
+    tax_included: bool
+    total_minor: int
     returned_total_minor: int
+    refunded_total_minor: int
+    corrects: str | None
+    replaced_by: str | None
     lines: list[dict[str, Any]]
     created_at: datetime
     returns: list[dict[str, Any]]
@@ -100,12 +147,24 @@ class Placed(NamedTuple):
 
 
 class NewOrder(NamedTuple):
-    """A row to be added."""
+    """A row to be added, in the order of the statements' parameters; `customer_id` may be an external id where it is said."""
 
     id: str
+    external_id: str | None
     customer_id: str
+    placed_at: datetime
+    currency: str
+    channel: str | None
+    shop: str | None
+    status: str
     amount_minor: int
-    draft: OrderDraft
+    discount_minor: int
+    shipping_minor: int
+    tax_minor: int
+    tax_included: bool
+    total_minor: int
+    corrects: str | None
+    lines: list[dict[str, Any]]
 
 
 class NewReturn(NamedTuple):
@@ -117,24 +176,21 @@ class NewReturn(NamedTuple):
     external_id: str | None
     returned_at: datetime
     amount_minor: int
+    refund_minor: int
     requested: list[dict[str, Any]] | None
     lines: list[dict[str, Any]]
 
 
-async def place(connection: Connection, order_id: str, draft: OrderDraft, amount_minor: int) -> Placed | None:
-    """Add an order; return None when its customer is unknown or its external id is taken."""
-    statement = _PLACE_BY_EXTERNAL_ID if draft.customer_id is None else _PLACE_BY_ID
-    row = await connection.fetchrow(
-        statement,
-        draft.customer_id or draft.customer_external_id,
-        order_id,
-        draft.external_id,
-        draft.placed_at,
-        draft.currency,
-        draft.channel,
-        amount_minor,
-        data_of(draft),
-    )
+async def place(connection: Connection, order: NewOrder, *, by_external_id: bool) -> Placed | None:
+    """Add an order; return None when its customer is unknown or its external id is taken.
+
+    Args:
+        connection: to write with.
+        order: its `customer_id` names the customer.
+        by_external_id: whether by the caller's own identifier.
+    """
+    statement = _PLACE_BY_EXTERNAL_ID if by_external_id else _PLACE_BY_ID
+    row = await connection.fetchrow(statement, order.customer_id, order.id, order.external_id, *order[3:])
     return row and Placed(*row)
 
 
@@ -146,20 +202,8 @@ async def resolve(connection: Connection, drafts: Sequence[OrderDraft]) -> list[
 
 async def place_many(connection: Connection, orders: Sequence[NewOrder]) -> set[str]:
     """Add orders; return the ids of those whose external id was not taken meanwhile."""
-    rows = [
-        (
-            each.id,
-            each.draft.external_id,
-            each.customer_id,
-            each.draft.placed_at,
-            each.draft.currency,
-            each.draft.channel,
-            each.amount_minor,
-            # As text: the driver would take lists within a list for an array of two dimensions.
-            orjson.dumps(data_of(each.draft)).decode(),
-        )
-        for each in orders
-    ]
+    # Lines as text: the driver would take lists within a list for an array of two dimensions.
+    rows = [(*each[:-1], orjson.dumps(each.lines).decode()) for each in orders]
     added = await connection.fetch(_PLACE_MANY, *(list(column) for column in zip(*rows, strict=True)))
     return {row[0] for row in added}
 
@@ -176,18 +220,10 @@ async def get_by_external_id(connection: Connection, external_id: str) -> Stored
     return row and StoredOrder(*row)
 
 
-async def page(connection: Connection, customer_id: str, after: tuple[Any, ...] | None, limit: int) -> list[StoredOrder]:
-    """Return a customer's orders, newest first, after a sort key (placed_at, id)."""
-    if after is None:
-        rows = await connection.fetch(_PAGE, customer_id, limit)
-    else:
-        rows = await connection.fetch(_PAGE_AFTER, customer_id, limit, *after)
-    return [StoredOrder(*row) for row in rows]
-
-
-async def lock(connection: Connection, order_id: str) -> Record | None:
-    """Return an order whose row nobody else changes until the transaction ends."""
-    return await connection.fetchrow(_LOCK, order_id)
+async def lock(connection: Connection, order_id: str) -> StoredOrder | None:
+    """Return an order whose row nobody else changes until the transaction ends; without its returns, see `returns_of`."""
+    row = await connection.fetchrow(_LOCK, order_id)
+    return row and StoredOrder(*row)
 
 
 async def returns_of(connection: Connection, order_id: str) -> list[Record]:
@@ -200,3 +236,15 @@ async def add_return(connection: Connection, new: NewReturn) -> tuple[int, datet
     row = await connection.fetchrow(_ADD_RETURN, *new)
     assert row is not None
     return row[0], row[1]
+
+
+async def step(connection: Connection, order_id: str, status: str, steps: list[dict[str, Any]]) -> int:
+    """Set the status of a locked order and add to its history; return its version."""
+    return await connection.fetchval(_STEP, order_id, status, steps)
+
+
+async def cancel(
+    connection: Connection, order_id: str, steps: list[dict[str, Any]], replaced_by: str | None, touch_id: str, cancelled_at: datetime
+) -> int:
+    """Cancel a locked order; return its version."""
+    return await connection.fetchval(_CANCEL, order_id, steps, replaced_by, touch_id, cancelled_at)

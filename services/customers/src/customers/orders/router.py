@@ -8,23 +8,31 @@ from fastapi import Response
 
 from customers.dependencies import Now, ReadsOrders, ReadsOrdersOfCustomer, WritesOrders
 from customers.fields import CustomerIdInPath, OrderIdInPath
-from customers.orders import batch, service
+from customers.orders import batch, returns, service, steps
+from customers.orders.dependencies import OrderQuery
 from customers.orders.errors import (
+    AmountsDiffer,
+    ChangedAtRefused,
     CustomerUnknown,
     NothingToReturn,
     OrderDiffers,
+    OrderIsCancelled,
     OrderNotFound,
     PlacedAtRefused,
+    RefundExceedsOrder,
     ReturnDiffers,
     ReturnedAtRefused,
     ReturnExceedsOrder,
     SkuNotInOrder,
+    StepNotAllowed,
 )
-from customers.orders.schemas import Order, OrderDraft, Return, ReturnDraft
+from customers.orders.repository import StoredOrder
+from customers.orders.schemas import Order, OrderCancellation, OrderCorrection, OrderDraft, OrderPatch, OrderStep, Return, ReturnDraft
 from customers.profiles.errors import CustomerNotFound
+from shared.errors import PreconditionFailed, PreconditionRequired
 from shared.http import APIRouter, Reads, Uow, problems
 from shared.http.batches import BatchAnswer, BatchRequest, answer_body
-from shared.http.etags import set_etag
+from shared.http.etags import IfMatch, set_etag
 from shared.http.pagination import Page, PageQuery
 
 router = APIRouter(tags=["orders"])
@@ -36,16 +44,12 @@ _EXISTED = {"description": "It was recorded before and is unchanged."}
     "/v1/orders",
     operation_id="orders_create",
     status_code=201,
-    responses={200: {**_EXISTED, "model": Order}} | problems(OrderDiffers, CustomerUnknown, PlacedAtRefused),
+    responses={200: {**_EXISTED, "model": Order}} | problems(OrderDiffers, CustomerUnknown, PlacedAtRefused, AmountsDiffer),
 )
 async def create(draft: OrderDraft, response: Response, uow: Uow, now: Now, _: WritesOrders) -> Order:
     """Record an order; the same again under the same external id changes nothing."""
     order, is_new = await service.place(uow, draft, now.now())
-    set_etag(response, order.version)
-    response.headers["location"] = f"/v1/orders/{order.id}"
-    if not is_new:
-        response.status_code = 200
-    return Order.of(order)
+    return _made(response, order, is_new=is_new)
 
 
 @router.post("/v1/orders/batch", operation_id="orders_create_batch", response_model=BatchAnswer, response_model_exclude_none=True)
@@ -54,12 +58,67 @@ async def create_batch(request: BatchRequest[OrderDraft], uow: Uow, now: Now, _:
     return answer_body(await batch.place(uow, request.items, now.now()))
 
 
+@router.get("/v1/orders", operation_id="orders_list")
+async def list_orders(query: OrderQuery, page: PageQuery, connection: Reads, _: ReadsOrders) -> Page[Order]:
+    """List orders, newest first, filtered, page by page."""
+    orders = await service.listed(connection, query, page.key(datetime, str), page.fetch)
+    return page.page(orders, key=_sort_key, item=Order.of)
+
+
 @router.get("/v1/orders/{order_id}", operation_id="orders_get", responses=problems(OrderNotFound))
 async def get(order_id: OrderIdInPath, response: Response, connection: Reads, _: ReadsOrders) -> Order:
     """Return an order with its returns."""
-    order = await service.found(connection, order_id)
-    set_etag(response, order.version)
-    return Order.of(order)
+    return _shown(response, await service.found(connection, order_id))
+
+
+@router.patch(
+    "/v1/orders/{order_id}",
+    operation_id="orders_update",
+    responses=problems(OrderNotFound, PreconditionFailed, PreconditionRequired, OrderIsCancelled, StepNotAllowed),
+)
+async def update(
+    order_id: OrderIdInPath, patch: OrderPatch, match: IfMatch, response: Response, uow: Uow, now: Now, _: WritesOrders
+) -> Order:
+    """Take an order that was read a step further on its way."""
+    return _shown(response, await steps.advance(uow, order_id, patch.status, None, now.now(), match))
+
+
+@router.post(
+    "/v1/orders/{order_id}/status",
+    operation_id="orders_advance",
+    responses=problems(OrderNotFound, OrderIsCancelled, StepNotAllowed, ChangedAtRefused),
+)
+async def advance(order_id: OrderIdInPath, step: OrderStep, response: Response, uow: Uow, now: Now, _: WritesOrders) -> Order:
+    """Take an order a step further, whatever version it has; its last step again changes nothing."""
+    return _shown(response, await steps.advance(uow, order_id, step.status, step.changed_at, now.now(), None))
+
+
+@router.post(
+    "/v1/orders/{order_id}/cancel",
+    operation_id="orders_cancel",
+    responses=problems(OrderNotFound, StepNotAllowed, ChangedAtRefused),
+)
+async def cancel(
+    order_id: OrderIdInPath, response: Response, uow: Uow, now: Now, _: WritesOrders, draft: OrderCancellation | None = None
+) -> Order:
+    """Cancel an order that did not arrive: it counts no more; a second time changes nothing."""
+    return _shown(response, await steps.cancel(uow, order_id, draft and draft.cancelled_at, now.now()))
+
+
+@router.post(
+    "/v1/orders/{order_id}/corrections",
+    operation_id="orders_correct",
+    status_code=201,
+    responses={200: {**_EXISTED, "model": Order}}
+    | problems(OrderNotFound, OrderDiffers, OrderIsCancelled, PlacedAtRefused, AmountsDiffer, CustomerUnknown),
+)
+async def correct(order_id: OrderIdInPath, draft: OrderCorrection, response: Response, uow: Uow, now: Now, _: WritesOrders) -> Order:
+    """Cancel an order and place what it should have been in its stead; each names the other.
+
+    What came back of the old order counts no more, as the order itself: record it again for the new one.
+    """
+    order, is_new = await steps.correct(uow, order_id, draft, now.now())
+    return _made(response, order, is_new=is_new)
 
 
 @router.post(
@@ -67,13 +126,16 @@ async def get(order_id: OrderIdInPath, response: Response, connection: Reads, _:
     operation_id="orders_return",
     status_code=201,
     responses={200: {**_EXISTED, "model": Return}}
-    | problems(OrderNotFound, ReturnDiffers, ReturnExceedsOrder, NothingToReturn, SkuNotInOrder, ReturnedAtRefused),
+    | problems(
+        *(OrderNotFound, ReturnDiffers, ReturnExceedsOrder, NothingToReturn, SkuNotInOrder, ReturnedAtRefused),
+        *(OrderIsCancelled, RefundExceedsOrder),
+    ),
 )
 async def take_back(
     order_id: OrderIdInPath, response: Response, uow: Uow, now: Now, _: WritesOrders, draft: ReturnDraft | None = None
 ) -> Return:
     """Record what comes back of an order: some pieces, or without lines everything that is left."""
-    values, version, is_new = await service.take_back(uow, order_id, draft or ReturnDraft(), now.now())
+    values, version, is_new = await returns.take_back(uow, order_id, draft or ReturnDraft(), now.now())
     set_etag(response, version)
     if not is_new:
         response.status_code = 200
@@ -84,4 +146,20 @@ async def take_back(
 async def list_of_customer(customer_id: CustomerIdInPath, page: PageQuery, connection: Reads, _: ReadsOrdersOfCustomer) -> Page[Order]:
     """List a customer's orders, newest first; a member may list his own."""
     orders = await service.of_customer(connection, customer_id, page.key(datetime, str), page.fetch)
-    return page.page(orders, key=lambda order: (order.placed_at, order.id), item=Order.of)
+    return page.page(orders, key=_sort_key, item=Order.of)
+
+
+def _sort_key(order: StoredOrder) -> tuple[datetime, str]:
+    return order.placed_at, order.id
+
+
+def _shown(response: Response, order: StoredOrder) -> Order:
+    set_etag(response, order.version)
+    return Order.of(order)
+
+
+def _made(response: Response, order: StoredOrder, *, is_new: bool) -> Order:
+    response.headers["location"] = f"/v1/orders/{order.id}"
+    if not is_new:
+        response.status_code = 200
+    return _shown(response, order)

@@ -1,15 +1,37 @@
-"""What an order may hold, when two are the same, and what may come back of one."""
+"""When an order may be placed, which way it goes, and what may come back of it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from customers.orders.errors import NothingToReturn, PlacedAtRefused, ReturnedAtRefused, ReturnExceedsOrder, SkuNotInOrder
+from customers.orders.errors import (
+    ChangedAtRefused,
+    NothingToReturn,
+    OrderIsCancelled,
+    PlacedAtRefused,
+    RefundExceedsOrder,
+    ReturnedAtRefused,
+    ReturnExceedsOrder,
+    SkuNotInOrder,
+    StepNotAllowed,
+)
 
 EARLIEST_ORDER = datetime(1970, 1, 1, tzinfo=UTC)
 # Clocks of shops and time zones of careless clients differ from ours.
 CLOCK_MARGIN = timedelta(days=1)
+
+CANCELLED = "cancelled"
+STATUSES = ("placed", "paid", "shipped", "delivered", "completed", CANCELLED)
+# Forward only; an invoice may be paid after the goods left. What was delivered is returned, not cancelled.
+_STEPS: dict[str, frozenset[str]] = {
+    "placed": frozenset({"paid", "shipped", "delivered", "completed", CANCELLED}),
+    "paid": frozenset({"shipped", "delivered", "completed", CANCELLED}),
+    "shipped": frozenset({"paid", "delivered", "completed", CANCELLED}),
+    "delivered": frozenset({"completed"}),
+    "completed": frozenset(),
+    CANCELLED: frozenset(),
+}
 
 # A line as it is stored: sku, quantity, amount_minor, category.
 LineData = Mapping[str, Any]
@@ -121,3 +143,57 @@ def _taken(left: dict[str, Left], articles: set[str], line: LineData, place: int
 
 def _line(sku: str, quantity: int, amount_minor: int, category: str | None) -> dict[str, Any]:
     return {"sku": sku, "quantity": quantity, "amount_minor": amount_minor, "category": category}
+
+
+def steps_from(status: str) -> frozenset[str]:
+    """Return the statuses that an order may go to; skipping is allowed, as many shops know only some of them."""
+    return _STEPS[status]
+
+
+def check_step(status: str, wanted: str) -> None:
+    """Refuse a step that no way leads to.
+
+    Raises:
+        OrderIsCancelled: no step follows a cancellation.
+        StepNotAllowed: the order is further than that, or on its way back.
+    """
+    if status == CANCELLED:
+        raise OrderIsCancelled(pointer="/status")
+    if wanted not in _STEPS[status]:
+        raise StepNotAllowed(pointer="/status", status=status, allowed=sorted(_STEPS[status]))
+
+
+def check_changed_at(changed_at: datetime, latest: datetime, now: datetime) -> None:
+    """Refuse a step before the one before it or after tomorrow.
+
+    Args:
+        changed_at: when the step was taken.
+        latest: when the order was placed or took its last step.
+        now: the present moment.
+
+    Raises:
+        ChangedAtRefused: it is one.
+    """
+    if not latest <= changed_at <= now + CLOCK_MARGIN:
+        raise ChangedAtRefused(pointer="/changed_at")
+
+
+def refund_of(goods_minor: int, wanted_minor: int | None, refunded_minor: int, total_minor: int) -> int:
+    """Return the money to give back for a return.
+
+    Args:
+        goods_minor: what the returned goods cost.
+        wanted_minor: what the seller gives back, less where he keeps a fee, more where he pays shipping back; None for the goods.
+        refunded_minor: given back for earlier returns.
+        total_minor: what the customer pays for the order.
+
+    Raises:
+        RefundExceedsOrder: more than he pays.
+    """
+    left = total_minor - refunded_minor
+    if wanted_minor is None:
+        # Tax and shipping cannot make the goods cost more than the whole; an earlier generous refund can have used it up.
+        return min(goods_minor, left)
+    if wanted_minor > left:
+        raise RefundExceedsOrder(pointer="/refund_minor", left_amount_minor=left)
+    return wanted_minor

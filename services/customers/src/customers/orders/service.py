@@ -1,20 +1,18 @@
-"""What can be done with a single order."""
+"""How an order is placed and read."""
 
 from datetime import datetime
 from typing import Any
 
-from asyncpg import Record
-
-from customers.orders import repository
-from customers.orders.errors import CustomerUnknown, OrderDiffers, OrderNotFound, ReturnDiffers
-from customers.orders.repository import NewReturn, StoredOrder
-from customers.orders.rules import check_placed_at, check_returned_at, lines_to_return, total_minor
-from customers.orders.schemas import OrderDraft, ReturnDraft, data_of
-from customers.profiles import repository as profiles
+from customers.links import repository as links
+from customers.orders import lists, repository
+from customers.orders.amounts.rules import Amounts
+from customers.orders.errors import CustomerUnknown, OrderDiffers, OrderNotFound
+from customers.orders.repository import NewOrder, StoredOrder
+from customers.orders.rules import check_placed_at
+from customers.orders.schemas import OrderDraft, priced
 from customers.profiles import service as profiles_service
-from customers.profiles.errors import CustomerNotFound
 from shared.contracts import customers as contracts
-from shared.contracts.customers import OrderPlaced, OrderReturned
+from shared.contracts.customers import OrderPlaced
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.ids import new_id
@@ -28,18 +26,20 @@ async def place(uow: UnitOfWork, draft: OrderDraft, now: datetime) -> tuple[Stor
 
     Raises:
         PlacedAtRefused: it was placed before 1970 or in the future.
+        AmountsDiffer: its amounts do not add up.
         CustomerUnknown: no customer has the id.
         OrderDiffers: the external id belongs to an order with other content.
     """
     check_placed_at(draft.placed_at, now)
+    amounts = priced(draft)
     for _ in range(_MAX_ROUNDS):
-        order = await _placed(uow, draft)
+        order = await _placed(uow, draft, amounts)
         if order is not None:
             return order, True
         if draft.external_id is not None:
             present = await repository.get_by_external_id(uow.connection, draft.external_id)
             if present is not None:
-                return _same(present, draft), False
+                return _same(present, draft, amounts), False
         if draft.customer_external_id is None:
             raise CustomerUnknown(pointer="/customer_id")
         # The order came before its customer.
@@ -47,118 +47,108 @@ async def place(uow: UnitOfWork, draft: OrderDraft, now: datetime) -> tuple[Stor
     raise OrderDiffers(pointer="/external_id")
 
 
-async def _placed(uow: UnitOfWork, draft: OrderDraft) -> StoredOrder | None:
-    order_id, amount_minor = new_id("ord"), total_minor(lines := data_of(draft))
-    placed = await repository.place(uow.connection, order_id, draft, amount_minor)
+async def _placed(uow: UnitOfWork, draft: OrderDraft, amounts: Amounts) -> StoredOrder | None:
+    named = draft.customer_id or draft.customer_external_id
+    assert named is not None
+    new = new_order(draft, amounts, named)
+    placed = await repository.place(uow.connection, new, by_external_id=draft.customer_id is None)
     if placed is None:
         return None
-    publish_placed(uow, order_id, placed.customer_id, amount_minor, draft)
-    return StoredOrder(
-        id=order_id,
-        version=1,
+    new = new._replace(customer_id=placed.customer_id)
+    publish_placed(uow, new)
+    return stored(new, placed.created_at, placed.customer_external_id)
+
+
+def new_order(draft: OrderDraft, amounts: Amounts, customer: str, corrects: str | None = None) -> NewOrder:
+    """Return the row of a new order.
+
+    Args:
+        draft: what was sent.
+        amounts: of the draft.
+        customer: the customer's id, or his external id where the statement looks for that.
+        corrects: the order in whose stead it stands.
+    """
+    return NewOrder(
+        id=new_id("ord"),
         external_id=draft.external_id,
-        customer_id=placed.customer_id,
-        customer_external_id=placed.customer_external_id,
+        customer_id=customer,
         placed_at=draft.placed_at,
         currency=draft.currency,
         channel=draft.channel,
-        amount_minor=amount_minor,
+        shop=draft.shop,
+        status=draft.status,
+        amount_minor=amounts.amount_minor,
+        discount_minor=amounts.discount_minor,
+        shipping_minor=amounts.shipping_minor,
+        tax_minor=amounts.tax_minor,
+        tax_included=amounts.tax_included,
+        total_minor=amounts.total_minor,
+        corrects=corrects,
+        lines=amounts.lines,
+    )
+
+
+def stored(new: NewOrder, created_at: datetime, customer_external_id: str | None) -> StoredOrder:
+    """Return a new order as it would be read."""
+    return StoredOrder(
+        **new._asdict(),
+        version=1,
+        customer_external_id=customer_external_id,
+        history=[],
         returned_total_minor=0,
-        lines=lines,
-        created_at=placed.created_at,
+        refunded_total_minor=0,
+        replaced_by=None,
+        created_at=created_at,
         returns=[],
     )
 
 
-def _same(present: StoredOrder, draft: OrderDraft) -> StoredOrder:
+def content(draft: OrderDraft, amounts: Amounts) -> tuple[Any, ...]:
+    """Return what makes an order the same when it is sent again, in the order of the repository's `resolve`."""
+    return (
+        *(draft.placed_at, draft.currency, draft.channel, draft.shop),
+        *(amounts.shipping_minor, amounts.tax_minor, amounts.tax_included, amounts.lines),
+    )
+
+
+def content_of(order: StoredOrder) -> tuple[Any, ...]:
+    """Return the same of a stored order."""
+    return (
+        *(order.placed_at, order.currency, order.channel, order.shop),
+        *(order.shipping_minor, order.tax_minor, order.tax_included, order.lines),
+    )
+
+
+def _same(present: StoredOrder, draft: OrderDraft, amounts: Amounts) -> StoredOrder:
     """Return the order that exists if it is the one that was sent again."""
     customer = present.customer_external_id if draft.customer_id is None else present.customer_id
-    before = (customer, present.placed_at, present.currency, present.channel, present.lines)
-    after = (draft.customer_id or draft.customer_external_id, draft.placed_at, draft.currency, draft.channel, data_of(draft))
-    if before != after:
+    if customer != (draft.customer_id or draft.customer_external_id) or content_of(present) != content(draft, amounts):
         raise OrderDiffers(pointer="/external_id", id=present.id)
     return present
 
 
-def publish_placed(uow: UnitOfWork, order_id: str, customer_id: str, amount_minor: int, draft: OrderDraft) -> None:
+def publish_placed(uow: UnitOfWork, new: NewOrder) -> None:
     """Announce a new order."""
-    event = OrderPlaced.model_validate(
-        {
-            "order_id": order_id,
-            "customer_id": customer_id,
-            "placed_at": draft.placed_at,
-            "currency": draft.currency,
-            "amount_minor": amount_minor,
-            "channel": draft.channel,
-            "lines": data_of(draft),
-        }
+    event = OrderPlaced(
+        order_id=new.id,
+        customer_id=new.customer_id,
+        placed_at=new.placed_at,
+        currency=new.currency,
+        amount_minor=new.amount_minor,
+        channel=new.channel,
+        shop=new.shop,
+        corrects=new.corrects,
+        lines=told(new.lines),
     )
     uow.publish(event, sequence=1)
 
 
-async def take_back(uow: UnitOfWork, order_id: str, draft: ReturnDraft, now: datetime) -> tuple[dict[str, Any], int, bool]:
-    """Record what comes back of an order; return the return, the order's version, and whether it is new.
-
-    Raises:
-        OrderNotFound: there is none.
-        ReturnedAtRefused: it came back before it was placed or comes in the future.
-        ReturnExceedsOrder: more than is left.
-        NothingToReturn: nothing is left.
-        ReturnDiffers: the external id belongs to a return with other content.
-    """
-    order = await repository.lock(uow.connection, order_id)
-    if order is None:
-        raise OrderNotFound
-    earlier = await repository.returns_of(uow.connection, order_id) if order["version"] > 1 else []
-    requested = None if draft.lines is None else [vars(line) for line in draft.lines]
-    if draft.external_id is not None:
-        for each in earlier:
-            if each["external_id"] == draft.external_id:
-                return _same_return(each, order_id, draft, requested), order["version"], False
-    returned_at = draft.returned_at or now
-    check_returned_at(returned_at, order["placed_at"], now)
-    lines = lines_to_return(order["lines"], [line for each in earlier for line in each["lines"]], requested)
-    new = NewReturn(
-        id=new_id("ret"),
-        order_id=order_id,
-        order_version=order["version"] + 1,
-        external_id=draft.external_id,
-        returned_at=returned_at,
-        amount_minor=total_minor(lines),
-        requested=requested,
-        lines=lines,
-    )
-    returned_total_minor, created_at = await repository.add_return(uow.connection, new)
-    _publish_returned(uow, order, new, returned_total_minor)
-    return _shown(new._asdict(), created_at), new.order_version, True
-
-
-def _same_return(present: Record, order_id: str, draft: ReturnDraft, requested: list[dict[str, Any]] | None) -> dict[str, Any]:
-    moved = draft.returned_at is not None and draft.returned_at != present["returned_at"]
-    if moved or requested != present["requested"]:
-        raise ReturnDiffers(pointer="/external_id", id=present["id"])
-    return _shown({**present, "order_id": order_id}, present["created_at"])
-
-
-def _shown(values: dict[str, Any], created_at: datetime) -> dict[str, Any]:
-    hidden = {"requested", "order_version"}
-    return {name: value for name, value in values.items() if name not in hidden} | {"created_at": created_at}
-
-
-def _publish_returned(uow: UnitOfWork, order: Record, new: NewReturn, returned_total_minor: int) -> None:
-    event = OrderReturned(
-        return_id=new.id,
-        order_id=new.order_id,
-        customer_id=order["customer_id"],
-        placed_at=order["placed_at"],
-        returned_at=new.returned_at,
-        currency=order["currency"],
-        amount_minor=new.amount_minor,
-        order_amount_minor=order["amount_minor"],
-        returned_total_minor=returned_total_minor,
-        lines=[contracts.Line(**line) for line in new.lines],
-    )
-    uow.publish(event, sequence=new.order_version)
+def told(lines: list[dict[str, Any]]) -> list[contracts.Line]:
+    """Return lines as events tell them."""
+    return [
+        contracts.Line(sku=line["sku"], quantity=line["quantity"], amount_minor=line["amount_minor"], category=line["category"])
+        for line in lines
+    ]
 
 
 async def found(connection: Connection, order_id: str) -> StoredOrder:
@@ -173,13 +163,16 @@ async def found(connection: Connection, order_id: str) -> StoredOrder:
     return order
 
 
+async def listed(connection: Connection, filters: dict[str, Any], after: tuple[Any, ...] | None, limit: int) -> list[StoredOrder]:
+    """Return the orders that pass the filters, newest first, after a sort key."""
+    return await lists.page(connection, filters, after, limit)
+
+
 async def of_customer(connection: Connection, customer_id: str, after: tuple[Any, ...] | None, limit: int) -> list[StoredOrder]:
-    """Return a customer's orders, newest first, after a sort key.
+    """Return the orders of a customer's family, newest first, after a sort key.
 
     Raises:
         CustomerNotFound: there is none.
     """
-    orders = await repository.page(connection, customer_id, after, limit)
-    if not orders and not await profiles.exists(connection, customer_id):
-        raise CustomerNotFound
-    return orders
+    family = await links.family(connection, customer_id)
+    return await lists.page_of_family(connection, family.ids, after, limit)

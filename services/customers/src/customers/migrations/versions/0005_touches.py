@@ -11,6 +11,8 @@ down_revision = "0004"
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
     _create_touches()
+    _complete_orders()
+    _create_order_lines()
 
 
 def _create_touches() -> None:
@@ -45,6 +47,81 @@ def _create_touches() -> None:
     )
 
 
+_ORDER_CHECKS = {
+    "status": "status IN ('placed', 'paid', 'shipped', 'delivered', 'completed', 'cancelled')",
+    "history": "jsonb_typeof(history) = 'array'",
+    "amounts": "least(amount_minor, discount_minor, shipping_minor, tax_minor) >= 0",
+    "total": "total_minor = amount_minor + shipping_minor + CASE WHEN tax_included THEN 0 ELSE tax_minor END",
+    "refunded": "refunded_total_minor BETWEEN 0 AND total_minor",
+    "replaced": "replaced_by IS NULL OR status = 'cancelled'",
+}
+_ORDER_COLUMNS = (
+    *("shop", "status", "history", "discount_minor", "shipping_minor", "tax_minor", "tax_included", "total_minor"),
+    *("refunded_total_minor", "corrects", "replaced_by"),
+)
+
+
+def _complete_orders() -> None:
+    op.add_column("orders", sa.Column("shop", sa.Text))
+    op.add_column("orders", sa.Column("status", sa.Text, nullable=False, server_default=sa.text("'placed'")))
+    op.add_column("orders", sa.Column("history", JSONB, nullable=False, server_default=sa.text("'[]'")))
+    for name in ("discount_minor", "shipping_minor", "tax_minor", "refunded_total_minor"):
+        op.add_column("orders", sa.Column(name, sa.BigInteger, nullable=False, server_default=sa.text("0")))
+    op.add_column("orders", sa.Column("tax_included", sa.Boolean, nullable=False, server_default=sa.text("true")))
+    op.add_column("orders", sa.Column("total_minor", sa.BigInteger))
+    op.add_column("order_returns", sa.Column("refund_minor", sa.BigInteger))
+    op.execute("UPDATE orders SET total_minor = amount_minor, refunded_total_minor = returned_total_minor")
+    op.execute("UPDATE order_returns SET refund_minor = amount_minor")
+    op.alter_column("orders", "total_minor", nullable=False)
+    op.alter_column("order_returns", "refund_minor", nullable=False)
+    for name in ("corrects", "replaced_by"):
+        op.add_column("orders", sa.Column(name, sa.Text))
+        op.create_foreign_key(f"fk_orders_{name}_orders", "orders", "orders", [name], ["id"])
+    for name, condition in _ORDER_CHECKS.items():
+        op.create_check_constraint(op.f(f"ck_orders_{name}"), "orders", condition)
+    op.create_check_constraint(op.f("ck_order_returns_refund"), "order_returns", "refund_minor >= 0")
+    op.create_unique_constraint("uq_orders_corrects", "orders", ["corrects"])
+    op.create_index("ix_orders_placed_at_id", "orders", ["placed_at", "id"])
+    op.create_index("ix_orders_status_placed_at_id", "orders", ["status", "placed_at", "id"])
+    for column in ("channel", "shop"):
+        where = sa.text(f"{column} IS NOT NULL")
+        op.create_index(f"ix_orders_{column}_placed_at_id", "orders", [column, "placed_at", "id"], postgresql_where=where)
+
+
+_LINES_OF_PRESENT_ORDERS = """
+INSERT INTO order_lines (order_id, number, sku, category, placed_at)
+SELECT o.id, line.number, line.value ->> 'sku', line.value ->> 'category', o.placed_at
+FROM orders AS o, jsonb_array_elements(o.lines) WITH ORDINALITY AS line (value, number)
+"""
+
+
+def _create_order_lines() -> None:
+    op.create_table(
+        "order_lines",
+        sa.Column("order_id", sa.Text, primary_key=True),
+        sa.Column("number", sa.Integer, primary_key=True),
+        sa.Column("sku", sa.Text, nullable=False),
+        sa.Column("category", sa.Text),
+        sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
+    )
+    op.execute(_LINES_OF_PRESENT_ORDERS)
+    op.create_index("ix_order_lines_sku_placed_at_order_id", "order_lines", ["sku", "placed_at", "order_id"])
+    op.create_index(
+        "ix_order_lines_category_placed_at_order_id",
+        "order_lines",
+        ["category", "placed_at", "order_id"],
+        postgresql_where=sa.text("category IS NOT NULL"),
+    )
+
+
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
+    op.drop_table("order_lines")
+    op.drop_column("order_returns", "refund_minor")
+    for index in ("placed_at", "status_placed_at", "channel_placed_at", "shop_placed_at"):
+        op.drop_index(f"ix_orders_{index}_id", "orders")
+    for name in _ORDER_CHECKS:
+        op.drop_constraint(op.f(f"ck_orders_{name}"), "orders")
+    for column in reversed(_ORDER_COLUMNS):
+        op.drop_column("orders", column)
     op.drop_table("touches")
