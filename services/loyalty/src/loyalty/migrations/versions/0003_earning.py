@@ -1,0 +1,12 @@
+"""Programmes, rules and simulations."""
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

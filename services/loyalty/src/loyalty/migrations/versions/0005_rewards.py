@@ -1,0 +1,12 @@
+"""Rewards, redemptions, vouchers, offers, referrals and partners."""
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
