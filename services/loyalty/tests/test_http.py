@@ -118,8 +118,13 @@ async def test_the_proof_tells_counts_sums_and_problems(client, history):
         "sum": 0,
         "points_issued": 24,
         "points_reversed": 3,
+        "points_spent": 0,
+        "points_expired": 0,
+        "points_adjusted": 0,
         "points_outstanding": 21,
         "problems": [],
+        "first_broken": None,
+        "seal": None,
     }
 
 
@@ -129,6 +134,8 @@ async def test_the_proof_names_what_is_broken(client, history):
     assert proof["ok"] is False
     assert {problem["code"] for problem in proof["problems"]} == {"lot_differs_from_draws", "lots_differ_from_balance"}
     assert [problem["broken"] for problem in proof["problems"]] == [1, 1]
+    [lot] = await history.fetch("SELECT id FROM lots WHERE remaining = 6")
+    assert proof["first_broken"] == {"code": "lot_differs_from_draws", "id": lot["id"]}
 
 
 async def test_a_member_reads_himself_and_nothing_else(token_of, client, history):

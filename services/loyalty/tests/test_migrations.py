@@ -9,7 +9,7 @@ from loyalty.app import SERVICE
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.database import alembic_env
 
-APPEND_ONLY = ["entries", "postings", "lot_draws", "order_returns", "programme_rates"]
+APPEND_ONLY = ["entries", "postings", "lot_draws", "order_returns", "programme_rates", "seals", "seal_leaves"]
 
 
 @pytest.fixture
@@ -64,6 +64,9 @@ async def test_the_past_cannot_be_changed_even_by_who_takes_the_right_back(histo
         "DELETE FROM lots",
         "UPDATE lots SET granted = 1",
         "UPDATE lots SET earned_at = now()",
+        "UPDATE lots SET expires_at = now()",
+        "UPDATE entry_notes SET entry_id = 'x'",
+        "UPDATE hold_lots SET points = 1",
         "DELETE FROM orders",
         "UPDATE orders SET amount_minor = 1",
     ],
@@ -84,13 +87,13 @@ async def test_of_lots_and_orders_only_what_is_left_may_change(history, statemen
         ("UPDATE lots SET remaining = granted + 1", asyncpg.CheckViolationError),
         ("UPDATE lots SET remaining = -1", asyncpg.CheckViolationError),
         (
-            """INSERT INTO entries (id, customer_id, kind, source_id, points, occurred_at)
-            SELECT 'ent_two', customer_id, kind, source_id, points, now() FROM entries""",
+            """INSERT INTO entries (id, customer_id, account_id, counter, kind, source_id, points, occurred_at, sequence, hash)
+            SELECT 'ent_two', customer_id, account_id, counter, kind, source_id, points, now(), 9, '' FROM entries""",
             asyncpg.UniqueViolationError,
         ),
         (
-            """INSERT INTO entries (id, customer_id, kind, source_id, points, occurred_at)
-            SELECT 'ent_two', customer_id, kind, 'other', -points, now() FROM entries""",
+            """INSERT INTO entries (id, customer_id, account_id, counter, kind, source_id, points, occurred_at, sequence, hash)
+            SELECT 'ent_two', customer_id, account_id, counter, kind, 'other', -points, now(), 9, '' FROM entries""",
             asyncpg.CheckViolationError,
         ),
         ("INSERT INTO accounts (programme_id, kind) SELECT id, 'issuance' FROM programmes", asyncpg.UniqueViolationError),

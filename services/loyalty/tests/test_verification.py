@@ -2,7 +2,7 @@
 
 import pytest
 
-from loyalty.verification.repository import _CHECKS
+from loyalty.verification.repository import _CHECKS, seal
 from loyalty.verification.rules import Totals, is_sound
 
 # Statements that break a ledger in one way each, and what must be found.
@@ -14,7 +14,30 @@ DAMAGES = {
     "member_without_account": ["INSERT INTO members (customer_id) VALUES ('cus_new')"],
     "lot_differs_from_accrual": ["UPDATE lots SET earned_at = earned_at + interval '1 day'"],
     "lot_differs_from_draws": ["UPDATE lots SET remaining = remaining - 1"],
-    "draws_differ_from_reversal": ["DELETE FROM lot_draws"],
+    "draws_differ_from_entry": ["DELETE FROM lot_draws"],
+    "draw_without_entry_or_lot": ["UPDATE lot_draws SET lot_id = 'lot_none'"],
+    "lot_without_entry": ["UPDATE lots SET entry_id = 'ent_none'"],
+    "overdraft_without_wallet": [
+        (
+            "INSERT INTO lots (id, account_id, entry_id, granted, remaining, earned_at, is_overdraft)"
+            " SELECT 'lot_x', id, '', 0, 0, '-infinity', true FROM accounts WHERE kind = 'member'"
+        )
+    ],
+    "lifetime_differs_from_entries": ["UPDATE accounts SET lifetime = lifetime + 1 WHERE kind = 'member'"],
+    "hold_exceeds_lot": [
+        (
+            "INSERT INTO holds (id, programme_id, wallet, customer_id, points, created_at, expires_at)"
+            " SELECT 'hol_1', programme_id, wallet, customer_id, 9, now(), now() + interval '1 day' FROM accounts WHERE kind = 'member'"
+        ),
+        (
+            "INSERT INTO hold_lots (hold_id, lot_id, account_id, points, until)"
+            " SELECT 'hol_1', id, account_id, 9, now() + interval '1 day' FROM lots"
+        ),
+    ],
+    "chain_broken": ["UPDATE entries SET occurred_at = occurred_at + interval '1 day' WHERE kind = 'reversal'"],
+    "chain_cut": ["UPDATE members SET chain_hash = 'x'"],
+    "seal_broken": ["UPDATE seals SET root = 'x'"],
+    "seal_without_entry": ["UPDATE seal_leaves SET hash = 'x'"],
     "lots_differ_from_balance": ["UPDATE lots SET granted = granted + 1, remaining = remaining + 1"],
     "order_differs_from_returns": ["DELETE FROM order_returns"],
     "entries_differ_from_order": ["DELETE FROM order_returns", "DELETE FROM orders"],
@@ -25,6 +48,8 @@ DAMAGES = {
 async def history(ledger, story):
     order = story.placed("ord_1", 1_000)
     await ledger.hear(story.registered(), order, story.placed("ord_2", 50), story.returned(order, "ret_1", 450))
+    async with ledger.database.acquire() as connection:
+        await seal(connection)
     return ledger
 
 
@@ -48,7 +73,7 @@ def test_each_check_has_its_damage():
 
 @pytest.mark.parametrize("code", DAMAGES)
 async def test_each_damage_is_found(history, code):
-    for table in ("entries", "postings", "lots", "lot_draws", "orders", "order_returns"):
+    for table in ("entries", "postings", "lots", "lot_draws", "orders", "order_returns", "seals", "seal_leaves"):
         await history.fetch(f"GRANT ALL ON {table} TO CURRENT_USER")
         await history.fetch(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     for statement in DAMAGES[code]:

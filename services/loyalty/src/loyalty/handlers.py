@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from loyalty.ledger import service as ledger
 from loyalty.members import service as members
-from shared.contracts.customers import CustomerRegistered, OrderPlaced, OrderReturned
+from shared.contracts.customers import CustomerRegistered, OrderCancelled, OrderPlaced, OrderReturned
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 from shared.http.access_events import access_handlers
@@ -26,9 +26,15 @@ async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderRet
     await ledger.reverse(uow, [received.event for received in events])
 
 
+async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCancelled]]) -> None:
+    """Cancellations take back what is left."""
+    await ledger.cancel(uow, [received.event for received in events])
+
+
 HANDLERS: HandlerTable = {
     CustomerRegistered: on_customers_registered,
     OrderPlaced: on_orders_placed,
     OrderReturned: on_orders_returned,
+    OrderCancelled: on_orders_cancelled,
     **access_handlers,
 }

@@ -1,8 +1,15 @@
 """Importing this module declares every table of the service."""
 
+from loyalty.adjustments import models as adjustments
+from loyalty.holds import models as holds
+from loyalty.households import models as households
 from loyalty.ledger import models as ledger
 from loyalty.members import models as members
 from loyalty.metadata import metadata
 from loyalty.programmes import models as programmes
+from loyalty.verification import models as verification
+from shared.following.tables import describe_following
 
-__all__ = ["ledger", "members", "metadata", "programmes"]
+describe_following(metadata)
+
+__all__ = ["adjustments", "holds", "households", "ledger", "members", "metadata", "programmes", "verification"]

@@ -31,7 +31,7 @@ WHERE customer_id = $1 AND (occurred_at, id) < ($3, $4) ORDER BY occurred_at DES
 class Posted(NamedTuple):
     """An entry that was made; `points` count up from 1, `sequence` numbers the event that tells of it."""
 
-    kind: Literal["accrual", "reversal"]
+    kind: Literal["accrual", "reversal", "reinstatement"]
     entry_id: str
     customer_id: str
     order_id: str
@@ -65,14 +65,17 @@ async def post_orders(connection: Connection, programme_id: str, purchases: Sequ
     return await _post(connection, _POST_ORDERS, programme_id, *_columns(purchases))
 
 
-async def post_returns(connection: Connection, programme_id: str, purchases: Sequence[Purchase], returns: Sequence[Return]) -> list[Posted]:
-    """Post what returns take back, and first what their purchases earned where those are not known yet.
+async def post_returns(
+    connection: Connection, programme_id: str, purchases: Sequence[Purchase], returns: Sequence[Return], at: datetime | None = None
+) -> list[Posted]:
+    """Post what returns and cancellations take back, and first what their purchases earned where those are not known yet.
 
     Args:
         connection: inside the caller's transaction.
         programme_id: the programme whose rate counts.
         purchases: the purchases of the returns, each once.
         returns: each once; those known already change nothing.
+        at: the moment of posting; the database's clock when None.
 
     Raises:
         ContradictingEvent: a purchase or a return is known with other facts.
@@ -86,7 +89,7 @@ async def post_returns(connection: Connection, programme_id: str, purchases: Seq
         [r.purchase.order_id for r in returns],
         [r.returned_at for r in returns],
         [r.amount_minor for r in returns],
-        [new_id("ent") for _ in returns],
+        at,
     )
 
 

@@ -41,12 +41,15 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """Some of a purchase that came back; `amount_minor` is the sum of what came back in minor units."""
+    """Some of a purchase that came back; `amount_minor` is the sum of what came back in minor units.
+
+    A cancellation is a return of all that is left: it has no amount, and the order's id for its own.
+    """
 
     return_id: str
     purchase: Purchase
     returned_at: datetime
-    amount_minor: int
+    amount_minor: int | None
 
     @property
     def id(self) -> str:
@@ -111,7 +114,7 @@ def check_return(returned: Return) -> Return:
     check_purchase(returned.purchase)
     check_id("return_id", returned.return_id)
     check_moment("returned_at", returned.returned_at)
-    if not 0 <= returned.amount_minor <= MAX_AMOUNT_MINOR:
+    if returned.amount_minor is not None and not 0 <= returned.amount_minor <= MAX_AMOUNT_MINOR:
         raise UnusableEvent("amount_minor")
     return returned
 

@@ -11,7 +11,10 @@ programmes = sa.Table(
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
+    # What a return does about points that are gone: leave them, take what is there, or let the member owe them.
+    sa.Column("refund_policy", sa.Text, nullable=False, server_default=sa.text("'allow_negative'")),
     sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
+    sa.CheckConstraint("refund_policy IN ('only_pending', 'within_balance', 'allow_negative')", name="refund_policy"),
 )
 
 # Append-only: a new rate is a new version from a moment on, so that an old order keeps its own.

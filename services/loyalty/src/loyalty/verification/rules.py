@@ -14,6 +14,9 @@ class Totals(NamedTuple):
     entries: int
     points_issued: int
     points_reversed: int
+    points_spent: int = 0
+    points_expired: int = 0
+    points_adjusted: int = 0
 
 
 class Finding(NamedTuple):
@@ -35,4 +38,21 @@ class Proof(NamedTuple):
 def is_sound(proof: Proof) -> bool:
     """Return whether nothing is broken and the sums agree with each other."""
     totals = proof.totals
-    return not proof.findings and totals.sum == 0 and totals.points_issued - totals.points_reversed == totals.points_outstanding
+    left = totals.points_issued - totals.points_reversed - totals.points_spent - totals.points_expired + totals.points_adjusted
+    return not proof.findings and totals.sum == 0 and left == totals.points_outstanding
+
+
+class Broken(NamedTuple):
+    """The first place that is broken: the check that found it and the id of what it found."""
+
+    code: str
+    id: str
+
+
+def first_broken(proof: Proof) -> Broken | None:
+    """Return the first place that is broken, or None.
+
+    A broken link of a chain comes before anything else: the entry that it names is the earliest of the member's that does not fit.
+    """
+    found = sorted(proof.findings, key=lambda finding: finding.code != "chain_broken")
+    return Broken(found[0].code, found[0].examples[0]) if found else None

@@ -1,0 +1,11 @@
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON seals FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+--;;
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON seal_leaves FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+--;;
+REVOKE UPDATE, DELETE, TRUNCATE ON seals, seal_leaves, entry_notes, hold_lots FROM CURRENT_USER;
+--;;
+GRANT UPDATE (reason, reference, actor) ON entry_notes TO CURRENT_USER;
+--;;
+GRANT UPDATE (is_open) ON hold_lots TO CURRENT_USER;
+--;;
+GRANT UPDATE (returned_minor, cancelled_at, points_forgiven) ON orders TO CURRENT_USER;
