@@ -35,7 +35,7 @@ class TestAmended:
 
     @given(st.permutations(FIELDS))
     def test_changed_fields_are_sorted(self, names):
-        values: dict[str, Any] = dict.fromkeys(names, "x") | {"attributes": {"a": 1}}
+        values: dict[str, Any] = dict.fromkeys(names, "x") | {"attributes": {"a": 1}, "preferences": {"channel": "sms"}}
         assert amended(Profile(), values)[1] == sorted(FIELDS)
 
     def test_json_knows_true_from_one(self):

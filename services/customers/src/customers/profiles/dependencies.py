@@ -44,6 +44,9 @@ async def _customer_filter(
     external_id: _Text = None,
     email: _Text = None,
     phone: Annotated[str | None, Query(min_length=3, max_length=40, description="E.164.", examples=["+37126123456"])] = None,
+    owner: _Text = None,
+    tag: Annotated[str | None, Query(min_length=1, max_length=200, description="Has this tag.", examples=["vip"])] = None,
+    interest: Annotated[str | None, Query(min_length=1, max_length=200, description="Has this interest.", examples=["running"])] = None,
     created_from: Annotated[MomentInput | None, Query(description="Made at this moment or later.")] = None,
     created_to: Annotated[MomentInput | None, Query(description="Made before this moment.")] = None,
     q: Annotated[
@@ -66,6 +69,9 @@ async def _customer_filter(
         "external_id": external_id,
         "email": email,
         "phone": phone,
+        "owner": owner,
+        "tag": tag,
+        "interest": interest,
         "created_from": created_from,
         "created_to": created_to,
     }

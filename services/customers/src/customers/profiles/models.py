@@ -36,6 +36,8 @@ customers = sa.Table(
     # No foreign key on the last: each customer's row would pay for what only merges and erasures write.
     sa.Column("merged_into", sa.Text, sa.ForeignKey("customers.id")),
     sa.Column("root_id", sa.Text),
+    # Records of the family, himself included, while he is its root.
+    sa.Column("family_size", sa.Integer, nullable=False, server_default=sa.text("1")),
     # Number of the last event of his link to others.
     sa.Column("link_version", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sa.Column("erased_at", sa.DateTime(timezone=True)),
@@ -52,6 +54,7 @@ customers = sa.Table(
     sa.CheckConstraint("jsonb_typeof(attributes) = 'object'", name="attributes"),
     sa.CheckConstraint("jsonb_typeof(preferences) = 'object'", name="preferences"),
     *(sa.CheckConstraint(f"jsonb_typeof({name}) = 'array'", name=name) for name in LISTS),
+    sa.CheckConstraint("family_size > 0", name="family_size"),
     sa.CheckConstraint("merged_into <> id AND erased_at IS NULL", name="merged_into"),
     sa.CheckConstraint("(root_id IS NULL) = (erased_at IS NOT NULL)", name="root"),
     sa.CheckConstraint("(root_id = id) = (merged_into IS NULL)", name="own_root"),

@@ -10,12 +10,11 @@ from customers.fields import CustomerIdInPath
 from customers.profiles import batch, service
 from customers.profiles.dependencies import CustomerQuery
 from customers.profiles.errors import AttributesRefused, BirthDateInFuture, CustomerNotFound, ExternalIdTaken
-from customers.profiles.schemas import Customer, CustomerDraft, CustomerPatch, CustomerUpsert
+from customers.profiles.schemas import Customer, CustomerDraft, CustomerPatch, CustomerUpsert, fields_of
 from shared.errors import PreconditionFailed, PreconditionRequired
 from shared.http import APIRouter, Reads, Uow, problems
 from shared.http.batches import BatchAnswer, BatchRequest, answer_body
 from shared.http.etags import IfMatch, set_etag
-from shared.http.merge_patch import changes
 from shared.http.pagination import Page, PageQuery
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"])
@@ -27,9 +26,11 @@ router = APIRouter(prefix="/v1/customers", tags=["customers"])
     status_code=201,
     responses=problems(ExternalIdTaken, BirthDateInFuture, AttributesRefused),
 )
-async def create(draft: CustomerDraft, response: Response, uow: Uow, now: Now, _: WritesCustomers) -> Customer:
+async def create(draft: CustomerDraft, response: Response, uow: Uow, now: Now, caller: WritesCustomers) -> Customer:
     """Make a customer."""
-    customer = await service.register(uow, changes(draft), now.now().date())
+    fields = fields_of(draft)
+    told = batch.told_by(caller.principal, fields.pop("source", None))
+    customer = await service.register(uow, fields, now.now().date(), told)
     set_etag(response, customer.version)
     response.headers["location"] = f"/v1/customers/{customer.id}"
     return Customer.of(customer)
@@ -43,9 +44,9 @@ async def list_customers(query: CustomerQuery, page: PageQuery, connection: Read
 
 
 @router.post("/batch", operation_id="customers_upsert_batch", response_model=BatchAnswer, response_model_exclude_none=True)
-async def upsert_batch(request: BatchRequest[CustomerUpsert], uow: Uow, now: Now, _: WritesCustomers) -> Mapping[str, Any]:
+async def upsert_batch(request: BatchRequest[CustomerUpsert], uow: Uow, now: Now, caller: WritesCustomers) -> Mapping[str, Any]:
     """Make or complete up to 1,000 customers by their external ids; each item has its own result."""
-    return answer_body(await batch.upsert(uow, request.items, now.now().date()))
+    return answer_body(await batch.upsert(uow, request.items, now.now().date(), caller.principal))
 
 
 @router.get("/{customer_id}", operation_id="customers_get", responses=problems(CustomerNotFound))
@@ -62,9 +63,11 @@ async def get(customer_id: CustomerIdInPath, response: Response, connection: Rea
     responses=problems(CustomerNotFound, ExternalIdTaken, PreconditionFailed, PreconditionRequired, BirthDateInFuture, AttributesRefused),
 )
 async def update(
-    customer_id: CustomerIdInPath, patch: CustomerPatch, match: IfMatch, response: Response, uow: Uow, now: Now, _: WritesCustomers
+    customer_id: CustomerIdInPath, patch: CustomerPatch, match: IfMatch, response: Response, uow: Uow, now: Now, caller: WritesCustomers
 ) -> Customer:
     """Change some fields of a customer by a merge patch."""
-    customer = await service.amend(uow, customer_id, changes(patch), match, now.now().date())
+    fields = fields_of(patch)
+    told = batch.told_by(caller.principal, fields.pop("source", None))
+    customer = await service.amend(uow, customer_id, fields, match, now.now().date(), told)
     set_etag(response, customer.version)
     return Customer.of(customer)

@@ -1,7 +1,7 @@
 """What a profile is, how changes apply to it, and what its attributes may hold."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Literal
@@ -12,6 +12,9 @@ from customers.profiles.errors import AttributesRefused, BirthDateInFuture
 
 Kind = Literal["individual", "organisation"]
 Sex = Literal["female", "male", "other", "unknown"]
+Education = Literal["none", "primary", "secondary", "vocational", "bachelor", "master", "doctorate"]
+IncomeBand = Literal["low", "lower_middle", "middle", "upper_middle", "high"]
+MaritalStatus = Literal["single", "married", "partnership", "separated", "divorced", "widowed"]
 
 MAX_ATTRIBUTES = 50
 MAX_ATTRIBUTE_DEPTH = 3
@@ -37,9 +40,24 @@ class Profile:
     birth_date: date | None = None
     sex: Sex | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    preferences: Mapping[str, Any] = field(default_factory=dict)
+    owner: str | None = None
+    occupation: str | None = None
+    education: Education | None = None
+    income_band: IncomeBand | None = None
+    marital_status: MaritalStatus | None = None
+    addresses: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    interests: Sequence[str] = field(default_factory=list)
+    values: Sequence[str] = field(default_factory=list)
+    lifestyle: Sequence[str] = field(default_factory=list)
+    tags: Sequence[str] = field(default_factory=list)
 
 
 FIELDS = tuple(Profile.__slots__)
+LISTS = ("addresses", "interests", "values", "lifestyle", "tags")
+OBJECTS = ("attributes", "preferences")
+# What null stands for.
+DEFAULTS: Mapping[str, Any] = dict.fromkeys(FIELDS) | {"kind": "individual"} | {name: {} for name in OBJECTS} | {name: [] for name in LISTS}
 
 
 def amended(profile: Profile, changes: Mapping[str, Any]) -> tuple[Profile, list[str]]:
@@ -47,23 +65,24 @@ def amended(profile: Profile, changes: Mapping[str, Any]) -> tuple[Profile, list
 
     Args:
         profile: as it is.
-        changes: new values by field name; None empties a field, and stands for the default of `kind` and `attributes`.
+        changes: new values by field name; None empties a field, which is then what `DEFAULTS` holds. A member of an
+            object without a value is none.
     """
     if not changes:
         return profile, []
-    values = dict(changes)
-    if values.get("kind", "") is None:
-        values["kind"] = "individual"
-    if values.get("attributes", "") is None:
-        values["attributes"] = {}
-    changed = sorted(name for name, value in values.items() if not _same(getattr(profile, name), value))
+    values = {name: DEFAULTS[name] if value is None else value for name, value in changes.items()}
+    for name in OBJECTS:
+        if name in values:
+            values[name] = {member: value for member, value in values[name].items() if value is not None}
+    changed = sorted(name for name, value in values.items() if not same(getattr(profile, name), value))
     if not changed:
         return profile, []
     return replace(profile, **{name: values[name] for name in changed}), changed
 
 
-def _same(before: Any, after: Any) -> bool:
-    if isinstance(before, dict) and before != {} and after != {}:
+def same(before: Any, after: Any) -> bool:
+    """Tell whether two values of a field are the same."""
+    if isinstance(before, dict | list) and before and after:
         # Python holds True, 1 and 1.0 to be equal; JSON does not.
         return orjson.dumps(before, option=orjson.OPT_SORT_KEYS) == orjson.dumps(after, option=orjson.OPT_SORT_KEYS)
     return before == after

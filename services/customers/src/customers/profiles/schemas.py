@@ -3,12 +3,14 @@
 from datetime import date
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter
 
 from customers.fields import Country, Email, Language, Phone
+from customers.profiles.details import MAX_ADDRESSES, MAX_LIST, Address, Preferences, Source, without_twins
 from customers.profiles.repository import Stored
-from customers.profiles.rules import FIELDS, Kind, Sex
-from shared.http.schemas import DateInput, ExternalId, InputModel, Moment, OutputModel
+from customers.profiles.rules import FIELDS, Education, IncomeBand, Kind, MaritalStatus, Sex
+from shared.http.merge_patch import changes
+from shared.http.schemas import DateInput, ExternalId, InputModel, Moment, OutputModel, ShortText
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 _City = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -20,6 +22,7 @@ _Attributes = Annotated[
         max_length=50,
     ),
 ]
+_Texts = Annotated[list[ShortText], Field(max_length=MAX_LIST), AfterValidator(without_twins)]
 
 
 class CustomerFields(InputModel):
@@ -36,23 +39,48 @@ class CustomerFields(InputModel):
     birth_date: DateInput | None = Field(default=None, description="Not in the future.", examples=["1985-03-14"])
     sex: Sex | None = Field(default=None, description="As the customer tells it.")
     attributes: _Attributes | None = None
+    preferences: Preferences | None = Field(default=None, description="How he wants to be addressed.")
+    owner: ShortText | None = Field(default=None, description="Who of the staff looks after him.", examples=["anna.liepa"])
+    occupation: ShortText | None = Field(default=None, description="What he does for a living.", examples=["nurse"])
+    education: Education | None = Field(default=None, description="Highest degree.")
+    income_band: IncomeBand | None = Field(default=None, description="Household income, roughly.")
+    marital_status: MaritalStatus | None = Field(default=None, description="As the customer tells it.")
+    addresses: Annotated[list[Address], Field(max_length=MAX_ADDRESSES)] | None = Field(default=None, description="At most 10.")
+    interests: _Texts | None = Field(default=None, description="What he likes; at most 50, each once.", examples=[["running"]])
+    values: _Texts | None = Field(default=None, description="What matters to him; at most 50.", examples=[["sustainability"]])
+    lifestyle: _Texts | None = Field(default=None, description="How he lives; at most 50.", examples=[["commuter"]])
+    tags: _Texts | None = Field(default=None, description="The company's own labels; at most 50.", examples=[["vip"]])
 
 
-class CustomerDraft(CustomerFields):
+class _ToldFields(CustomerFields):
+    source: Source | None = Field(default=None, description="Who knows it; `api` when absent. Survivorship rules name sources.")
+
+
+class CustomerDraft(_ToldFields):
     """A customer to be made."""
 
 
-class CustomerPatch(CustomerFields):
+class CustomerPatch(_ToldFields):
     """A merge patch: fields that are absent stay, null empties."""
 
 
-class CustomerUpsert(CustomerFields):
+class CustomerUpsert(_ToldFields):
     """A customer to be made, or completed when the external id is known: fields that are absent stay, null empties."""
 
     external_id: ExternalId  # pyright: ignore[reportIncompatibleVariableOverride,reportGeneralTypeIssues] - required here
 
 
 UPSERT = TypeAdapter(CustomerUpsert)
+
+
+def fields_of(told: CustomerFields) -> dict[str, Any]:
+    """Return the fields that a client sent as plain values, with null where he empties one."""
+    fields = changes(told)
+    if fields.get("preferences") is not None:
+        fields["preferences"] = fields["preferences"].model_dump(exclude_unset=True, by_alias=True)
+    if fields.get("addresses") is not None:
+        fields["addresses"] = [address.model_dump(exclude_none=True) for address in fields["addresses"]]
+    return fields
 
 
 class Customer(OutputModel):
@@ -70,6 +98,17 @@ class Customer(OutputModel):
     birth_date: date | None = Field(description="Date of birth.")
     sex: Sex | None = Field(description="As the customer tells it.")
     attributes: dict[str, Any] = Field(description="Whatever else is known.", examples=[{"newsletter": True}])
+    preferences: dict[str, Any] = Field(description="How he wants to be addressed.", examples=[{"channel": "email", "languages": ["lv"]}])
+    owner: str | None = Field(description="Who of the staff looks after him.", examples=["anna.liepa"])
+    occupation: str | None = Field(description="What he does for a living.", examples=["nurse"])
+    education: Education | None = Field(description="Highest degree.")
+    income_band: IncomeBand | None = Field(description="Household income, roughly.")
+    marital_status: MaritalStatus | None = Field(description="As the customer tells it.")
+    addresses: list[dict[str, Any]] = Field(description="Postal addresses.", examples=[[{"kind": "home", "city": "Rīga", "country": "LV"}]])
+    interests: list[str] = Field(description="What he likes.", examples=[["running"]])
+    values: list[str] = Field(description="What matters to him.", examples=[["sustainability"]])
+    lifestyle: list[str] = Field(description="How he lives.", examples=[["commuter"]])
+    tags: list[str] = Field(description="The company's own labels.", examples=[["vip"]])
     created_at: Moment = Field(description="When the record was made, UTC.")
     updated_at: Moment = Field(description="When it last changed, UTC.")
 

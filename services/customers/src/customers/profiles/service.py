@@ -1,15 +1,18 @@
 """What can be done with customers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from customers.profiles import repository
+from customers.profiles import records, repository, telling
 from customers.profiles.dependencies import CustomerFilter
 from customers.profiles.errors import CustomerNotFound, ExternalIdTaken
+from customers.profiles.records import Locked
 from customers.profiles.repository import Listed, Stored
-from customers.profiles.rules import Profile, amended, check_attributes, check_birth_date, merge_patched
+from customers.profiles.rules import OBJECTS, Profile, amended, check_attributes, check_birth_date, merge_patched
+from customers.profiles.telling import Family
+from customers.provenance.rules import Provenance
 from customers.search import service as search
 from shared.contracts.customers import CustomerRegistered, CustomerUpdated
 from shared.database.pool import Connection
@@ -19,6 +22,10 @@ from shared.http.etags import check_version
 
 # An external id that was taken when a batch inserts may be given up before the batch locks it: it is then free in the next round.
 _MAX_ROUNDS = 3
+_NOBODY = Provenance()
+
+# The fields of an item of a batch, and who tells them.
+_Item = tuple[Mapping[str, Any], Provenance]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,57 +36,68 @@ class Upserted:
     created: bool
 
 
-async def register(uow: UnitOfWork, fields: Mapping[str, Any], today: date) -> Stored:
+async def register(uow: UnitOfWork, fields: Mapping[str, Any], today: date, told: Provenance = _NOBODY) -> Stored:
     """Make a customer of the fields that a client sent.
 
     Raises:
         ExternalIdTaken: another customer has the external id.
         BirthDateInFuture: or another field is refused.
     """
-    profile, _ = amended(Profile(), checked(fields, today))
-    customer = await repository.insert(uow.connection, profile)
+    profile, names = amended(Profile(), checked(fields, today))
+    customer = await records.insert(uow.connection, profile, names, told)
     if customer is None:
         raise ExternalIdTaken(pointer="/external_id")
     _publish_registered(uow, customer.id, profile, customer.created_at)
     return customer
 
 
-async def amend(uow: UnitOfWork, customer_id: str, patch: Mapping[str, Any], match: int, today: date) -> Stored:
+async def amend(uow: UnitOfWork, customer_id: str, patch: Mapping[str, Any], match: int, today: date, told: Provenance = _NOBODY) -> Stored:
     """Apply a merge patch to the version of a customer that the client has read.
+
+    What is told is kept with the record that the id names, and counts for all records of its family.
 
     Raises:
         CustomerNotFound: there is none.
         PreconditionFailed: he was changed since.
         ExternalIdTaken: another customer has the new external id.
     """
-    customer = await repository.lock(uow.connection, customer_id)
-    if customer is None:
+    locked = await records.lock(uow.connection, customer_id)
+    if locked is None:
         raise CustomerNotFound
-    check_version(match, customer.version)
+    check_version(match, locked.root.version)
     fields = dict(patch)
-    if fields.get("attributes") is not None:
-        fields["attributes"] = merge_patched(customer.profile.attributes, fields["attributes"])
-    profile, changed = amended(customer.profile, checked(fields, today))
-    if not changed:
-        return customer
-    after = customer._replace(version=customer.version + 1, profile=profile)
-    times = await repository.update_many(uow.connection, [after])
-    _publish_updated(uow, after, changed, times[customer_id])
-    return after._replace(updated_at=times[customer_id])
+    for name in OBJECTS:
+        if fields.get(name) is not None:
+            fields[name] = merge_patched(getattr(locked.root.profile, name), fields[name])
+    checked(fields, today)
+    families = await telling.families(uow.connection, [(locked, fields)])
+    family = families[locked.root.id]
+    family.tell(locked, fields, told, patch.get("attributes"))
+    await _rename(uow, locked, fields)
+    await _write(uow, [family])
+    return family.now
 
 
-async def upsert(uow: UnitOfWork, items: Sequence[Mapping[str, Any]]) -> list[Upserted]:
+async def _rename(uow: UnitOfWork, record: Locked, fields: Mapping[str, Any]) -> None:
+    """Give a merged record the external id that it is told: it is no root, whose row is written anyway."""
+    if "external_id" in fields and record.record_id != record.root.id and fields["external_id"] != record.external_id:
+        await records.rename(uow.connection, record.record_id, fields["external_id"])
+
+
+async def upsert(uow: UnitOfWork, items: Sequence[Mapping[str, Any]], told: Sequence[Provenance]) -> list[Upserted]:
     """Make or complete customers by their external ids; fields that an item leaves out stay as they are.
 
-    Items with the same external id apply one after the other. Needs one statement when all are new, three at most.
+    Items with the same external id apply one after the other. Needs one statement when all are new, and a few, whatever their number,
+    for those who exist.
 
     Args:
         uow: the transaction.
         items: checked fields, each with an `external_id`.
+        told: who tells each.
     """
-    groups: dict[str, list[Mapping[str, Any]]] = {}
-    for item in items:
-        groups.setdefault(item["external_id"], []).append(item)
+    groups: dict[str, list[_Item]] = {}
+    for item, provenance in zip(items, told, strict=True):
+        groups.setdefault(item["external_id"], []).append((item, provenance))
     ids: dict[str, str] = {}
     unseen: set[str] = set()
     for _ in range(_MAX_ROUNDS):
@@ -87,7 +105,8 @@ async def upsert(uow: UnitOfWork, items: Sequence[Mapping[str, Any]]) -> list[Up
         if not waiting:
             break
         made = await _make(uow, waiting)
-        present = await _complete(uow, {external_id: group for external_id, group in waiting.items() if external_id not in made})
+        rest = {external_id: group[1:] if external_id in made else group for external_id, group in waiting.items()}
+        present = await _complete(uow, {external_id: group for external_id, group in rest.items() if group})
         ids |= made | present
         unseen |= made.keys()
     if len(ids) < len(groups):
@@ -100,63 +119,48 @@ async def upsert(uow: UnitOfWork, items: Sequence[Mapping[str, Any]]) -> list[Up
     return answers
 
 
-async def _make(uow: UnitOfWork, groups: Mapping[str, list[Mapping[str, Any]]]) -> dict[str, str]:
-    """Make the customers whose external ids are free; return their ids by external id."""
-    stories = {external_id: _story(Profile(), group) for external_id, group in groups.items()}
-    made = await repository.insert_many(uow.connection, [(story[-1][0], len(story)) for story in stories.values()])
+async def _make(uow: UnitOfWork, groups: Mapping[str, list[_Item]]) -> dict[str, str]:
+    """Make the customers whose external ids are free of their first items; return their ids by external id."""
+    drafts = {external_id: (*amended(Profile(), group[0][0]), group[0][1]) for external_id, group in groups.items()}
+    made = await records.insert_many(uow.connection, list(drafts.values()))
     for external_id, (customer_id, created_at) in made.items():
-        _tell(uow, Stored(customer_id, 0, Profile(), created_at, created_at), stories[external_id], created_at)
+        _publish_registered(uow, customer_id, drafts[external_id][0], created_at)
     return {external_id: customer_id for external_id, (customer_id, _) in made.items()}
 
 
-async def _complete(uow: UnitOfWork, groups: Mapping[str, list[Mapping[str, Any]]]) -> dict[str, str]:
-    """Apply items to customers who exist; return their ids by external id."""
+async def _complete(uow: UnitOfWork, groups: Mapping[str, list[_Item]]) -> dict[str, str]:
+    """Apply items to customers who exist; return the ids of their records by external id."""
     if not groups:
         return {}
-    locked = await repository.lock_by_external_ids(uow.connection, list(groups))
-    stories = {external_id: _story(customer.profile, groups[external_id])[1:] for external_id, customer in locked.items()}
-    changed = {external_id: story for external_id, story in stories.items() if story}
-    if changed:
-        after = [
-            locked[external_id]._replace(version=locked[external_id].version + len(story), profile=story[-1][0])
-            for external_id, story in changed.items()
-        ]
-        times = await repository.update_many(uow.connection, after)
-        for external_id, story in changed.items():
-            _tell(uow, locked[external_id], story, times[locked[external_id].id])
-    return {external_id: customer.id for external_id, customer in locked.items()}
+    locked = await records.lock_many(uow.connection, list(groups), by="external_id")
+    known = {external_id: group for external_id, group in groups.items() if external_id in locked}
+    wanted = [(locked[external_id], {name for item, _ in group for name in item}) for external_id, group in known.items()]
+    families = await telling.families(uow.connection, wanted)
+    for external_id, group in known.items():
+        record = locked[external_id]
+        for item, told in group:
+            families[record.root.id].tell(record, item, told)
+    await _write(uow, families.values())
+    return {external_id: record.record_id for external_id, record in locked.items()}
 
 
-# Each step is a profile and the names of the fields that differ from the step before.
-Story = list[tuple[Profile, list[str]]]
+async def _write(uow: UnitOfWork, families: Collection[Family]) -> None:
+    """Write what families were told, and announce what it changed."""
+    told = [each for family in families for each in family.told]
+    if not told:
+        return
+    changed = [family for family in families if family.steps]
+    at = await records.write(uow.connection, [family.now for family in changed], told)
+    for family in changed:
+        family.steps = [(step._replace(updated_at=at), names) for step, names in family.steps]
+        for step, names in family.steps:
+            publish_updated(uow, step, names)
 
 
-def _story(profile: Profile, items: Sequence[Mapping[str, Any]]) -> Story:
-    """Return the start and each step that changed something; for a new customer the first item is the start."""
-    start = 0
-    if profile.external_id is None:
-        profile, start = amended(profile, items[0])[0], 1
-    story: Story = [(profile, [])]
-    for item in items[start:]:
-        profile, changed = amended(profile, item)
-        if changed:
-            story.append((profile, changed))
-    return story
-
-
-def _tell(uow: UnitOfWork, before: Stored, story: Story, at: datetime) -> None:
-    """Publish an event for each step that follows a version; the first step of version 0 is the registration."""
-    for version, (profile, changed) in enumerate(story, before.version + 1):
-        if version == 1:
-            _publish_registered(uow, before.id, profile, at)
-        else:
-            _publish_updated(uow, before._replace(version=version, profile=profile), changed, at)
-
-
-async def ensure(uow: UnitOfWork, external_ids: Iterable[str]) -> dict[str, str]:
+async def ensure(uow: UnitOfWork, external_ids: Iterable[str], told: Provenance = _NOBODY) -> dict[str, str]:
     """Return the ids of customers by external id; those of whom an order knows no more than that are made."""
     wanted = sorted(set(external_ids))
-    made = await repository.ensure(uow.connection, wanted)
+    made = await records.ensure(uow.connection, wanted, told)
     blank = Profile()
     for customer_id, created_at in made.values():
         _publish_registered(uow, customer_id, blank, created_at)
@@ -186,7 +190,8 @@ def _publish_registered(uow: UnitOfWork, customer_id: str, profile: Profile, at:
     uow.publish(event, sequence=1)
 
 
-def _publish_updated(uow: UnitOfWork, after: Stored, changed: list[str], at: datetime) -> None:
+def publish_updated(uow: UnitOfWork, after: Stored, changed: list[str]) -> None:
+    """Announce that the profile of a customer changed."""
     profile = after.profile
     event = CustomerUpdated(
         customer_id=after.id,
@@ -194,7 +199,7 @@ def _publish_updated(uow: UnitOfWork, after: Stored, changed: list[str], at: dat
         kind=profile.kind,
         country=profile.country,
         language=profile.language,
-        updated_at=at,
+        updated_at=after.updated_at,
     )
     uow.publish(event, sequence=after.version)
 

@@ -47,10 +47,12 @@ def _add_fields() -> None:
 def _add_links() -> None:
     op.add_column("customers", sa.Column("merged_into", sa.Text))
     op.add_column("customers", sa.Column("root_id", sa.Text))
+    op.add_column("customers", sa.Column("family_size", sa.Integer, nullable=False, server_default=sa.text("1")))
     op.add_column("customers", sa.Column("link_version", sa.BigInteger, nullable=False, server_default=sa.text("0")))
     op.add_column("customers", sa.Column("erased_at", sa.DateTime(timezone=True)))
     op.execute("UPDATE customers SET root_id = id")
     op.create_foreign_key("fk_customers_merged_into_customers", "customers", "customers", ["merged_into"], ["id"])
+    op.create_check_constraint("family_size", "customers", sa.text("family_size > 0"))
     op.create_check_constraint("merged_into", "customers", sa.text("merged_into <> id AND erased_at IS NULL"))
     op.create_check_constraint("root", "customers", sa.text("(root_id IS NULL) = (erased_at IS NOT NULL)"))
     op.create_check_constraint("own_root", "customers", sa.text("(root_id = id) = (merged_into IS NULL)"))
@@ -116,5 +118,5 @@ def downgrade() -> None:
     for table in ("merges", "profile_changes", "survivorship_rules"):
         op.drop_table(table)
     op.execute("DROP SEQUENCE history_numbers")
-    for column in ("merged_into", "root_id", "link_version", "erased_at", "preferences", *_TEXTS, *_LISTS):
+    for column in ("merged_into", "root_id", "family_size", "link_version", "erased_at", "preferences", *_TEXTS, *_LISTS):
         op.drop_column("customers", column)

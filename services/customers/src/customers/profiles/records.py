@@ -1,0 +1,274 @@
+"""Every statement that writes customers: rows and the change sets that tell why they are so, in one round trip."""
+
+# ruff: noqa: S608 - statements are put together from the constants of this module only
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+from asyncpg import Record, UniqueViolationError
+
+from customers.profiles.errors import ExternalIdTaken
+from customers.profiles.facts import facts_of
+from customers.profiles.repository import COLUMNS, Stored, stored_of
+from customers.profiles.rules import FIELDS, LISTS, OBJECTS, Profile
+from customers.profiles.search import fold
+from customers.provenance.rules import NO_RULES, Provenance, RuleSet
+from shared.database.pool import Connection
+from shared.errors import Unavailable
+from shared.ids import new_id
+
+_JSON = frozenset((*OBJECTS, *LISTS))
+_FIELDS = ", ".join(FIELDS)
+_CHANGE = "customer_id, id, source, actor, cause, observed_at, rules_version, fields"
+
+
+def _parameters(first: int, count: int) -> str:
+    return ", ".join(f"${number}" for number in range(first, first + count))
+
+
+def _column_type(name: str) -> str:
+    return "date" if name == "birth_date" else "text"
+
+
+# Lists and objects travel as text: the driver would take lists within a list for an array of two dimensions.
+_UNNEST = ", ".join(f"${number}::{_column_type(name)}[]" for number, name in enumerate(("id", *FIELDS, "search_name"), 1))
+_ROWS = f"unnest({_UNNEST}, ${len(FIELDS) + 3}::bigint[]) AS t (id, {_FIELDS}, search_name, version)"
+_READ = {name: f"t.{name}::jsonb" if name in _JSON else f"t.{name}" for name in FIELDS}
+_ROW_PARAMETERS = len(FIELDS) + 3
+
+_TOLD_TYPES = ("text", "text", "text", "text", "text", "timestamptz", "bigint", "text")
+_TOLD = "unnest({}) WITH ORDINALITY AS c ({}, place)".format(
+    ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_TOLD_TYPES, _ROW_PARAMETERS + 1)), _CHANGE
+)
+_TELL = f"""INSERT INTO profile_changes ({_CHANGE}, recorded_at)
+    SELECT c.customer_id, c.id, c.source, c.actor, c.cause, c.observed_at, c.rules_version, c.fields::jsonb, """
+
+_FIRST = len(FIELDS) + 3
+_TOLD_ONCE = "${}::text, ${}::text, ${}::text, ${}::text, ${}::timestamptz, ${}::jsonb".format(*range(_FIRST, _FIRST + 6))
+# A customer of whom nothing was told has no change set.
+_INSERT = f"""
+WITH made AS (
+    INSERT INTO customers (id, {_FIELDS}, search_name, root_id)
+    VALUES ({_parameters(1, len(FIELDS) + 2)}, $1)
+    ON CONFLICT (external_id) DO NOTHING
+    RETURNING created_at
+), told AS (
+    INSERT INTO profile_changes (id, source, actor, cause, observed_at, fields, customer_id, recorded_at)
+    SELECT {_TOLD_ONCE}, $1, created_at FROM made WHERE ${_FIRST + 5}::jsonb <> '{{}}'
+)
+SELECT created_at FROM made
+"""
+# In the order of the external ids, so that two batches never wait for each other in a circle.
+_INSERT_MANY = f"""
+WITH made AS (
+    INSERT INTO customers (id, {_FIELDS}, search_name, version, root_id)
+    SELECT t.id, {", ".join(_READ.values())}, t.search_name, t.version, t.id FROM {_ROWS} ORDER BY external_id
+    ON CONFLICT (external_id) DO NOTHING
+    RETURNING id, external_id, created_at
+), told AS (
+    {_TELL} m.created_at FROM {_TOLD} JOIN made AS m ON m.id = c.customer_id
+)
+SELECT id, external_id, created_at FROM made
+"""
+_ENSURE = """
+WITH made AS (
+    INSERT INTO customers (id, kind, external_id, root_id)
+    SELECT id, 'individual', external_id, id FROM unnest($1::text[], $2::text[]) AS t (id, external_id) ORDER BY external_id
+    ON CONFLICT (external_id) DO NOTHING
+    RETURNING id, external_id, created_at
+), told AS (
+    INSERT INTO profile_changes (id, source, actor, cause, observed_at, fields, customer_id, recorded_at)
+    SELECT t.change_id, $4::text, $5::text, $6::text, $7::timestamptz, jsonb_build_object('external_id', m.external_id), m.id, m.created_at
+    FROM made AS m JOIN unnest($1::text[], $3::text[]) AS t (id, change_id) ON t.id = m.id
+)
+SELECT id, external_id, created_at FROM made
+"""
+# The time is taken under the lock of the row, so that what is recorded later is also dated later.
+_WRITE = f"""
+WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at), updated AS (
+    UPDATE customers AS c
+    SET version = t.version, search_name = t.search_name, updated_at = moment.at, {", ".join(f"{n} = {_READ[n]}" for n in FIELDS)}
+    FROM {_ROWS}, moment WHERE c.id = t.id
+), told AS (
+    {_TELL} moment.at FROM {_TOLD}, moment ORDER BY c.place
+)
+SELECT at FROM moment
+"""
+_RENAME = "UPDATE customers SET external_id = $2 WHERE id = $1"
+
+_RULES = "SELECT version, rules FROM survivorship_rules ORDER BY version DESC LIMIT 1"
+_LOCKED = f"{COLUMNS}, merged_into, family_size, (SELECT to_jsonb(r) FROM ({_RULES}) AS r) AS survivorship"
+# Whoever waits for a lock may find that its row is no root any more: he must be able to give it back.
+_TRY_LOCK = f"""
+SELECT {_LOCKED} FROM customers WHERE id = (SELECT root_id FROM customers WHERE id = $1) FOR NO KEY UPDATE SKIP LOCKED
+"""
+_LOCK_MANY = f"""
+SELECT {_LOCKED} FROM customers WHERE id IN (SELECT root_id FROM customers WHERE {{}} = ANY($1::text[]))
+ORDER BY id FOR NO KEY UPDATE
+"""
+_NAMED = "SELECT {0} AS name, id, external_id, root_id FROM customers WHERE {0} = ANY($1::text[]) AND root_id IS NOT NULL"
+# Each round but the last found that a merge was faster.
+_MAX_ROUNDS = 5
+
+
+class Locked(NamedTuple):
+    """A record whose family nobody else changes until the transaction ends.
+
+    Attributes:
+        record_id: the record that was named.
+        external_id: the record's own.
+        root: the row of its family's root.
+        family_size: records of the family.
+        rules_version: of the survivorship rules.
+        rules: the survivorship rules in force.
+    """
+
+    record_id: str
+    external_id: str | None
+    root: Stored
+    family_size: int
+    rules_version: int
+    rules: RuleSet
+
+
+class Told(NamedTuple):
+    """A change set to be written."""
+
+    record_id: str
+    provenance: Provenance
+    rules_version: int
+    fields: Mapping[str, Any]
+
+
+async def insert(connection: Connection, profile: Profile, names: list[str], told: Provenance) -> Stored | None:
+    """Add a customer of whom some fields were told, or return None when his external id is taken."""
+    record_id = new_id("cus")
+    values = (record_id, *(getattr(profile, name) for name in FIELDS), fold(profile.name))
+    facts = facts_of(profile, names)
+    created_at = await connection.fetchval(_INSERT, *values, new_id("chg"), told.source, told.actor, told.cause, told.observed_at, facts)
+    return created_at and Stored(record_id, 1, profile, created_at, created_at)
+
+
+async def insert_many(connection: Connection, drafts: Sequence[tuple[Profile, list[str], Provenance]]) -> dict[str, tuple[str, datetime]]:
+    """Add customers of whom some fields were told; return id and time of those that are new, by external id."""
+    if not drafts:
+        return {}
+    rows, told = [], []
+    for profile, names, provenance in drafts:
+        record_id = new_id("cus")
+        rows.append(_row(record_id, profile, 1))
+        told.append(Told(record_id, provenance, NO_RULES, facts_of(profile, names)))
+    made = await connection.fetch(_INSERT_MANY, *_columns(rows), *_told_columns(told))
+    return {row["external_id"]: (row["id"], row["created_at"]) for row in made}
+
+
+async def ensure(connection: Connection, external_ids: Sequence[str], told: Provenance) -> dict[str, tuple[str, datetime]]:
+    """Add customers of whom only the external id is known; return id and time of those that are new."""
+    ids, change_ids = [new_id("cus") for _ in external_ids], [new_id("chg") for _ in external_ids]
+    rows = await connection.fetch(_ENSURE, ids, external_ids, change_ids, told.source, told.actor, told.cause, told.observed_at)
+    return {row["external_id"]: (row["id"], row["created_at"]) for row in rows}
+
+
+async def write(connection: Connection, changed: Sequence[Stored], told: Sequence[Told]) -> datetime:
+    """Write profiles and versions of locked roots and what was told of records; return the time of it all.
+
+    Raises:
+        ExternalIdTaken: another customer has it.
+    """
+    rows = _columns([_row(each.id, each.profile, each.version) for each in changed]) or [[] for _ in range(_ROW_PARAMETERS)]
+    try:
+        return await connection.fetchval(_WRITE, *rows, *_told_columns(told))
+    except UniqueViolationError as error:
+        raise ExternalIdTaken(pointer="/external_id") from error
+
+
+async def rename(connection: Connection, record_id: str, external_id: str | None) -> None:
+    """Give a merged record, which is no root, another external id.
+
+    Raises:
+        ExternalIdTaken: another customer has it.
+    """
+    try:
+        await connection.execute(_RENAME, record_id, external_id)
+    except UniqueViolationError as error:
+        raise ExternalIdTaken(pointer="/external_id") from error
+
+
+async def lock(connection: Connection, record_id: str) -> Locked | None:
+    """Lock the family of a record, whichever of its ids is given; None when nobody has the id or he was erased."""
+    row = await connection.fetchrow(_TRY_LOCK, record_id)
+    if row is not None and row["id"] == record_id and row["merged_into"] is None:
+        return _locked(record_id, row["external_id"], row)
+    return (await lock_many(connection, [record_id])).get(record_id)
+
+
+async def lock_many(connection: Connection, names: Sequence[str], by: str = "id") -> dict[str, Locked]:
+    """Lock the families of records, in the order of their roots; unknown and erased ones are left out.
+
+    Args:
+        connection: in a transaction.
+        names: ids or external ids.
+        by: the column that holds the names: `id` or `external_id`.
+
+    Returns:
+        By name.
+
+    Raises:
+        Unavailable: merges were faster, time and again.
+    """
+    for _ in range(_MAX_ROUNDS):
+        attempt = connection.transaction()
+        await attempt.start()
+        rows = {row["id"]: row for row in await connection.fetch(_LOCK_MANY.format(by), names) if row["merged_into"] is None}
+        named = {row[by]: (row["id"], row["external_id"], row["id"]) for row in rows.values()}
+        if not all(name in named for name in names):
+            # Told anew under the locks, whose families nobody changes now.
+            named = {
+                row["name"]: (row["id"], row["external_id"], row["root_id"]) for row in await connection.fetch(_NAMED.format(by), names)
+            }
+        if all(root_id in rows for _, _, root_id in named.values()):
+            await attempt.commit()
+            return {name: _locked(record_id, external_id, rows[root_id]) for name, (record_id, external_id, root_id) in named.items()}
+        await attempt.rollback()
+    raise Unavailable(retry_after_seconds=1)
+
+
+def _locked(record_id: str, external_id: str | None, root: Record) -> Locked:
+    rules = root["survivorship"] or {"version": NO_RULES, "rules": {}}
+    return Locked(record_id, external_id, stored_of(root), root["family_size"], rules["version"], rules["rules"])
+
+
+def _row(record_id: str, profile: Profile, version: int) -> tuple[Any, ...]:
+    fields = (_text(name, getattr(profile, name)) if name in _JSON else getattr(profile, name) for name in FIELDS)
+    return (record_id, *fields, fold(profile.name), version)
+
+
+def _text(name: str, value: Any) -> str:
+    # Most are empty.
+    if not value:
+        return "{}" if name in OBJECTS else "[]"
+    return orjson.dumps(value).decode()
+
+
+def _told_columns(told: Sequence[Told]) -> list[list[Any]]:
+    rows = [
+        (
+            each.record_id,
+            new_id("chg"),
+            each.provenance.source,
+            each.provenance.actor,
+            each.provenance.cause,
+            each.provenance.observed_at,
+            each.rules_version,
+            orjson.dumps(each.fields).decode(),
+        )
+        for each in told
+        if each.fields
+    ]
+    return _columns(rows) or [[] for _ in _TOLD_TYPES]
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
