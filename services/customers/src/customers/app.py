@@ -5,6 +5,7 @@ from pathlib import Path
 from customers.access.router import router as access
 from customers.access.service import prepare
 from customers.handlers import HANDLERS
+from customers.identities.router import router as identities
 from customers.orders.router import router as orders
 from customers.profiles.router import router as profiles
 from customers.settings import CustomersSettings
@@ -14,7 +15,7 @@ SERVICE = Service(
     name="customers",
     title="Regulars: customers",
     settings=CustomersSettings,
-    routers=(profiles, orders, access),
+    routers=(identities, profiles, orders, access),
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",
     on_start=(prepare,),

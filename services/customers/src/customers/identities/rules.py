@@ -2,22 +2,24 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from customers.fields import Phone, check_email
-from customers.identities.errors import IdentityRefused
+from customers.identities.errors import CustomerAmbiguous, IdentitiesDisagree, IdentityRefused, NobodyResolved
 
 IdentityKind = Literal["email", "phone", "external_id", "device", "card", "account"]
 KINDS: tuple[IdentityKind, ...] = get_args(IdentityKind)
 # What a profile's own fields hold.
 PROFILE_KINDS: tuple[IdentityKind, ...] = ("email", "phone", "external_id")
 MAX_VALUE_LENGTH = 254
+# No rule lets more customers share a value.
+MAX_SHARED = 100
 
 _PHONE = TypeAdapter(Phone)
 _SEPARATORS = re.compile(r"[\s\-]+")
@@ -31,6 +33,21 @@ class Identity:
     kind: IdentityKind
     value: str
     source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Whom an identity leads to.
+
+    Attributes:
+        identity: what was asked for.
+        roots: the customers who have it; none when it is ignored.
+        ignored: why it leads to nobody whoever has it; None when it is trusted.
+    """
+
+    identity: Identity
+    roots: frozenset[str]
+    ignored: Literal["blocked", "shared"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +85,7 @@ class IdentityRules:
         return self.limits.get(kind, _NO_LIMIT)
 
 
-_NO_LIMIT = Limit(max_customers=100)
+_NO_LIMIT = Limit(max_customers=MAX_SHARED)
 _MEANINGLESS = ("null", "none", "nil", "undefined", "unknown", "n/a", "na", "nan", "test", "anonymous", "guest", "0", "-", "00000000*")
 _MAILBOXES = ("null", "none", "unknown", "undefined", "anonymous", "noreply", "no-reply", "donotreply", "info", "test", "noemail", "nomail")
 
@@ -91,7 +108,7 @@ def normal(kind: IdentityKind, value: str, source: str | None = None) -> Identit
     Raises:
         IdentityRefused: the value is none of its kind.
     """
-    text = unicodedata.normalize("NFKC", value).strip()
+    text = value.strip()
     try:
         match kind:
             case "email":
@@ -99,9 +116,10 @@ def normal(kind: IdentityKind, value: str, source: str | None = None) -> Identit
             case "phone":
                 text = _PHONE.validate_python(text)
             case "card" | "device":
-                text = _SEPARATORS.sub("", text).lower()
+                text = _settled(_SEPARATORS.sub("", text))
             case _:
-                pass
+                # Exactly as its giver writes it, as in a profile.
+                text = value
     except (PydanticCustomError, ValidationError):
         raise IdentityRefused(pointer="/value") from None
     if not 0 < len(text) <= MAX_VALUE_LENGTH:
@@ -120,6 +138,44 @@ def is_over_shared(rules: IdentityRules, kind: str, customers: int) -> bool:
     return customers > rules.limit(kind).max_customers
 
 
+def agreed(found: Sequence[Found]) -> str:
+    """Return the one customer whom identities lead to.
+
+    An identity that nobody has says nothing, as one that is ignored; those that somebody has must agree.
+
+    Raises:
+        NobodyResolved: nobody has any of them.
+        IdentitiesDisagree: no customer has all that somebody has.
+        CustomerAmbiguous: several customers have them all.
+    """
+    known = [each.roots for each in found if each.roots]
+    if not known:
+        raise NobodyResolved(ignored=[{"kind": each.identity.kind, "reason": each.ignored} for each in found if each.ignored])
+    roots = frozenset.intersection(*known)
+    if not roots:
+        raise IdentitiesDisagree(customer_ids=sorted(frozenset.union(*known))[:MAX_SHARED])
+    if len(roots) > 1:
+        raise CustomerAmbiguous(customer_ids=sorted(roots))
+    return next(iter(roots))
+
+
+def read_rules(document: Mapping[str, Any]) -> IdentityRules:
+    """Return the rules that a stored document holds."""
+    limits = {kind: Limit(**limit) for kind, limit in document["limits"].items()}
+    return IdentityRules(limits, tuple(Block(each["pattern"], each["kind"]) for each in document["blocked"]))
+
+
+def written_rules(rules: IdentityRules) -> dict[str, Any]:
+    """Return the document that keeps rules."""
+    return {
+        "limits": {
+            kind: {"max_customers": limit.max_customers, "max_values": limit.max_values, "period_days": limit.period_days}
+            for kind, limit in rules.limits.items()
+        },
+        "blocked": [{"pattern": block.pattern, "kind": block.kind} for block in rules.blocked],
+    }
+
+
 def email_key(email: str) -> str:
     """Return what two addresses of one mailbox share: lower case, no tag after `+`, and for Gmail no dots."""
     lower = email.lower()
@@ -129,6 +185,12 @@ def email_key(email: str) -> str:
     if "+" in local[1:] and not local.startswith('"'):
         return f"{local.split('+')[0]}@{domain}"
     return lower
+
+
+def _settled(text: str) -> str:
+    # Lower case can bring forth characters that normalise further.
+    after = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text).lower())
+    return after if after == text else _settled(after)
 
 
 @lru_cache(maxsize=4_096)
