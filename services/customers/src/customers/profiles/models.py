@@ -55,7 +55,7 @@ customers = sa.Table(
     sa.CheckConstraint("jsonb_typeof(preferences) = 'object'", name="preferences"),
     *(sa.CheckConstraint(f"jsonb_typeof({name}) = 'array'", name=name) for name in LISTS),
     sa.CheckConstraint("family_size > 0", name="family_size"),
-    sa.CheckConstraint("merged_into <> id AND erased_at IS NULL", name="merged_into"),
+    sa.CheckConstraint("merged_into <> id AND (merged_into IS NULL OR erased_at IS NULL)", name="merged_into"),
     sa.CheckConstraint("(root_id IS NULL) = (erased_at IS NOT NULL)", name="root"),
     sa.CheckConstraint("(root_id = id) = (merged_into IS NULL)", name="own_root"),
     # An external id belongs to one customer; upserts and orders find him by it.

@@ -53,7 +53,7 @@ def _add_links() -> None:
     op.execute("UPDATE customers SET root_id = id")
     op.create_foreign_key("fk_customers_merged_into_customers", "customers", "customers", ["merged_into"], ["id"])
     op.create_check_constraint("family_size", "customers", sa.text("family_size > 0"))
-    op.create_check_constraint("merged_into", "customers", sa.text("merged_into <> id AND erased_at IS NULL"))
+    op.create_check_constraint("merged_into", "customers", sa.text("merged_into <> id AND (merged_into IS NULL OR erased_at IS NULL)"))
     op.create_check_constraint("root", "customers", sa.text("(root_id IS NULL) = (erased_at IS NOT NULL)"))
     op.create_check_constraint("own_root", "customers", sa.text("(root_id = id) = (merged_into IS NULL)"))
     op.create_index("ix_customers_root_id_id", "customers", ["root_id", "id"], postgresql_where=sa.text("merged_into IS NOT NULL"))
