@@ -1,12 +1,24 @@
 """What the other slices and the events of other services add to a customer's timeline, and what is read from it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
+from asyncpg import Record
+
+from customers.links import repository as links
 from customers.timeline import repository
-from customers.timeline.repository import Touch
+from customers.timeline.repository import StoredTouch, Touch
+from customers.timeline.rules import JOURNEY_STAGES, Felt, change_between, period_before, sentiment_of, stage_asked_of
+from shared.contracts.feedback import ResponseRecorded
+from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
 from shared.database.pool import Connection
 
 __all__ = ["Touch", "record"]
+
+_MAX_EXAMPLES = 5
+# What happened longer ago is not what a response speaks of.
+_MEMORY = timedelta(days=30)
 
 
 async def record(connection: Connection, touches: Sequence[Touch]) -> None:
@@ -15,3 +27,96 @@ async def record(connection: Connection, touches: Sequence[Touch]) -> None:
     A touch that was recorded under its kind and source before is replaced.
     """
     await repository.record(connection, touches)
+
+
+async def hear_responses(connection: Connection, events: Sequence[ResponseRecorded]) -> None:
+    """Add what customers answered; answers of nobody we know are passed over."""
+    await repository.record_heard(connection, [_response(event) for event in events if event.customer_id is not None], _MEMORY)
+
+
+async def hear_points(connection: Connection, events: Sequence[PointsAccrued | PointsReversed]) -> None:
+    """Add what customers earned, or had to give back."""
+    await repository.record_heard(connection, [_points(event) for event in events], _MEMORY)
+
+
+async def hear_enrolments(connection: Connection, events: Sequence[MemberEnrolled]) -> None:
+    """Add that customers became members."""
+    touches = [
+        Touch(event.customer_id, "member_enrolled", event.customer_id, event.enrolled_at, journey_stage="advocacy") for event in events
+    ]
+    await repository.record_heard(connection, touches, _MEMORY)
+
+
+def _response(event: ResponseRecorded) -> Touch:
+    return Touch(
+        customer_id=event.customer_id or "",
+        kind="response",
+        source_id=event.response_id,
+        occurred_at=event.answered_at,
+        channel=event.channel,
+        journey_stage=stage_asked_of(event.question),
+        sentiment=sentiment_of(event.question, event.score),
+        summary={"question": event.question, "score": event.score, "has_comment": event.has_comment},
+    )
+
+
+def _points(event: PointsAccrued | PointsReversed) -> Touch:
+    summary = {"points": event.points, "reason": event.reason} | ({"order_id": event.order_id} if event.order_id else {})
+    kind = "points_accrued" if isinstance(event, PointsAccrued) else "points_reversed"
+    return Touch(event.customer_id, kind, event.entry_id, event.occurred_at, summary=summary)
+
+
+async def page(
+    connection: Connection, customer_id: str, filters: Mapping[str, Any], after: Sequence[Any] | None, limit: int
+) -> list[StoredTouch]:
+    """Return the touches of a customer's family, newest first, after a sort key.
+
+    Raises:
+        CustomerNotFound: nobody has the id.
+    """
+    family = await links.family(connection, customer_id)
+    return await repository.page(connection, family.ids, filters, after, limit)
+
+
+async def pain_points(connection: Connection, starts_at: datetime, ends_at: datetime, channel: str | None) -> list[dict[str, Any]]:
+    """Return for each stage of the journey how much it hurts, most negative touches first.
+
+    Raises:
+        PeriodRefused: the period is empty or too long.
+    """
+    before_at = period_before(starts_at, ends_at)
+    rows = {row["journey_stage"]: row for row in await repository.felt(connection, before_at, starts_at, ends_at, channel)}
+    found = await repository.examples(connection, starts_at, ends_at, channel, _MAX_EXAMPLES, [*rows])
+    points = [_pain_point(stage, rows.get(stage), [row for row in found if row["journey_stage"] == stage]) for stage in JOURNEY_STAGES]
+    return sorted(points, key=lambda point: -point["negative"])
+
+
+def _pain_point(stage: str, row: Record | None, found: Sequence[Record]) -> dict[str, Any]:
+    now, before = (Felt(*row[1:4]), Felt(*row[4:7])) if row is not None else (Felt(), Felt())
+    return {
+        "journey_stage": stage,
+        **_shown(now),
+        "before": _shown(before),
+        "change": change_between(now, before),
+        "examples": [dict(each) for each in found],
+    }
+
+
+def _shown(felt: Felt) -> dict[str, Any]:
+    return {
+        "touches": felt.touches,
+        "negative": felt.negative,
+        "low_responses": felt.low_responses,
+        "share": felt.share,
+        "interval": felt.interval,
+    }
+
+
+async def erase(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Delete what the timeline holds of records; return how many rows of each kind of record."""
+    return {"touches": await repository.erase(connection, ids)}
+
+
+async def collect(connection: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return what the timeline holds of records."""
+    return {"touches": [dict(row) for row in await repository.collect(connection, ids)]}
