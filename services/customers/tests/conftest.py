@@ -1,6 +1,7 @@
 """The service under test, over HTTP, on a migrated database."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from shared.contracts.registry import TOPICS
 from shared.database.pool import Database
 from shared.http import create_app
 from shared.http.api_keys import generate_key
+from shared.http.jobs import JobRunner
 from shared.service import Service
 
 assert TOPICS  # the registry declares every event
@@ -28,8 +30,8 @@ def service() -> Service:
     return SERVICE
 
 
-def client_of(database: Database, clock: FrozenClock) -> tuple[Any, AsyncClient]:
-    app = create_app(SERVICE, SETTINGS, database=database, clock=clock)
+def client_of(database: Database, clock: FrozenClock, service: Service = SERVICE) -> tuple[Any, AsyncClient]:
+    app = create_app(service, SETTINGS, database=database, clock=clock)
     headers = {"authorization": f"Bearer {SERVER_KEY}"}
     return app, AsyncClient(transport=ASGITransport(app), base_url="http://customers", headers=headers)
 
@@ -48,6 +50,26 @@ async def committed_client(committed_database, clock) -> AsyncIterator[AsyncClie
     app, client = client_of(committed_database, clock)
     async with app.router.lifespan_context(app), client:
         yield client
+
+
+@pytest_asyncio.fixture
+async def quiet_client(database, clock) -> AsyncIterator[AsyncClient]:
+    """A client with all rights of a service that does no jobs by itself: the test does them by `work`."""
+    app, client = client_of(database, clock, replace(SERVICE, jobs={}))
+    async with app.router.lifespan_context(app), client:
+        yield client
+
+
+@pytest.fixture
+def work(database) -> Callable[[], Awaitable[None]]:
+    """Does all jobs that wait."""
+
+    async def do() -> None:
+        runner = JobRunner(database, SERVICE.jobs)
+        while await runner.run_one():
+            pass
+
+    return do
 
 
 Published = Callable[..., Awaitable[list[tuple[Event, int]]]]

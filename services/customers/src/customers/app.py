@@ -4,8 +4,11 @@ from pathlib import Path
 
 from customers.access.router import router as access
 from customers.access.service import prepare
+from customers.attributes.router import router as attributes
 from customers.handlers import HANDLERS
 from customers.identities.router import router as identities
+from customers.imports import job as importing
+from customers.imports.router import router as imports
 from customers.orders.router import router as orders
 from customers.profiles.router import router as profiles
 from customers.settings import CustomersSettings
@@ -16,8 +19,9 @@ SERVICE = Service(
     name="customers",
     title="Regulars: customers",
     settings=CustomersSettings,
-    routers=(identities, profiles, orders, access, timeline),
+    routers=(identities, profiles, orders, access, imports, attributes, timeline),
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",
     on_start=(prepare,),
+    jobs={importing.KIND: importing.run},
 )

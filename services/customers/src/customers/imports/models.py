@@ -51,8 +51,8 @@ imports = sa.Table(
     sa.Column("error_code", sa.Text),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
     sa.Column("finished_at", sa.DateTime(timezone=True)),
-    # When the file and the list of errors are deleted.
-    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    # When the file and the list of errors are deleted; null once they are.
+    sa.Column("expires_at", sa.DateTime(timezone=True)),
     sa.CheckConstraint(
         "status IN ('queued', 'previewing', 'previewed', 'running', 'succeeded', 'failed', 'cancelled', 'undoing', 'undone')",
         name="status",

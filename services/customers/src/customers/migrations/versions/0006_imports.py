@@ -45,7 +45,7 @@ def _create_imports() -> None:
         sa.Column("error_code", sa.Text),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
         sa.Column("finished_at", sa.DateTime(timezone=True)),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True)),
         sa.CheckConstraint(
             "status IN ('queued', 'previewing', 'previewed', 'running', 'succeeded', 'failed', 'cancelled', 'undoing', 'undone')",
             name="status",

@@ -1,0 +1,210 @@
+"""Which column leads to which field, and what is done with a cell on its way: pure."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+
+from customers.imports.errors import ColumnUnknown, FieldUnknown, HeaderRefused, MatchUnmapped, NothingMapped
+
+Transform = Literal["trim", "lower", "upper", "title", "digits", "number", "boolean", "json"]
+Empty = Literal["keep", "clear"]
+
+ATTRIBUTES = "attributes."
+_TEXT_FIELDS = frozenset({"name", "city"})
+_TRUE = frozenset({"1", "true", "yes", "y", "да", "jā", "ja", "是"})
+_FALSE = frozenset({"0", "false", "no", "n", "нет", "nē", "ne", "否"})
+_SEPARATORS = re.compile(r"[\s_\-./]+")
+# How spreadsheets call the fields; compared without case, accents and separators.
+_COMMON_NAMES: Mapping[str, str] = {
+    **dict.fromkeys(("externalid", "extid", "customerid", "clientid", "id", "код", "kods", "编号"), "external_id"),
+    **dict.fromkeys(("name", "fullname", "имя", "фио", "vards", "姓名"), "name"),
+    **dict.fromkeys(("email", "mail", "emailaddress", "почта", "epasts", "邮箱"), "email"),
+    **dict.fromkeys(("phone", "mobile", "phonenumber", "телефон", "talrunis", "telefons", "电话", "手机"), "phone"),
+    **dict.fromkeys(("city", "town", "город", "pilseta", "城市"), "city"),
+    **dict.fromkeys(("country", "countrycode", "страна", "valsts", "国家"), "country"),
+    **dict.fromkeys(("language", "lang", "язык", "valoda", "语言"), "language"),
+    **dict.fromkeys(("birthdate", "dateofbirth", "birthday", "датарождения", "dzimsanasdatums", "出生日期"), "birth_date"),
+    **dict.fromkeys(("sex", "gender", "пол", "dzimums", "性别"), "sex"),
+    **dict.fromkeys(("kind", "type", "тип", "veids"), "kind"),
+}
+
+
+class CellRefused(Exception):
+    """A cell that its transforms cannot read."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The way of one column.
+
+    Attributes:
+        column: its name.
+        field: where its cells go; `attributes.x` is one attribute.
+        transforms: applied in order.
+        date_format: how it writes dates, as `strptime` reads them; None for RFC 3339.
+        values: what stands for what, compared without case; others pass.
+    """
+
+    column: str
+    field: str
+    transforms: tuple[Transform, ...] = ("trim",)
+    date_format: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+def suggested(columns: Iterable[str], fields: frozenset[str]) -> list[Link]:
+    """Return the links of the columns that are called like a field, in the four languages."""
+    found: dict[str, Link] = {}
+    for column in columns:
+        name = column.strip()
+        target = name if name in fields or name.startswith(ATTRIBUTES) else _COMMON_NAMES.get(_bare(name))
+        if target is not None and target not in found:
+            found[target] = Link(column, target)
+    return list(found.values())
+
+
+def check_header(columns: Sequence[str]) -> None:
+    """Refuse a header whose columns cannot be told apart.
+
+    Raises:
+        HeaderRefused: a column has no name, or the name of another.
+    """
+    if len(set(columns)) < len(columns) or not all(columns):
+        raise HeaderRefused
+
+
+def check_links(links: Sequence[Link], columns: Sequence[str], fields: frozenset[str], match: str) -> None:
+    """Refuse links that lead from or to nowhere.
+
+    Args:
+        links: of the mapping.
+        columns: of the file; empty when each record names its own.
+        fields: of customers.
+        match: the field that rows are matched by.
+
+    Raises:
+        ColumnUnknown: the file has no such column.
+        FieldUnknown: customers have no such field, or several columns lead to one that is not put together.
+        NothingMapped: there are none.
+        MatchUnmapped: none leads to the field that rows are matched by.
+    """
+    if not links:
+        raise NothingMapped(pointer="/mapping")
+    met: set[str] = set()
+    for link in links:
+        if columns and link.column not in columns:
+            raise ColumnUnknown(pointer=_pointer(link.column))
+        is_attribute = link.field.startswith(ATTRIBUTES) and len(link.field) > len(ATTRIBUTES)
+        if not is_attribute and (link.field not in fields or link.field == "attributes"):
+            raise FieldUnknown(pointer=_pointer(link.column))
+        if link.field in met and link.field not in _TEXT_FIELDS:
+            raise FieldUnknown("Several columns lead to one field.", pointer=_pointer(link.column))
+        met.add(link.field)
+    if match not in met:
+        raise MatchUnmapped(pointer="/match")
+
+
+def fields_of(record: Mapping[str, Any], links: Sequence[Link], empty: Empty) -> dict[str, Any]:
+    """Return the fields that a record tells, as the interface takes them.
+
+    Args:
+        record: cells by column; objects of NDJSON may hold more than text.
+        links: of the mapping.
+        empty: whether an empty cell leaves a field as it is or empties it.
+
+    Raises:
+        CellRefused: a cell is not what its transforms expect.
+    """
+    told: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
+    for link in links:
+        if link.column not in record:
+            continue
+        value = _read(record[link.column], link)
+        if value is None and empty == "keep":
+            continue
+        if link.field.startswith(ATTRIBUTES):
+            attributes[link.field.removeprefix(ATTRIBUTES)] = value
+        elif told.get(link.field) is not None and value is not None:
+            told[link.field] = f"{told[link.field]} {value}"
+        elif link.field not in told or value is not None:
+            told[link.field] = value
+    if attributes:
+        told["attributes"] = attributes
+    return told
+
+
+def _read(value: Any, link: Link) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        for transform in link.transforms:
+            if not isinstance(value, str):
+                break
+            value = _TRANSFORMS[transform](value)
+        if not isinstance(value, str):
+            return value
+        value = link.values.get(value.casefold(), value) if link.values else value
+        if not value.strip():
+            return None
+        if link.date_format is not None:
+            return datetime.strptime(value, link.date_format).date().isoformat()  # noqa: DTZ007 - a date has no zone
+    except (ValueError, OverflowError):
+        raise CellRefused("cell_refused", "The cell is not what its transforms or its date format expect.") from None
+    return value
+
+
+def _number(text: str) -> Any:
+    bare = text.replace("\u00a0", "").replace(" ", "")
+    if not bare:
+        return ""
+    if "," in bare and "." not in bare:
+        bare = bare.replace(",", ".")
+    number = float(bare)
+    return int(bare) if bare.lstrip("+-").isdigit() else number
+
+
+def _boolean(text: str) -> Any:
+    word = text.strip().casefold()
+    if not word:
+        return ""
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError
+
+
+def _json(text: str) -> Any:
+    return orjson.loads(text) if text.strip() else ""
+
+
+_TRANSFORMS: Mapping[Transform, Callable[[str], Any]] = {
+    "trim": str.strip,
+    "lower": str.lower,
+    "upper": str.upper,
+    "title": str.title,
+    "digits": lambda text: re.sub(r"[^0-9+]", "", text),
+    "number": _number,
+    "boolean": _boolean,
+    "json": _json,
+}
+
+
+def _bare(name: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", name.casefold())
+    return _SEPARATORS.sub("", "".join(letter for letter in decomposed if not unicodedata.combining(letter)))
+
+
+def _pointer(column: str) -> str:
+    return "/mapping/" + column.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,144 @@
+"""Reads a piece of a file into customers as the interface would take them; runs beside the event loop, in a process of its own.
+
+A row passes exactly the checks that a request passes: the same models, the same rules.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+
+from customers.imports.mapping import CellRefused, Empty, Link, fields_of
+from customers.imports.records import Broken, Shape, cut
+from customers.profiles.schemas import CustomerDraft
+from customers.profiles.search import fold
+from customers.profiles.service import checked
+from shared.errors import DomainError
+from shared.http.body import nul_path
+from shared.http.merge_patch import changes
+from shared.http.problems import problem_of
+
+_DRAFT = TypeAdapter(CustomerDraft)
+# A row with more mistakes is told its first ones.
+_MAX_REFUSALS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the rows of a file become customers.
+
+    Attributes:
+        shape: how the file is read.
+        links: which column leads to which field.
+        empty: what an empty cell means.
+        match: the field that rows are matched by.
+        today: for the rules on dates.
+    """
+
+    shape: Shape
+    links: tuple[Link, ...]
+    empty: Empty
+    match: str
+    today: date
+
+
+class Draft(NamedTuple):
+    """A row that is a customer.
+
+    Attributes:
+        row: its number.
+        key: the identity it is matched by, in the form that is compared.
+        fields: what it tells.
+        search_name: what its name is found by.
+    """
+
+    row: int
+    key: str
+    fields: Mapping[str, Any]
+    search_name: str
+
+
+class Refusal(NamedTuple):
+    """What is wrong with a row; holds no value of it."""
+
+    row: int
+    pointer: str
+    code: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What a piece of a file holds.
+
+    Attributes:
+        drafts: the good rows.
+        refusals: what is wrong with the others.
+        read: rows in it, without the empty ones.
+        refused: how many of them are refused.
+        length: bytes that they take.
+        next_row: number of the row behind them.
+    """
+
+    drafts: list[Draft] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    read: int = 0
+    refused: int = 0
+    length: int = 0
+    next_row: int = 0
+
+
+def parse(plan: Plan, piece: bytes, first_row: int, limit: int, *, last: bool) -> Parsed:
+    """Return the rows at the beginning of a piece.
+
+    Args:
+        plan: how they are read.
+        piece: from the beginning of a row.
+        first_row: number of its first row.
+        limit: rows at most.
+        last: whether the file ends with it.
+    """
+    found = cut(plan.shape, piece, last=last, limit=limit)
+    parsed = Parsed(length=found.length, next_row=first_row + len(found.records))
+    for row, record in enumerate(found.records, first_row):
+        if isinstance(record, Broken) and record.code == "row_empty":
+            continue
+        parsed.read += 1
+        read = _read(plan, row, record)
+        if isinstance(read, Draft):
+            parsed.drafts.append(read)
+        else:
+            parsed.refused += 1
+            parsed.refusals += read[:_MAX_REFUSALS]
+    return parsed
+
+
+def key_of(field_name: str, value: str) -> str:
+    """Return an identity in the form in which it is compared."""
+    return value.lower() if field_name == "email" else value
+
+
+def _read(plan: Plan, row: int, record: Mapping[str, Any] | Broken) -> Draft | list[Refusal]:
+    if isinstance(record, Broken):
+        return [Refusal(row, "", record.code, record.detail)]
+    try:
+        told = fields_of(record, plan.links, plan.empty)
+        if nul_path(told) is not None:
+            return [Refusal(row, "", "nul_character", "Text must not hold the character U+0000.")]
+        fields = checked(changes(_DRAFT.validate_python(told)), plan.today)
+    except CellRefused as refused:
+        return [Refusal(row, "", refused.code, refused.detail)]
+    except (ValidationError, DomainError) as error:
+        return _refusals(row, error)
+    identity = fields.get(plan.match)
+    if not identity:
+        return [Refusal(row, f"/{plan.match}", "identity_missing", "The row lacks the identity that rows are matched by.")]
+    return Draft(row, key_of(plan.match, identity), fields, fold(fields.get("name")))
+
+
+def _refusals(row: int, error: ValidationError | DomainError) -> list[Refusal]:
+    problem = problem_of(error)
+    found = [Refusal(row, each["pointer"], each["code"], each["detail"]) for each in problem.get("errors", ())]
+    return found or [Refusal(row, "", problem["code"], problem.get("detail") or problem["title"])]

@@ -1,0 +1,38 @@
+"""Where files are read: beside the event loop, small ones in a thread, large ones in a process of their own."""
+
+import asyncio
+import multiprocessing
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+
+from customers.imports.validation import Parsed, Plan, parse
+
+# To start a process takes as long as to read this much.
+SMALL_FILE_BYTES = 2_097_152
+
+Parse = Callable[[Plan, bytes, int, int, bool], Awaitable[Parsed]]
+
+
+@asynccontextmanager
+async def reading(file_bytes: int) -> AsyncIterator[Parse]:
+    """Lend what reads the pieces of a file of this size."""
+    if file_bytes <= SMALL_FILE_BYTES:
+        yield _in_thread
+        return
+    # A fresh process: one that is forked would inherit the connections and the loop.
+    pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+    try:
+        yield partial(_in_process, pool)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def _in_thread(plan: Plan, piece: bytes, first_row: int, limit: int, last: bool) -> Parsed:  # noqa: FBT001
+    return await asyncio.to_thread(parse, plan, piece, first_row, limit, last=last)
+
+
+async def _in_process(pool: ProcessPoolExecutor, plan: Plan, piece: bytes, first_row: int, limit: int, last: bool) -> Parsed:  # noqa: FBT001
+    work = partial(parse, plan, piece, first_row, limit, last=last)
+    return await asyncio.get_running_loop().run_in_executor(pool, work)
