@@ -10,7 +10,16 @@ from pathlib import Path
 
 from analytics.app import SERVICE
 from shared.contracts.base import Event
-from shared.contracts.customers import CustomerRegistered, Line, OrderPlaced, OrderReturned
+from shared.contracts.customers import (
+    CustomerErased,
+    CustomerMerged,
+    CustomerRegistered,
+    CustomerUnmerged,
+    Line,
+    OrderCancelled,
+    OrderPlaced,
+    OrderReturned,
+)
 from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
 from shared.database.unit_of_work import UnitOfWork
@@ -75,6 +84,37 @@ def returned(return_id: str, of: OrderPlaced, amount_minor: int, returned_at: da
         order_amount_minor=of.amount_minor,
         returned_total_minor=amount_minor,
         lines=[Line(sku="cd", quantity=1, amount_minor=amount_minor)],
+    )
+
+
+def cancelled(of: OrderPlaced, returned_total_minor: int = 0) -> OrderCancelled:
+    return OrderCancelled(
+        order_id=of.order_id,
+        customer_id=of.customer_id,
+        placed_at=of.placed_at,
+        cancelled_at=of.placed_at,
+        reason="cancelled",
+        currency=of.currency,
+        order_amount_minor=of.amount_minor,
+        returned_total_minor=returned_total_minor,
+    )
+
+
+def merged(merged_id: str, survivor_id: str) -> CustomerMerged:
+    return CustomerMerged(
+        merge_id=f"mrg_{merged_id}_{survivor_id}", survivor_id=survivor_id, merged_id=merged_id, merged_at=utc("2026-03-01")
+    )
+
+
+def unmerged(merged_id: str, survivor_id: str) -> CustomerUnmerged:
+    return CustomerUnmerged(
+        merge_id=f"mrg_{merged_id}_{survivor_id}", survivor_id=survivor_id, merged_id=merged_id, unmerged_at=utc("2026-03-02")
+    )
+
+
+def erased(*customer_ids: str) -> CustomerErased:
+    return CustomerErased(
+        erasure_id=f"era_{customer_ids[0]}", customer_id=customer_ids[0], customer_ids=list(customer_ids), requested_at=utc("2026-03-02")
     )
 
 

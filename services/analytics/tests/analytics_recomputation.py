@@ -9,16 +9,18 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from shared.contracts.base import Event
-from shared.contracts.customers import OrderPlaced, OrderReturned
+from shared.contracts.customers import CustomerErased, CustomerMerged, CustomerUnmerged, OrderCancelled, OrderPlaced, OrderReturned
 from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
 
 TABLES = {
+    "customer_activity": "SELECT customer_id, first_at, last_at, orders, days FROM customer_activity",
     "activity_cells": "SELECT cohort, measure, k, customers FROM activity_cells WHERE customers > 0",
     "customer_money": "SELECT customer_id, currency, orders, last_at, gross_minor, returned_minor FROM customer_money",
-    "order_months": "SELECT month, currency, orders, gross_minor, returned_minor FROM order_months",
+    "order_months": "SELECT month, currency, orders, gross_minor, returned_minor FROM order_months "
+    "WHERE orders > 0 OR gross_minor <> 0 OR returned_minor <> 0",
     "nps_days": "SELECT day, channel, score, answers FROM nps_days",
-    "points_days": "SELECT day, enrolled, issued, reversed, movements FROM points_days",
+    "points_days": "SELECT day, enrolled, issued, reversed, movements FROM points_days WHERE enrolled > 0 OR movements > 0",
 }
 
 
@@ -28,12 +30,19 @@ async def stored(database) -> dict[str, set[tuple]]:
 
 
 def recomputed(events: Iterable[Event]) -> dict[str, set[tuple]]:
+    """Return the roll-ups after these events; links count in the order given, all others in any."""
+    events = list(events)
+    erased = {id_ for event in events if isinstance(event, CustomerErased) for id_ in event.customer_ids}
     by_kind: dict[type, dict[str, Event]] = defaultdict(dict)
     for event in events:
-        by_kind[type(event)][_identity(event)] = event
-    orders = [event for event in by_kind[OrderPlaced].values() if isinstance(event, OrderPlaced)]
-    returns = [event for event in by_kind[OrderReturned].values() if isinstance(event, OrderReturned)]
+        if isinstance(event, ResponseRecorded) or getattr(event, "customer_id", None) not in erased:
+            by_kind[type(event)][_identity(event)] = event
+    cancelled = by_kind[OrderCancelled].keys()
+    roots = _roots(events, erased)
+    orders = [_of_root(one, roots) for one in by_kind[OrderPlaced].values() if one.order_id not in cancelled]
+    returns = [_of_root(one, roots) for one in by_kind[OrderReturned].values() if one.order_id not in cancelled]
     return {
+        "customer_activity": _activity(orders),
         "activity_cells": _cells(orders),
         "customer_money": _customer_money(orders, returns),
         "order_months": _order_months(orders, returns),
@@ -42,8 +51,35 @@ def recomputed(events: Iterable[Event]) -> dict[str, set[tuple]]:
     }
 
 
+def _roots(events: list[Event], erased: set[str]) -> dict[str, str]:
+    links = {}
+    for event in events:
+        if isinstance(event, CustomerMerged):
+            links[event.merged_id] = event.survivor_id
+        elif isinstance(event, CustomerUnmerged):
+            links.pop(event.merged_id, None)
+    roots = {}
+    for customer_id in links.keys() - erased:
+        root = customer_id
+        while root in links and root not in erased:
+            root = links[root]
+        roots[customer_id] = root
+    return roots
+
+
+def _of_root(event, roots: dict[str, str]):
+    return event.model_copy(update={"customer_id": roots.get(event.customer_id, event.customer_id)})
+
+
+def _activity(orders: list[OrderPlaced]) -> set[tuple]:
+    moments = defaultdict(list)
+    for one in orders:
+        moments[one.customer_id].append(one.placed_at)
+    return {(who, min(mine), max(mine), len(mine), len({moment.date() for moment in mine})) for who, mine in moments.items()}
+
+
 def _identity(event: Event) -> str:
-    for field in ("return_id", "order_id", "response_id", "entry_id", "customer_id"):
+    for field in ("return_id", "order_id", "response_id", "entry_id", "merge_id", "erasure_id", "customer_id"):
         if field == "order_id" and isinstance(event, PointsAccrued | PointsReversed):
             continue
         if hasattr(event, field):
@@ -98,7 +134,7 @@ def _order_months(orders: list[OrderPlaced], returns: list[OrderReturned]) -> se
         sums[1] += one.amount_minor
     for one in returns:
         months[one.placed_at.date().replace(day=1), one.currency][2] += one.amount_minor
-    return {(*month, *sums) for month, sums in months.items()}
+    return {(*month, *sums) for month, sums in months.items() if any(sums)}
 
 
 def _nps_days(responses: Iterable) -> set[tuple]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from analytics_events import accrued, customer, enrolled, order, received, response, returned, reversed_, send, utc
+from analytics_events import accrued, cancelled, customer, enrolled, order, received, response, returned, reversed_, send, utc
 from analytics_recomputation import recomputed, stored
 
 from analytics.app import SERVICE
@@ -23,6 +23,7 @@ ONE_OF_EACH = {
     "customers": received(customer("cus_a")),
     "orders": received(ORDER),
     "returns": received(returned("ret_1", ORDER, 400), 2),
+    "cancellations": received(cancelled(ORDER, 400), 3),
     "responses": received(response("rsp_1", 9)),
     "members": received(enrolled("cus_a")),
     "points_movements": received(accrued("ent_1", 10)),
@@ -62,6 +63,8 @@ MALFORMED = {
     "an order in year 1": with_changes("orders", placed_at=utc("0001-01-01")),
     "an amount beyond all money": with_changes("orders", amount_minor=2**60),
     "an id with NUL": with_changes("orders", order_id="ord_\x00"),
+    "an order cancelled in no zone's time": with_changes("cancellations", cancelled_at=datetime(2026, 1, 1)),  # noqa: DTZ001
+    "a reason with NUL": with_changes("cancellations", reason="\x00"),
     "a return of more than exists": with_changes("returns", amount_minor=2**60),
     "no points": with_changes("points_movements", points=0),
     "a member enrolled too late": with_changes("members", enrolled_at=utc("2300-01-01")),
@@ -97,6 +100,32 @@ async def test_a_return_may_come_before_its_order(database):
     await send(database, [bought])
     assert await stored(database) == recomputed([bought, back])
     assert await rows(database, "SELECT gross_minor, returned_minor FROM order_months WHERE month = '2026-01-01'") == [(1_000, 400)]
+
+
+async def test_a_cancelled_order_counts_no_more_whatever_comes_first(database):
+    first, second, third = (order(f"ord_{n}", "cus_a", at) for n, at in enumerate(("2026-01-05", "2026-02-05", "2026-02-05T10:00:00")))
+    back = returned("ret_1", second, 400)
+    story = [first, second, back, cancelled(second, 400), third]
+    for events in (story, story[::-1], [cancelled(second), *story, cancelled(second)]):
+        await emptied(database)
+        for event in events:
+            await send(database, [event])
+        assert await stored(database) == recomputed([first, third])
+    assert await rows(database, "SELECT orders, days FROM customer_activity") == [(2, 2)]
+    await send(database, [cancelled(first), cancelled(third)])
+    assert await stored(database) == recomputed([])
+
+
+async def test_a_corrected_order_counts_as_the_one_in_its_stead(database):
+    wrong = order("ord_1", "cus_a", "2026-01-05", 1_000)
+    right = order("ord_2", "cus_a", "2026-01-05", 900).model_copy(update={"corrects": "ord_1", "shop": "riga", "channel": "shop"})
+    corrected = cancelled(wrong).model_copy(update={"reason": "corrected", "replaced_by": "ord_2"})
+    await send(database, [wrong, corrected, right])
+    assert await stored(database) == recomputed([right])
+    assert await rows(database, "SELECT shop, corrects, is_cancelled FROM orders ORDER BY order_id") == [
+        (None, None, True),
+        ("riga", "ord_1", False),
+    ]
 
 
 async def test_a_customer_is_as_the_latest_event_tells(database):

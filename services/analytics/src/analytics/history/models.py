@@ -28,6 +28,11 @@ orders = sa.Table(
     sa.Column("amount_minor", sa.BigInteger, nullable=False),
     sa.Column("channel", sa.Text),
     sa.Column("lines", JSONB, nullable=False),
+    sa.Column("shop", sa.Text),
+    # The cancelled order in whose stead this one stands.
+    sa.Column("corrects", sa.Text),
+    # It counts no more; set from `cancellations`, whichever of the two came first.
+    sa.Column("is_cancelled", sa.Boolean, nullable=False, server_default=sa.false()),
     # The purchases of one customer: was there one on this day, and all of them when his first one moves.
     sa.Index(None, "customer_id", "placed_at"),
 )
@@ -43,12 +48,30 @@ returns = sa.Table(
     sa.Column("currency", sa.Text, nullable=False),
     sa.Column("amount_minor", sa.BigInteger, nullable=False),
     sa.Column("lines", JSONB, nullable=False),
+    # Its order counts no more.
+    sa.Column("is_cancelled", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Those of an order that is cancelled; those of a customer.
+    sa.Index(None, "order_id"),
+    sa.Index(None, "customer_id"),
+)
+
+cancellations = sa.Table(
+    "cancellations",
+    METADATA,
+    sa.Column("order_id", sa.Text, primary_key=True),
+    sa.Column("customer_id", sa.Text, nullable=False),
+    sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("replaced_by", sa.Text),
+    # Those of a customer.
+    sa.Index(None, "customer_id"),
 )
 
 responses = sa.Table(
     "responses",
     METADATA,
     sa.Column("response_id", sa.Text, primary_key=True),
+    # Absent when unknown or erased: the answer stays.
     sa.Column("customer_id", sa.Text),
     sa.Column("question", sa.Text, nullable=False),
     sa.Column("score", sa.SmallInteger, nullable=False),
@@ -56,6 +79,8 @@ responses = sa.Table(
     sa.Column("has_comment", sa.Boolean, nullable=False),
     sa.Column("answered_at", sa.DateTime(timezone=True), nullable=False),
     sa.CheckConstraint("question = 'nps' AND score BETWEEN 0 AND 10", name="score"),
+    # Those of a customer.
+    sa.Index(None, "customer_id", postgresql_where=sa.text("customer_id IS NOT NULL")),
 )
 
 members = sa.Table(
@@ -76,6 +101,8 @@ points_movements = sa.Table(
     sa.Column("order_id", sa.Text),
     sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
     sa.CheckConstraint("points <> 0", name="points"),
+    # Those of a customer.
+    sa.Index(None, "customer_id"),
 )
 
 projection = sa.Table(

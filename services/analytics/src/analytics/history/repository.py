@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from asyncpg import Record
+
 from shared.database.pool import Connection
 
 # Roll-up cells are shared by all customers; whoever changes them holds this advisory lock (any fixed number) to the end of his
@@ -24,6 +26,7 @@ WITH batch AS (
 )
 INSERT INTO customers AS c (customer_id, kind, country, language, registered_at, version)
 SELECT customer_id, kind, country, language, registered_at, version FROM latest
+WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = latest.customer_id)
 ON CONFLICT (customer_id) DO UPDATE SET
     kind = CASE WHEN excluded.version > c.version THEN excluded.kind ELSE c.kind END,
     country = CASE WHEN excluded.version > c.version THEN excluded.country ELSE c.country END,
@@ -32,14 +35,20 @@ ON CONFLICT (customer_id) DO UPDATE SET
     version = greatest(c.version, excluded.version)
 """
 
+_CUSTOMERS_OF = "SELECT * FROM customers WHERE customer_id = ANY ($1::text[]) ORDER BY customer_id"
+_ERASE_CUSTOMERS = """
+WITH gone AS (DELETE FROM customers WHERE customer_id = ANY ($1::text[]) RETURNING customer_id) SELECT count(*) FROM gone
+"""
+
 _STATE = "SELECT version, latest_order_at, latest_response_at, latest_movement_at FROM projection"
 
-# Tables of facts and of roll-ups, with the rows that count: a cell that fell back to zero is as good as absent, and the version of
-# the projection tells how often it changed, not what it holds.
+# Tables of facts and of roll-ups, with the rows that count: a cell that fell back to zero is as good as absent, a link that was undone
+# as good as never made, and the version of the projection tells how often it changed, not what it holds.
 _CHECKED_TABLES = {
     "customers": "SELECT * FROM customers",
     "orders": "SELECT * FROM orders",
     "returns": "SELECT * FROM returns",
+    "cancellations": "SELECT * FROM cancellations",
     "responses": "SELECT * FROM responses",
     "members": "SELECT * FROM members",
     "points_movements": "SELECT * FROM points_movements",
@@ -47,9 +56,11 @@ _CHECKED_TABLES = {
     "customer_activity": "SELECT * FROM customer_activity",
     "activity_cells": "SELECT * FROM activity_cells WHERE customers > 0",
     "customer_money": "SELECT * FROM customer_money",
-    "order_months": "SELECT * FROM order_months",
+    "order_months": "SELECT * FROM order_months WHERE orders > 0 OR gross_minor <> 0 OR returned_minor <> 0",
     "nps_days": "SELECT * FROM nps_days",
-    "points_days": "SELECT * FROM points_days",
+    "points_days": "SELECT * FROM points_days WHERE enrolled > 0 OR movements > 0",
+    "customer_links": "SELECT customer_id, survivor_id, root_id, merge_id FROM customer_links WHERE survivor_id IS NOT NULL",
+    "erased_customers": "SELECT customer_id FROM erased_customers",
 }
 
 # A sum of hashes does not depend on the order of the rows; unlike an exclusive-or it tells a row from the same row three times.
@@ -61,7 +72,9 @@ _SUMS = " UNION ALL ".join(
 # Parallel workers finish in any order, and the checksum of the whole depends on it.
 _CHECKSUM = f"SELECT name, rows, sum FROM ({_SUMS}) AS sums ORDER BY name"  # noqa: S608
 
-_EMPTIED_TABLES = ", ".join(table for table in _CHECKED_TABLES if table != "projection")
+# Whoever was erased stays so, even while a rebuild hears of him again.
+_KEPT_TABLES = {"projection", "erased_customers"}
+_EMPTIED_TABLES = ", ".join(table for table in _CHECKED_TABLES if table not in _KEPT_TABLES)
 _EMPTY = f"TRUNCATE {_EMPTIED_TABLES}"
 _FORGET_LATEST = """
 UPDATE projection SET version = version + 1, latest_order_at = NULL, latest_response_at = NULL, latest_movement_at = NULL
@@ -107,8 +120,16 @@ class HistoryRepository:
         await self._connection.execute(_LOCK)
 
     async def put_customers(self, facts: Sequence[CustomerFact]) -> None:
-        """Store customers unless something later is known of them."""
+        """Store customers unless something later is known of them or they were erased."""
         await self._connection.execute(_PUT_CUSTOMERS, *(list(column) for column in zip(*facts, strict=True)))
+
+    async def customers_of(self, customer_ids: Sequence[str]) -> Sequence[Record]:
+        """Return what is known of these customers."""
+        return await self._connection.fetch(_CUSTOMERS_OF, customer_ids)
+
+    async def erase_customers(self, customer_ids: Sequence[str]) -> int:
+        """Delete these customers; return how many were known."""
+        return await self._connection.fetchval(_ERASE_CUSTOMERS, customer_ids) or 0
 
     async def state(self) -> ProjectionState:
         """Return how far the history goes."""

@@ -24,6 +24,11 @@ class Checksum:
     tables: Sequence[TableSum]
 
 
+async def lock(uow: UnitOfWork) -> None:
+    """Take what every handler takes before anything else, so that none waits for another in a ring."""
+    await HistoryRepository(uow.connection).lock()
+
+
 async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[CustomerRegistered]]) -> None:
     """Add customers to the history."""
     facts = [
@@ -37,6 +42,7 @@ async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[Cus
         )
         for received in events
     ]
+    await lock(uow)
     await HistoryRepository(uow.connection).put_customers(facts)
 
 
@@ -53,6 +59,7 @@ async def on_customers_updated(uow: UnitOfWork, events: Sequence[Received[Custom
         )
         for received in events
     ]
+    await lock(uow)
     await HistoryRepository(uow.connection).put_customers(facts)
 
 
@@ -65,6 +72,5 @@ async def checksum(history: HistoryRepository) -> Checksum:
 
 async def reset_projection(uow: UnitOfWork) -> None:
     """Empty all facts and roll-ups, so that the events can fill them again."""
-    history = HistoryRepository(uow.connection)
-    await history.lock()
-    await history.empty()
+    await lock(uow)
+    await HistoryRepository(uow.connection).empty()

@@ -7,6 +7,7 @@ from analytics.metadata import METADATA
 customer_activity = sa.Table(
     "customer_activity",
     METADATA,
+    # The root of a family: merged customers are one person.
     sa.Column("customer_id", sa.Text, primary_key=True),
     sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
@@ -38,6 +39,7 @@ activity_cells = sa.Table(
 customer_money = sa.Table(
     "customer_money",
     METADATA,
+    # The root of a family.
     sa.Column("customer_id", sa.Text, nullable=False),
     sa.Column("currency", sa.Text, nullable=False),
     sa.Column("orders", sa.Integer, nullable=False),

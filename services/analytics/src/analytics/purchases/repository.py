@@ -1,4 +1,4 @@
-"""Every statement that adds orders and returns and keeps their roll-ups."""
+"""Every statement that adds and cancels orders, adds returns, and keeps their roll-ups."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -8,26 +8,73 @@ from analytics.purchases.rules import Activity, Cell
 from shared.database.pool import Connection
 
 # Lines travel as JSON text: a list in a jsonb[] would be taken for a second dimension.
-# `orders` in the EXISTS is the table before this statement, so a day is known only by an order of an earlier batch.
+# `orders` in the EXISTS is the table before this statement, so a day is known only by an order of an earlier batch. The history vouches
+# for the moment of every order that it was told of, even of one that does not count.
 _ADD_ORDERS = """
 WITH batch AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::bigint[], $6::text[], $7::text[])
-        AS t (order_id, customer_id, placed_at, currency, amount_minor, channel, lines)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
+                         $9::text[])
+        AS t (order_id, customer_id, placed_at, currency, amount_minor, channel, shop, corrects, lines)
+), told AS (
+    UPDATE projection SET latest_order_at = greatest(latest_order_at, latest.placed_at)
+    FROM (SELECT max(placed_at) AS placed_at FROM batch) AS latest
+    WHERE latest_order_at IS NULL OR latest_order_at < latest.placed_at
 ), added AS (
-    INSERT INTO orders (order_id, customer_id, placed_at, currency, amount_minor, channel, lines)
-    SELECT order_id, customer_id, placed_at, currency, amount_minor, channel, lines::jsonb FROM batch
+    INSERT INTO orders (order_id, customer_id, placed_at, currency, amount_minor, channel, shop, corrects, lines, is_cancelled)
+    SELECT order_id, customer_id, placed_at, currency, amount_minor, channel, shop, corrects, lines::jsonb,
+           EXISTS (SELECT FROM cancellations AS c WHERE c.order_id = batch.order_id)
+    FROM batch WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id)
     ON CONFLICT (order_id) DO NOTHING
-    RETURNING customer_id, placed_at, currency, amount_minor
+    RETURNING customer_id, placed_at, currency, amount_minor, is_cancelled
+), counted AS (
+    SELECT coalesce(l.root_id, added.customer_id) AS customer_id, placed_at, currency, amount_minor
+    FROM added LEFT JOIN customer_links AS l USING (customer_id) WHERE NOT is_cancelled
 )
-SELECT added.customer_id, added.placed_at, added.currency, added.amount_minor,
-       EXISTS (SELECT FROM orders AS earlier WHERE earlier.customer_id = added.customer_id
-                   AND earlier.placed_at >= date_trunc('day', added.placed_at, 'UTC')
-                   AND earlier.placed_at < date_trunc('day', added.placed_at, 'UTC') + interval '24 hours') AS day_known,
+SELECT counted.customer_id, counted.placed_at, counted.currency, counted.amount_minor,
+       EXISTS (SELECT FROM orders AS earlier WHERE earlier.customer_id = counted.customer_id AND NOT earlier.is_cancelled
+                   AND earlier.placed_at >= date_trunc('day', counted.placed_at, 'UTC')
+                   AND earlier.placed_at < date_trunc('day', counted.placed_at, 'UTC') + interval '24 hours') AS day_known,
+       EXISTS (SELECT FROM customer_links AS m WHERE m.root_id = counted.customer_id AND m.root_id <> m.customer_id) AS has_family,
        a.first_at, a.last_at, a.came_back_at, a.orders, a.days, a.months, a.periods
-FROM added LEFT JOIN customer_activity AS a USING (customer_id)
+FROM counted LEFT JOIN customer_activity AS a USING (customer_id)
 """
 
-_ALL_MOMENTS = "SELECT customer_id, array_agg(placed_at) AS moments FROM orders WHERE customer_id = ANY ($1::text[]) GROUP BY customer_id"
+# An order and its returns leave the month in which it was placed; of their people all is counted anew.
+_CANCEL_ORDERS = """
+WITH batch AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
+        AS t (order_id, customer_id, cancelled_at, reason, replaced_by)
+), added AS (
+    INSERT INTO cancellations (order_id, customer_id, cancelled_at, reason, replaced_by)
+    SELECT order_id, customer_id, cancelled_at, reason, replaced_by FROM batch
+    WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id)
+    ON CONFLICT (order_id) DO NOTHING
+    RETURNING order_id
+), cancelled_orders AS (
+    UPDATE orders SET is_cancelled = true FROM added WHERE orders.order_id = added.order_id AND NOT is_cancelled
+    RETURNING customer_id, placed_at, currency, amount_minor
+), cancelled_returns AS (
+    UPDATE returns SET is_cancelled = true FROM added WHERE returns.order_id = added.order_id AND NOT is_cancelled
+    RETURNING customer_id, placed_at, currency, amount_minor
+), by_month AS (
+    UPDATE order_months AS m SET orders = m.orders - gone.orders, gross_minor = m.gross_minor - gone.gross_minor,
+        returned_minor = m.returned_minor - gone.returned_minor
+    FROM (SELECT date_trunc('month', placed_at, 'UTC')::date AS month, currency, sum(orders) AS orders, sum(gross_minor) AS gross_minor,
+                 sum(returned_minor) AS returned_minor
+          FROM (SELECT placed_at, currency, 1 AS orders, amount_minor AS gross_minor, 0 AS returned_minor FROM cancelled_orders
+                UNION ALL SELECT placed_at, currency, 0, 0, amount_minor FROM cancelled_returns) AS each GROUP BY 1, 2) AS gone
+    WHERE m.month = gone.month AND m.currency = gone.currency
+)
+SELECT DISTINCT coalesce(l.root_id, c.customer_id) AS root_id
+FROM (SELECT customer_id FROM cancelled_orders UNION SELECT customer_id FROM cancelled_returns) AS c
+LEFT JOIN customer_links AS l USING (customer_id)
+"""
+
+_STATES_OF = """
+SELECT customer_id, first_at, last_at, came_back_at, orders, days, months, periods FROM customer_activity
+WHERE customer_id = ANY ($1::text[])
+"""
+_FORGET_STATES = "DELETE FROM customer_activity WHERE customer_id = ANY ($1::text[])"
 
 # Sets of numbers travel as array literals: unnest would flatten an array of arrays. An upsert would test the check of the cells on
 # the difference, which can be negative; a merge does not, and the advisory lock keeps others from adding the same cell meanwhile.
@@ -62,7 +109,7 @@ WITH batch AS (
     SELECT date_trunc('month', placed_at, 'UTC')::date, currency, count(*), sum(amount_minor), 0 FROM batch GROUP BY 1, 2
     ON CONFLICT (month, currency) DO UPDATE SET orders = m.orders + excluded.orders, gross_minor = m.gross_minor + excluded.gross_minor
 )
-UPDATE projection SET version = version + 1, latest_order_at = greatest(latest_order_at, (SELECT max(placed_at) FROM batch))
+UPDATE projection SET version = version + 1
 """
 
 _ADD_RETURNS = """
@@ -70,20 +117,25 @@ WITH batch AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::bigint[], $8::text[])
         AS t (return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines)
 ), added AS (
-    INSERT INTO returns (return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines)
-    SELECT return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines::jsonb FROM batch
+    INSERT INTO returns (return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines, is_cancelled)
+    SELECT return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines::jsonb,
+           EXISTS (SELECT FROM cancellations AS c WHERE c.order_id = batch.order_id)
+    FROM batch WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id)
     ON CONFLICT (return_id) DO NOTHING
-    RETURNING customer_id, placed_at, currency, amount_minor
+    RETURNING customer_id, placed_at, currency, amount_minor, is_cancelled
+), counted AS (
+    SELECT coalesce(l.root_id, added.customer_id) AS customer_id, placed_at, currency, amount_minor
+    FROM added LEFT JOIN customer_links AS l USING (customer_id) WHERE NOT is_cancelled
 ), by_customer AS (
     INSERT INTO customer_money AS m (customer_id, currency, orders, last_at, gross_minor, returned_minor)
-    SELECT customer_id, currency, 0, NULL, 0, sum(amount_minor) FROM added GROUP BY customer_id, currency
+    SELECT customer_id, currency, 0, NULL, 0, sum(amount_minor) FROM counted GROUP BY customer_id, currency
     ON CONFLICT (customer_id, currency) DO UPDATE SET returned_minor = m.returned_minor + excluded.returned_minor
 ), by_month AS (
     INSERT INTO order_months AS m (month, currency, orders, gross_minor, returned_minor)
-    SELECT date_trunc('month', placed_at, 'UTC')::date, currency, 0, 0, sum(amount_minor) FROM added GROUP BY 1, 2
+    SELECT date_trunc('month', placed_at, 'UTC')::date, currency, 0, 0, sum(amount_minor) FROM counted GROUP BY 1, 2
     ON CONFLICT (month, currency) DO UPDATE SET returned_minor = m.returned_minor + excluded.returned_minor
 )
-UPDATE projection SET version = version + 1 WHERE EXISTS (SELECT FROM added)
+UPDATE projection SET version = version + 1 WHERE EXISTS (SELECT FROM counted)
 """
 
 
@@ -96,7 +148,19 @@ class OrderFact(NamedTuple):
     currency: str
     amount_minor: int
     channel: str | None
+    shop: str | None
+    corrects: str | None
     lines: str
+
+
+class CancellationFact(NamedTuple):
+    """A cancelled order as its event told of it."""
+
+    order_id: str
+    customer_id: str
+    cancelled_at: datetime
+    reason: str
+    replaced_by: str | None
 
 
 class ReturnFact(NamedTuple):
@@ -113,13 +177,20 @@ class ReturnFact(NamedTuple):
 
 
 class AddedOrder(NamedTuple):
-    """An order that was not known before."""
+    """An order that was not known before and counts.
+
+    Attributes:
+        customer_id: the root of the customer who placed it.
+        day_known: whether the root himself had an order on its day before this batch.
+        has_family: whether others belong to the root.
+    """
 
     customer_id: str
     placed_at: datetime
     currency: str
     amount_minor: int
     day_known: bool
+    has_family: bool
 
 
 class PurchasesRepository:
@@ -129,23 +200,33 @@ class PurchasesRepository:
         self._connection = connection
 
     async def add_orders(self, facts: Sequence[OrderFact]) -> tuple[list[AddedOrder], dict[str, Activity]]:
-        """Store orders; return those that are new, and the states so far of their customers."""
+        """Store orders; return those that are new and count, and the states so far of their people."""
         rows = await self._connection.fetch(_ADD_ORDERS, *_columns(facts))
         states = {row["customer_id"]: _activity(row) for row in rows if row["first_at"] is not None}
-        return [AddedOrder(*row[:5]) for row in rows], states
+        return [AddedOrder(*row[:6]) for row in rows], states
 
-    async def moments_of(self, customer_ids: Iterable[str]) -> Mapping[str, Sequence[datetime]]:
-        """Return when each order of these customers was placed."""
-        return {row["customer_id"]: row["moments"] for row in await self._connection.fetch(_ALL_MOMENTS, list(customer_ids))}
+    async def cancel_orders(self, facts: Sequence[CancellationFact]) -> list[str]:
+        """Let orders and their returns count no more; return the roots of the people who must be counted anew."""
+        return [row["root_id"] for row in await self._connection.fetch(_CANCEL_ORDERS, *_columns(facts))]
+
+    async def states_of(self, root_ids: Sequence[str]) -> dict[str, Activity]:
+        """Return the states of those who have ordered."""
+        return {row["customer_id"]: _activity(row) for row in await self._connection.fetch(_STATES_OF, root_ids)}
+
+    async def forget_states(self, root_ids: Iterable[str]) -> None:
+        """Delete the states of people who have no orders any more; what they added to the cells is for `put_activity`."""
+        gone = list(root_ids)
+        if gone:
+            await self._connection.execute(_FORGET_STATES, gone)
 
     async def put_activity(self, states: Mapping[str, Activity], differences: Mapping[Cell, int]) -> None:
-        """Store the customers' states and add the differences to the cells."""
+        """Store the people's states and add the differences to the cells."""
         people = [
             (id_, a.first_at, a.last_at, a.came_back_at, a.orders, a.days, _literal(a.months), _literal(a.periods))
             for id_, a in states.items()
         ]
         cells = [(cell.cohort, cell.measure.value, cell.k, by) for cell, by in differences.items()]
-        await self._connection.execute(_PUT_ACTIVITY, *_columns(people), *(_columns(cells) or [[], [], [], []]))
+        await self._connection.execute(_PUT_ACTIVITY, *(_columns(people) or [[] for _ in range(8)]), *(_columns(cells) or [[], [], [], []]))
 
     async def add_money(self, orders: Sequence[AddedOrder]) -> None:
         """Add new orders to their customers' and months' sums."""

@@ -120,17 +120,18 @@ def cells_of(activity: Activity) -> Iterator[Cell]:
     yield Cell(cohort, Measure.DAYS, min(activity.days, LAST_BIN))
 
 
-def differences(changes: Iterable[tuple[Activity | None, Activity]]) -> Mapping[Cell, int]:
+def differences(changes: Iterable[tuple[Activity | None, Activity | None]]) -> Mapping[Cell, int]:
     """Return by how much each cell changes when customers change.
 
     Args:
-        changes: for each customer his state before, None when he had no order, and after.
+        changes: for each customer his state before and after, None when he had no order or has none any more.
     """
     changed: Counter[Cell] = Counter()
     for before, after in changes:
         if before is not None:
             changed.subtract(cells_of(before))
-        changed.update(cells_of(after))
+        if after is not None:
+            changed.update(cells_of(after))
     return {cell: by for cell, by in changed.items() if by}
 
 

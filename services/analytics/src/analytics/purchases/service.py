@@ -1,4 +1,4 @@
-"""Hears of orders and returns: facts and roll-ups change together."""
+"""Hears of orders, returns and cancellations: facts and roll-ups change together."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -8,22 +8,25 @@ import orjson
 
 from analytics.history.repository import HistoryRepository
 from analytics.history.rules import amount, moment, text
-from analytics.purchases.repository import AddedOrder, OrderFact, PurchasesRepository, ReturnFact
+from analytics.people.repository import PeopleRepository
+from analytics.people.service import recount
+from analytics.purchases.repository import AddedOrder, CancellationFact, OrderFact, PurchasesRepository, ReturnFact
 from analytics.purchases.rules import Activity, activity_of, day_of, differences, extended
-from shared.contracts.customers import Line, OrderPlaced, OrderReturned
+from shared.contracts.customers import Line, OrderCancelled, OrderPlaced, OrderReturned
+from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 
 
 async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlaced]]) -> None:
-    """Add orders to the history, and to the activity and money of their customers."""
+    """Add orders to the history, and to the activity and money of their people."""
     facts = [_order_fact(received.event) for received in events]
     await HistoryRepository(uow.connection).lock()
     purchases = PurchasesRepository(uow.connection)
     added, before = await purchases.add_orders(facts)
     if not added:
         return
-    after = await _states_after(purchases, _by_customer(added), before)
+    after = await _states_after(uow.connection, _by_customer(added), before)
     await purchases.put_activity(after, differences((before.get(customer_id), state) for customer_id, state in after.items()))
     await purchases.add_money(added)
 
@@ -35,23 +38,33 @@ async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderRet
     await PurchasesRepository(uow.connection).add_returns(facts)
 
 
+async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCancelled]]) -> None:
+    """Let orders and their returns count no more, as if they had never been placed."""
+    facts = [_cancellation_fact(received.event) for received in events]
+    await HistoryRepository(uow.connection).lock()
+    roots = await PurchasesRepository(uow.connection).cancel_orders(facts)
+    if roots:
+        await recount(uow.connection, roots)
+
+
 async def _states_after(
-    purchases: PurchasesRepository, added: Mapping[str, list[AddedOrder]], before: Mapping[str, Activity]
+    connection: Connection, added: Mapping[str, list[AddedOrder]], before: Mapping[str, Activity]
 ) -> dict[str, Activity]:
     after: dict[str, Activity] = {}
-    moved: list[str] = []
+    counted_anew: list[str] = []
     for customer_id, orders in added.items():
         known = before.get(customer_id)
         moments = [order.placed_at for order in orders]
-        if known is None:
+        if orders[0].has_family or (known is not None and min(moments) < known.first_at):
+            counted_anew.append(customer_id)
+        elif known is None:
             after[customer_id] = activity_of(moments)
-        elif min(moments) < known.first_at:
-            moved.append(customer_id)
         else:
             after[customer_id] = extended(known, moments, _new_days(orders))
-    if moved:
-        # A purchase from before the first known one moves the whole count; only these customers are computed from all their orders.
-        all_moments: Mapping[str, Sequence[datetime]] = await purchases.moments_of(moved)
+    if counted_anew:
+        # A purchase from before the first known one moves the whole count, and days of a family are known to all its orders only: these
+        # few people are computed from all their orders.
+        all_moments: Mapping[str, Sequence[datetime]] = await PeopleRepository(connection).moments_of(counted_anew)
         after.update((customer_id, activity_of(moments)) for customer_id, moments in all_moments.items())
     return after
 
@@ -75,7 +88,19 @@ def _order_fact(event: OrderPlaced) -> OrderFact:
         currency=event.currency,
         amount_minor=amount(event.amount_minor, "amount_minor"),
         channel=None if event.channel is None else text(event.channel, "channel"),
+        shop=None if event.shop is None else text(event.shop, "shop"),
+        corrects=None if event.corrects is None else text(event.corrects, "corrects"),
         lines=_json(event.lines),
+    )
+
+
+def _cancellation_fact(event: OrderCancelled) -> CancellationFact:
+    return CancellationFact(
+        order_id=text(event.order_id, "order_id"),
+        customer_id=text(event.customer_id, "customer_id"),
+        cancelled_at=moment(event.cancelled_at, "cancelled_at"),
+        reason=text(event.reason, "reason"),
+        replaced_by=None if event.replaced_by is None else text(event.replaced_by, "replaced_by"),
     )
 
 

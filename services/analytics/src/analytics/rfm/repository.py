@@ -18,11 +18,14 @@ _PEOPLE_NOW = """
 # By the end of an earlier day: from the orders and returns themselves.
 _PEOPLE_THEN = """
     SELECT last_day, orders, gross_minor - coalesce(returned_minor, 0) AS revenue_minor
-    FROM (SELECT customer_id, max(placed_at)::date AS last_day, count(*) AS orders, sum(amount_minor)::bigint AS gross_minor
-          FROM orders WHERE currency = $1 AND placed_at < $2::date + 1 GROUP BY customer_id) AS bought
-    LEFT JOIN (SELECT customer_id, sum(amount_minor)::bigint AS returned_minor
-               FROM returns WHERE currency = $1 AND returned_at < $2::date + 1 AND placed_at < $2::date + 1 GROUP BY customer_id) AS back
-    USING (customer_id)
+    FROM (SELECT coalesce(root_id, customer_id) AS person_id, max(placed_at)::date AS last_day, count(*) AS orders,
+                 sum(amount_minor)::bigint AS gross_minor
+          FROM orders LEFT JOIN customer_links USING (customer_id)
+          WHERE currency = $1 AND placed_at < $2::date + 1 AND NOT is_cancelled GROUP BY 1) AS bought
+    LEFT JOIN (SELECT coalesce(root_id, customer_id) AS person_id, sum(amount_minor)::bigint AS returned_minor
+               FROM returns LEFT JOIN customer_links USING (customer_id)
+               WHERE currency = $1 AND returned_at < $2::date + 1 AND placed_at < $2::date + 1 AND NOT is_cancelled GROUP BY 1) AS back
+    USING (person_id)
 """
 
 

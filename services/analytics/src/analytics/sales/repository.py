@@ -7,7 +7,8 @@ from shared.database.pool import Connection
 
 _MONTHS = """
 SELECT month, currency, orders, gross_minor, returned_minor FROM order_months
-WHERE ($1::date IS NULL OR month >= $1) AND ($2::date IS NULL OR month < $2) ORDER BY month, currency
+WHERE ($1::date IS NULL OR month >= $1) AND ($2::date IS NULL OR month < $2)
+    AND (orders > 0 OR gross_minor <> 0 OR returned_minor <> 0) ORDER BY month, currency
 """
 
 # A customer of cohort c who ordered in its k-th month is one customer of the month c + k.

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
+from asyncpg import Record
+
 from shared.database.pool import Connection
 
 _ADD_RESPONSES = """
@@ -12,7 +14,8 @@ WITH batch AS (
         AS t (response_id, customer_id, question, score, channel, has_comment, answered_at)
 ), added AS (
     INSERT INTO responses (response_id, customer_id, question, score, channel, has_comment, answered_at)
-    SELECT response_id, customer_id, question, score, channel, has_comment, answered_at FROM batch
+    SELECT response_id, CASE WHEN e.customer_id IS NULL THEN batch.customer_id END, question, score, channel, has_comment, answered_at
+    FROM batch LEFT JOIN erased_customers AS e USING (customer_id)
     ON CONFLICT (response_id) DO NOTHING
     RETURNING score, channel, answered_at
 ), by_day AS (
@@ -22,6 +25,12 @@ WITH batch AS (
 )
 UPDATE projection SET version = version + 1, latest_response_at = greatest(latest_response_at, (SELECT max(answered_at) FROM added))
 WHERE EXISTS (SELECT FROM added)
+"""
+
+_OF = "SELECT * FROM responses WHERE customer_id = ANY ($1::text[]) ORDER BY answered_at, response_id"
+_MAKE_NAMELESS = """
+WITH nameless AS (UPDATE responses SET customer_id = NULL WHERE customer_id = ANY ($1::text[]) RETURNING response_id)
+SELECT count(*) FROM nameless
 """
 
 _MONTHLY_SCORES = """
@@ -50,8 +59,16 @@ class SatisfactionRepository:
         self._connection = connection
 
     async def add(self, facts: Sequence[ResponseFact]) -> None:
-        """Store answers and count those that are new."""
+        """Store answers and count those that are new; those of erased customers without a name."""
         await self._connection.execute(_ADD_RESPONSES, *(list(column) for column in zip(*facts, strict=True)))
+
+    async def of(self, customer_ids: Sequence[str]) -> Sequence[Record]:
+        """Return the answers of these customers."""
+        return await self._connection.fetch(_OF, customer_ids)
+
+    async def make_nameless(self, customer_ids: Sequence[str]) -> int:
+        """Take these customers from their answers, which go on to count; return how many answers."""
+        return await self._connection.fetchval(_MAKE_NAMELESS, customer_ids) or 0
 
     async def monthly_scores(self, since: date | None, until: date | None, channel: str | None) -> list[tuple[date, int, int]]:
         """Return (month, score, number of answers) of the days from `since` and before `until`."""
