@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from customers.orders.amounts.rules import Given, amounts_of, shared_out
 from customers.orders.errors import AmountsDiffer, OrderIsCancelled, RefundExceedsOrder, StepNotAllowed
 from customers.orders.rules import CANCELLED, STATUSES, check_step, refund_of, steps_from
+from customers.orders.service import collect, erase
 from shared.contracts.customers import OrderCancelled, OrderPlaced, OrderReturned
 
 LINE = {"sku": "CD-1", "quantity": 2, "amount_minor": 2_000, "category": "music"}
@@ -445,3 +446,27 @@ async def test_any_history_sums_up_to_what_counts(client, published, seed):
     standing = [each for each in shown if each["status"] != "cancelled"]
     sums = len(standing), sum(each["amount_minor"] - each["returned_total_minor"] for each in standing)
     assert sums == history.books.sums == heard(await published("order")).sums
+
+
+async def test_nothing_is_placed_for_an_erased_customer(client, database, order):
+    async with database.acquire() as connection:
+        await connection.execute("UPDATE customers SET erased_at = now(), root_id = NULL WHERE id = $1", order["customer_id"])
+    body = {name: value for name, value in ORDER.items() if "external_id" not in name} | {"customer_id": order["customer_id"]}
+    alone = await client.post("/v1/orders", json=body)
+    [batched] = (await client.post("/v1/orders/batch", json={"items": [body]})).json()["results"]
+    assert (alone.status_code, alone.json()["code"]) == (422, "customer_unknown")
+    assert (batched["status"], batched["problem"]["code"]) == (422, "customer_unknown")
+
+
+async def test_what_is_erased_is_gone_and_what_is_collected_is_all(client, database, order):
+    await client.post(f"/v1/orders/{order['id']}/returns", json={"lines": [{"sku": "CD-1", "quantity": 1}]})
+    new = (await client.post(f"/v1/orders/{order['id']}/corrections", json={"lines": [LINE, LINE]})).json()
+    other = (await client.post("/v1/orders", json=ORDER | {"external_id": "O-2", "customer_external_id": "C-2"})).json()
+    async with database.acquire() as connection:
+        collected = (await collect(connection, [order["customer_id"]]))["orders"]
+        assert {row["id"] for row in collected} == {order["id"], new["id"]}
+        assert sum(len(row["returns"]) for row in collected) == 1
+        assert await erase(connection, [order["customer_id"]]) == {"order_returns": 1, "order_lines": 3, "orders": 2}
+        assert await collect(connection, [order["customer_id"]]) == {"orders": []}
+        assert await connection.fetchval("SELECT count(*) FROM order_lines") == 1
+    assert (await client.get(f"/v1/orders/{other['id']}")).status_code == 200

@@ -53,6 +53,8 @@ orders = sa.Table(
     sa.UniqueConstraint("external_id"),
     # An order is corrected once; its correction may be corrected.
     sa.UniqueConstraint("corrects"),
+    # An order that goes looks for what names it.
+    sa.Index(None, "replaced_by", postgresql_where=sa.text("replaced_by IS NOT NULL")),
     # A customer's orders, newest first.
     sa.Index(None, "customer_id", "placed_at", "id"),
     # Lists of all orders, newest first, and their filters.

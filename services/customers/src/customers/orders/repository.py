@@ -10,6 +10,7 @@ import orjson
 from asyncpg import Record
 
 from customers.orders.schemas import OrderDraft
+from customers.timeline.repository import deleted
 from shared.database.pool import Connection
 
 _CONTENT = """placed_at, currency, channel, shop, status, amount_minor, discount_minor, shipping_minor, tax_minor, tax_included,
@@ -34,14 +35,16 @@ _PLACED = f""", placed AS (
 ){_ALONG}
 SELECT placed.customer_id, placed.created_at, customer.external_id AS customer_external_id FROM placed, customer
 """
-_PLACE_BY_ID = "WITH customer AS (SELECT id, external_id FROM customers WHERE id = $1)" + _PLACED
-_PLACE_BY_EXTERNAL_ID = "WITH customer AS (SELECT id, external_id FROM customers WHERE external_id = $1)" + _PLACED
+# Locked as the foreign key would lock him a moment later, so that nothing is placed for a customer who is being erased.
+_CUSTOMER = "SELECT id, external_id FROM customers WHERE {} = $1 AND root_id IS NOT NULL FOR KEY SHARE"
+_PLACE_BY_ID = f"WITH customer AS ({_CUSTOMER.format('id')})" + _PLACED
+_PLACE_BY_EXTERNAL_ID = f"WITH customer AS ({_CUSTOMER.format('external_id')})" + _PLACED
 
 _RESOLVE = """
 SELECT coalesce(c.id, e.id) AS known_customer_id, o.id, o.customer_id, o.placed_at, o.currency, o.channel, o.shop,
        o.shipping_minor, o.tax_minor, o.tax_included, o.lines
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS t (external_id, customer_id, customer_external_id, place)
-LEFT JOIN customers AS c ON c.id = t.customer_id
+LEFT JOIN customers AS c ON c.id = t.customer_id AND c.root_id IS NOT NULL
 LEFT JOIN customers AS e ON e.external_id = t.customer_external_id
 LEFT JOIN orders AS o ON o.external_id = t.external_id
 ORDER BY t.place
@@ -50,11 +53,13 @@ ORDER BY t.place
 _PLACE_MANY = f"""
 WITH placed AS (
     INSERT INTO orders ({_NEW})
-    SELECT id, external_id, customer_id, placed_at, currency, channel, shop, status, amount_minor, discount_minor, shipping_minor,
-           tax_minor, tax_included, total_minor, corrects, lines::jsonb
+    SELECT t.id, t.external_id, t.customer_id, t.placed_at, t.currency, t.channel, t.shop, t.status, t.amount_minor, t.discount_minor,
+           t.shipping_minor, t.tax_minor, t.tax_included, t.total_minor, t.corrects, t.lines::jsonb
     FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[],
         $10::bigint[], $11::bigint[], $12::bigint[], $13::boolean[], $14::bigint[], $15::text[], $16::text[]) AS t ({_NEW})
-    ORDER BY external_id
+    JOIN customers AS c ON c.id = t.customer_id AND c.root_id IS NOT NULL
+    ORDER BY t.external_id
+    FOR KEY SHARE OF c
     ON CONFLICT (external_id) DO NOTHING
     RETURNING id, customer_id, placed_at, currency, channel, amount_minor, lines
 ){_ALONG}
@@ -107,6 +112,16 @@ WITH cancelled AS (
 )
 SELECT version FROM cancelled
 """
+
+
+_THEIR_ORDERS = "(SELECT id FROM orders WHERE customer_id = ANY($1::text[]))"
+# In this order: an order goes after what names it. A correction and the order that it corrects belong to one record.
+_ERASE = {
+    "order_returns": f"DELETE FROM order_returns WHERE order_id IN {_THEIR_ORDERS}",
+    "order_lines": f"DELETE FROM order_lines WHERE order_id IN {_THEIR_ORDERS}",
+    "orders": "DELETE FROM orders WHERE customer_id = ANY($1::text[])",
+}
+_COLLECT = f"{ORDER} WHERE o.customer_id = ANY($1::text[]) ORDER BY o.placed_at, o.id"
 
 
 class StoredOrder(NamedTuple):
@@ -248,3 +263,13 @@ async def cancel(
 ) -> int:
     """Cancel a locked order; return its version."""
     return await connection.fetchval(_CANCEL, order_id, steps, replaced_by, touch_id, cancelled_at)
+
+
+async def erase(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Delete the orders of records with all that belongs to them; return how many rows of each kind."""
+    return {name: deleted(await connection.execute(statement, ids)) for name, statement in _ERASE.items()}
+
+
+async def collect(connection: Connection, ids: Sequence[str]) -> list[Record]:
+    """Return every order of records with its returns, oldest first."""
+    return await connection.fetch(_COLLECT, ids)

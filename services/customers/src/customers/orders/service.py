@@ -1,5 +1,6 @@
 """How an order is placed and read."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -176,3 +177,13 @@ async def of_customer(connection: Connection, customer_id: str, after: tuple[Any
     """
     family = await links.family(connection, customer_id)
     return await lists.page_of_family(connection, family.ids, after, limit)
+
+
+async def erase(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Delete the orders and returns of records; return how many rows of each kind of record."""
+    return await repository.erase(connection, ids)
+
+
+async def collect(connection: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the orders of records, each with its returns."""
+    return {"orders": [dict(row) for row in await repository.collect(connection, ids)]}

@@ -81,6 +81,7 @@ def _complete_orders() -> None:
         op.create_check_constraint(op.f(f"ck_orders_{name}"), "orders", condition)
     op.create_check_constraint(op.f("ck_order_returns_refund"), "order_returns", "refund_minor >= 0")
     op.create_unique_constraint("uq_orders_corrects", "orders", ["corrects"])
+    op.create_index("ix_orders_replaced_by", "orders", ["replaced_by"], postgresql_where=sa.text("replaced_by IS NOT NULL"))
     op.create_index("ix_orders_placed_at_id", "orders", ["placed_at", "id"])
     op.create_index("ix_orders_status_placed_at_id", "orders", ["status", "placed_at", "id"])
     for column in ("channel", "shop"):
