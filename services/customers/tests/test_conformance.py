@@ -11,7 +11,7 @@ from shared.testing.fuzzing import fuzz
 class TestConformance(ConformanceSuite):
     """The rules of the house, for every operation."""
 
-    public = frozenset({"jwks_get"})
+    public = frozenset({"jwks_get", "consents_confirm", "preferences_show", "preferences_change"})
 
 
 async def test_schemathesis_finds_nothing(service: Service, committed_dsn: str, tmp_path: Path) -> None:

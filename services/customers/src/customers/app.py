@@ -5,11 +5,15 @@ from pathlib import Path
 from customers.access.router import router as access
 from customers.access.service import prepare
 from customers.attributes.router import router as attributes
+from customers.audit.router import router as audit
+from customers.consents.preferences.router import router as preferences
+from customers.consents.router import router as consents
 from customers.handlers import HANDLERS
 from customers.identities.router import router as identities
 from customers.imports import job as importing
 from customers.imports.router import router as imports
 from customers.orders.router import router as orders
+from customers.privacy.restrictions.router import router as restrictions
 from customers.profiles.router import router as profiles
 from customers.settings import CustomersSettings
 from customers.timeline.router import router as timeline
@@ -19,7 +23,7 @@ SERVICE = Service(
     name="customers",
     title="Regulars: customers",
     settings=CustomersSettings,
-    routers=(identities, profiles, orders, access, imports, attributes, timeline),
+    routers=(identities, profiles, orders, access, imports, attributes, timeline, audit, preferences, consents, restrictions),
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",
     on_start=(prepare,),

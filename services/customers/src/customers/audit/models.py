@@ -28,7 +28,10 @@ audit_chain = sa.Table(
     sa.Column("link", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("entry_id", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Column("chained_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
     # Which entries have no link yet.
     sa.UniqueConstraint("entry_id"),
     sa.CheckConstraint("link > 0", name="link"),
+    # How far back an entry can still be without a link.
+    sa.Index(None, "chained_at"),
 )
