@@ -166,3 +166,15 @@ async def test_the_checksum_names_its_tables_in_one_order(client):
     tables = (await client.get("/v1/history/checksum")).json()["tables"]
     names = [table["name"] for table in tables]
     assert names == sorted(names)
+
+
+async def test_a_history_of_thirty_years_is_counted_from_its_beginning(database, client):
+    await send(
+        database, [order("ord_1", "cus_old", "1997-01-05"), order("ord_2", "cus_old", "1997-03-05"), order("ord_3", "cus_a", "2026-01-05")]
+    )
+    answer = (await client.get("/v1/metrics/repeat-rate")).json()
+    assert (answer["share"]["numerator"], answer["share"]["denominator"]) == (1, 2)
+    assert [row["cohort"] for row in answer["cohorts"]] == ["1997-01-01", "2026-01-01"]
+    assert (await client.get("/v1/metrics/repeat-rate", params={"from": "1990-01-01", "to": "2026-02-01"})).json()["share"] == answer[
+        "share"
+    ]

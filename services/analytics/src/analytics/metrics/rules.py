@@ -110,6 +110,19 @@ def of_months(window: Window) -> Window:
     return window
 
 
+def ended(window: Window, as_of: datetime | None) -> Window:
+    """Return the window with an end: an open one reaches to the month of `as_of` and holds a month at least.
+
+    Args:
+        window: of months.
+        as_of: how far the data go; None when there are none, which leaves the window open.
+    """
+    if window.until is not None or as_of is None:
+        return window
+    last = as_of.date().replace(day=1)
+    return Window(window.since, plus_months(max(window.since or last, last), 1))
+
+
 def closed(window: Window, as_of: datetime | None) -> Window:
     """Return the window with both ends: open ones reach to the month of `as_of` and as far back as an answer holds.
 
@@ -121,9 +134,7 @@ def closed(window: Window, as_of: datetime | None) -> Window:
         WindowTooWide: it has more months than an answer holds.
         WindowEmpty: its open end lies before its beginning.
     """
-    if as_of is None and window.until is None:
-        return window
-    until = window.until or (plus_months(as_of.date().replace(day=1), 1) if as_of else None)
+    until = ended(window, as_of).until
     if until is None:
         return window
     since = window.since or plus_months(until, -MOST_MONTHS)

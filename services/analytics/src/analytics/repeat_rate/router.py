@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query
 
 from analytics.dependencies import ClockDep, Months, ReadsAnalytics
-from analytics.metrics.errors import WindowEmpty, WindowNotMonths, WindowTooWide, ZoneNotExact
+from analytics.metrics.errors import WindowEmpty, WindowNotMonths, ZoneNotExact
 from analytics.repeat_rate.rules import Occasion
 from analytics.repeat_rate.schemas import RepeatRateAnswer
 from analytics.repeat_rate.service import read
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/v1/metrics", tags=["metrics"])
     "/repeat-rate",
     operation_id="metrics_repeat_rate",
     response_model=RepeatRateAnswer,
-    responses=problems(ZoneNotExact, WindowEmpty, WindowNotMonths, WindowTooWide),
+    responses=problems(ZoneNotExact, WindowEmpty, WindowNotMonths),
 )
 async def read_repeat_rate(
     _caller: ReadsAnalytics,

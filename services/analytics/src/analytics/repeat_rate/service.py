@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from analytics.history.repository import HistoryRepository
-from analytics.metrics.rules import ZONE, Share, Window, closed, horizon
+from analytics.metrics.rules import ZONE, Share, Window, ended, horizon
 from analytics.metrics.schemas import definition_out, share_out, window_out
 from analytics.repeat_rate.rules import DEFINITION, MEASURE, Occasion, distribution, repeat_rate
 from analytics.repeat_rate.schemas import BinOut, CohortRate, RepeatRateAnswer
@@ -17,11 +17,12 @@ async def read(connection: Connection, occasion: Occasion, window: Window, now: 
     Args:
         connection: to read from.
         occasion: what counts as one purchase.
-        window: months of first orders.
+        window: months of first orders; an open start reaches back to the first of all.
         now: the present moment.
     """
     as_of = horizon((await HistoryRepository(connection).state()).latest_order_at, now)
-    window = closed(window, as_of)
+    # A row a month, so that no history is too long for an answer.
+    window = ended(window, as_of)
     cohorts = await CellsRepository(connection).cohorts(window.since, window.until, [MEASURE[occasion]])
     shares = {cohort: repeat_rate(counts, occasion) for cohort, counts in sorted(cohorts.items())}
     whole = Share(sum(share.numerator for share in shares.values()), sum(share.denominator for share in shares.values()))
