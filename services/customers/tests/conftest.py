@@ -10,6 +10,7 @@ import pytest_asyncio
 from httpx2 import ASGITransport, AsyncClient
 
 from customers.app import SERVICE
+from customers.attributes.service import forget_cached
 from customers.settings import CustomersSettings
 from shared.clock import FrozenClock
 from shared.contracts.base import Event, event_type
@@ -28,6 +29,12 @@ SETTINGS = CustomersSettings.model_validate({"database_url": "postgresql://unuse
 @pytest.fixture(scope="session")
 def service() -> Service:
     return SERVICE
+
+
+@pytest.fixture(autouse=True)
+def _no_cached_definitions() -> None:
+    """Each test has a database of its own making, with its own definitions of attributes."""
+    forget_cached()
 
 
 def client_of(database: Database, clock: FrozenClock, service: Service = SERVICE) -> tuple[Any, AsyncClient]:
@@ -56,6 +63,14 @@ async def committed_client(committed_database, clock) -> AsyncIterator[AsyncClie
 async def quiet_client(database, clock) -> AsyncIterator[AsyncClient]:
     """A client with all rights of a service that does no jobs by itself: the test does them by `work`."""
     app, client = client_of(database, clock, replace(SERVICE, jobs={}))
+    async with app.router.lifespan_context(app), client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def quiet_committed_client(committed_database, clock) -> AsyncIterator[AsyncClient]:
+    """As `quiet_client`, on a database of the test's own."""
+    app, client = client_of(committed_database, clock, replace(SERVICE, jobs={}))
     async with app.router.lifespan_context(app), client:
         yield client
 

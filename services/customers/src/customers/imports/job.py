@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from asyncpg import Record
+from asyncpg import DeadlockDetectedError, LockNotAvailableError, Record
 
+from customers.attributes import service as attributes
+from customers.attributes.rules import Catalogue
 from customers.imports import repository, writing
 from customers.imports.errors import ImportFileGone, ImportNotFound
 from customers.imports.mapping import Link
@@ -20,6 +22,8 @@ from shared.http.jobs import Job
 KIND = "customers_import"
 # As many as one transaction publishes events of, and few enough that it holds its locks for a moment only.
 MAX_ROWS = 5_000
+# Between the attempts to write a piece.
+_PAUSES_SECONDS = (0.1, 0.4, 1.6)
 _RUNNING = frozenset({"queued", "previewing", "running"})
 
 
@@ -56,8 +60,10 @@ async def _begin(job: Job, import_id: str) -> Record:
 
 
 async def _go_through(job: Job, row: Record) -> None:
-    plan = plan_of(row["reading"], row["match"], row["created_at"].date())
-    order = Order(row["id"], row["match"], row["mode"], row["source"], row["caller"], row["dry_run"])
+    async with job.database.acquire() as connection:
+        known = await attributes.catalogue(connection)
+    plan = plan_of(row["reading"], row["match"], row["created_at"].date(), known)
+    order = Order(row["id"], row["match"], row["mode"], row["source"], row["caller"], row["dry_run"], known.required)
     position, next_row, end = row["position"], row["next_row"], row["file_bytes"]
     async with reading(end - position) as parse:
         ahead = asyncio.ensure_future(_parsed(job, row["id"], plan, parse, position, next_row, end))
@@ -67,7 +73,7 @@ async def _go_through(job: Job, row: Record) -> None:
                 behind = (position + parsed.length, parsed.next_row)
                 if behind[0] < end:
                     ahead = asyncio.ensure_future(_parsed(job, row["id"], plan, parse, *behind, end))
-                await _apply(job, order, parsed, position, behind)
+                await _persist(job, order, parsed, position, behind)
                 position, next_row = behind
                 await job.progress(position, end)
         finally:
@@ -80,6 +86,18 @@ async def _parsed(job: Job, import_id: str, plan: Plan, parse: Parse, position: 
     if not piece:
         raise ImportFileGone
     return await parse(plan, piece, next_row, MAX_ROWS, position + len(piece) >= end)
+
+
+async def _persist(job: Job, order: Order, parsed: Parsed, position: int, behind: tuple[int, int]) -> None:
+    """Write a piece, again when another transaction was in the way."""
+    for pause_seconds in _PAUSES_SECONDS:
+        try:
+            await _apply(job, order, parsed, position, behind)
+        except (DeadlockDetectedError, LockNotAvailableError):
+            await asyncio.sleep(pause_seconds)
+        else:
+            return
+    await _apply(job, order, parsed, position, behind)
 
 
 async def _apply(job: Job, order: Order, parsed: Parsed, position: int, behind: tuple[int, int]) -> None:
@@ -118,8 +136,8 @@ async def _fail(job: Job, import_id: str, code: str) -> None:
         await repository.set_status(uow.connection, import_id, "failed", code)
 
 
-def plan_of(reading: Mapping[str, Any], match: str, today: date) -> Plan:
+def plan_of(reading: Mapping[str, Any], match: str, today: date, known: Catalogue) -> Plan:
     """Return the plan that was made when the file arrived."""
     shape = Shape(**{**reading["shape"], "columns": tuple(reading["shape"]["columns"])})
     links = tuple(Link(**{**link, "transforms": tuple(link["transforms"])}) for link in reading["links"])
-    return Plan(shape, links, reading["empty"], match, today)
+    return Plan(shape, links, reading["empty"], match, today, known)

@@ -1,9 +1,10 @@
 """Which column leads to which field, and what is done with a cell on its way: pure."""
 
+import dataclasses
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -59,7 +60,7 @@ class Link:
     field: str
     transforms: tuple[Transform, ...] = ("trim",)
     date_format: str | None = None
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def suggested(columns: Iterable[str], fields: frozenset[str]) -> list[Link]:
@@ -114,7 +115,7 @@ def check_links(links: Sequence[Link], columns: Sequence[str], fields: frozenset
         raise MatchUnmapped(pointer="/match")
 
 
-def fields_of(record: Mapping[str, Any], links: Sequence[Link], empty: Empty) -> dict[str, Any]:
+def told_by(record: Mapping[str, Any], links: Sequence[Link], empty: Empty) -> dict[str, Any]:
     """Return the fields that a record tells, as the interface takes them.
 
     Args:

@@ -1,25 +1,21 @@
 """Writes what an import tells of customers: rows, change sets and events, each set by set."""
 
-# ruff: noqa: S608 - statements are put together from names of columns only
-
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
+from customers.profiles import records, telling
 from customers.profiles.facts import facts_of
-from customers.profiles.repository import Stored
-from customers.profiles.rules import FIELDS, LISTS, OBJECTS, Profile
-from customers.profiles.search import fold
-from shared.contracts.customers import CustomerRegistered, CustomerUpdated
-from shared.database.pool import Connection
+from customers.profiles.rules import FIELDS, LISTS, OBJECTS, Profile, merge_patched
+from customers.profiles.service import publish_updated
+from customers.profiles.telling import Family
+from customers.provenance.rules import Provenance
+from shared.contracts.customers import CustomerRegistered
 from shared.database.unit_of_work import UnitOfWork
 from shared.ids import new_id
-
-if TYPE_CHECKING:
-    from customers.imports.writing import Order
 
 _JSON = frozenset({*OBJECTS, *LISTS})
 # Beside the fields: id, text that the name is found by, change set and its fields; then what all change sets share.
@@ -55,7 +51,35 @@ class New(NamedTuple):
     search_name: str
 
 
-async def create(uow: UnitOfWork, order: "Order", drafts: Sequence[New]) -> dict[str, str]:
+class Told(NamedTuple):
+    """What rows tell of a customer who is known.
+
+    Attributes:
+        fields: the last word on each; attributes and preferences put together from all rows.
+    """
+
+    fields: Mapping[str, Any]
+
+    @property
+    def names(self) -> Iterable[str]:
+        """The fields that are told."""
+        return self.fields
+
+    @property
+    def attributes(self) -> Iterable[str] | None:
+        """The names of the attributes that are told."""
+        return self.fields.get("attributes")
+
+    def after(self, profile: Profile) -> dict[str, Any]:
+        """Return the fields of a profile that has heard them: its objects keep what they have besides."""
+        fields = dict(self.fields)
+        for name in OBJECTS:
+            if fields.get(name) is not None:
+                fields[name] = merge_patched(getattr(profile, name), fields[name])
+        return fields
+
+
+async def create(uow: UnitOfWork, drafts: Sequence[New], provenance: Provenance) -> dict[str, str]:
     """Make customers; return their ids by key, without those whose external id somebody took meanwhile."""
     if not drafts:
         return {}
@@ -68,7 +92,7 @@ async def create(uow: UnitOfWork, order: "Order", drafts: Sequence[New]) -> dict
         [facts_of(draft.profile, list(draft.names)) for draft in drafts],
         *(_column(name, (draft.profile for draft in drafts)) for name in names),
     ]
-    rows = await uow.connection.fetch(_insert_statement(names), *columns, order.source, order.actor, order.import_id)
+    rows = await uow.connection.fetch(_insert_statement(names), *columns, provenance.source, provenance.actor, provenance.cause)
     for row in rows:
         _publish_registered(uow, row["id"], by_id[row["id"]].profile, row["created_at"])
     return {by_id[row["id"]].key: row["id"] for row in rows}
@@ -106,62 +130,42 @@ def _publish_registered(uow: UnitOfWork, customer_id: str, profile: Profile, at:
     uow.publish(event, sequence=1)
 
 
-_INTERIM_LOCK = f"""
-SELECT id, version, {", ".join(f'"{name}"' for name in FIELDS)}, created_at, updated_at FROM customers WHERE id = ANY($1::text[])
-ORDER BY id FOR NO KEY UPDATE
-"""
-_INTERIM_UPDATE = """
-WITH told AS (SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::jsonb[]{arrays})
-    AS t (id, search_name, version, change_id, facts{columns})
-), noted AS (
-    INSERT INTO profile_changes (id, customer_id, source, actor, cause, fields)
-    SELECT change_id, id, ${source}, ${actor}, ${cause}, facts FROM told
-)
-UPDATE customers AS c SET version = told.version, search_name = told.search_name, updated_at = now(){sets} FROM told WHERE c.id = told.id
-RETURNING c.id, c.updated_at
-"""
+async def update(uow: UnitOfWork, told: Mapping[str, "Told"], provenance: Provenance, *, dry_run: bool) -> dict[str, list[str]]:
+    """Let customers know what rows tell of them; return the sorted names of the fields that changed, by record.
+
+    Args:
+        uow: the transaction.
+        told: by the id of the record that the rows speak of.
+        provenance: who tells it.
+        dry_run: whether to find out and write nothing.
+
+    Raises:
+        ExternalIdTaken: or another conflict, which the caller cuts down to the row that makes it.
+    """
+    locked = await records.lock_many(uow.connection, list(told))
+    wanted = [(record, told[record_id].names) for record_id, record in locked.items()]
+    families = await telling.families(uow.connection, wanted)
+    changed: dict[str, list[str]] = {}
+    for record_id, record in locked.items():
+        family = families[record.root.id]
+        fields = told[record_id].after(family.now.profile)
+        before = len(family.steps)
+        family.tell(record, fields, provenance, fields.get("attributes") and told[record_id].attributes)
+        changed[record_id] = family.steps[-1][1] if len(family.steps) > before else []
+        is_renamed = fields.get("external_id", record.external_id) != record.external_id
+        if is_renamed and not dry_run and record.record_id != record.root.id:
+            await records.rename(uow.connection, record.record_id, fields["external_id"])
+    if not dry_run:
+        await _write(uow, families.values())
+    return changed
 
 
-async def lock(connection: Connection, ids: Iterable[str]) -> dict[str, Stored]:
-    """Return customers whose rows nobody else changes until the transaction ends."""
-    rows = await connection.fetch(_INTERIM_LOCK, sorted(ids))
-    found = {}
-    for row in rows:
-        profile = Profile(*row[2 : 2 + len(FIELDS)])
-        found[row["id"]] = Stored(row["id"], row["version"], profile, row["created_at"], row["updated_at"])
-    return found
-
-
-async def update(uow: UnitOfWork, order: "Order", changed: Sequence[tuple[Stored, Profile, list[str]]]) -> None:
-    """Write what changed of locked customers."""
-    names = FIELDS
-    columns: list[list[Any]] = [
-        [before.id for before, _, _ in changed],
-        [fold(after.name) for _, after, _ in changed],
-        [before.version + 1 for before, _, _ in changed],
-        [new_id("chg") for _ in changed],
-        [facts_of(after, list(differing), before.profile) for before, after, differing in changed],
-        *(_column(name, (after for _, after, _ in changed)) for name in names),
-    ]
-    arrays = "".join(f", ${number}::{_type(name)}[]" for number, name in enumerate(names, 6))
-    last = 5 + len(names)
-    statement = _INTERIM_UPDATE.format(
-        arrays=arrays,
-        columns="".join(f', "{name}"' for name in names),
-        sets="".join(f', "{name}" = told.{_read(name)}' for name in names),
-        source=last + 1,
-        actor=last + 2,
-        cause=last + 3,
-    )
-    rows = await uow.connection.fetch(statement, *columns, order.source, order.actor, order.import_id)
-    times = {row["id"]: row["updated_at"] for row in rows}
-    for before, after, differing in changed:
-        event = CustomerUpdated.model_construct(
-            customer_id=before.id,
-            changed=list(differing),
-            kind=after.kind,
-            country=after.country,
-            language=after.language,
-            updated_at=times[before.id],
-        )
-        uow.publish(event, sequence=before.version + 1)
+async def _write(uow: UnitOfWork, families: Collection[Family]) -> None:
+    told = [each for family in families for each in family.told]
+    if not told:
+        return
+    changed = [family for family in families if family.steps]
+    at = await records.write(uow.connection, [family.now for family in changed], told)
+    for family in changed:
+        for step, names in family.steps:
+            publish_updated(uow, step._replace(updated_at=at), names)

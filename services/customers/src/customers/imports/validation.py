@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from customers.imports.mapping import CellRefused, Empty, Link, fields_of
+from customers.attributes.rules import Catalogue
+from customers.imports.mapping import CellRefused, Empty, Link, told_by
 from customers.imports.records import Broken, Shape, cut
-from customers.profiles.schemas import CustomerDraft
+from customers.profiles.schemas import CustomerDraft, fields_of
 from customers.profiles.search import fold
 from customers.profiles.service import checked
 from shared.errors import DomainError
 from shared.http.body import nul_path
-from shared.http.merge_patch import changes
 from shared.http.problems import problem_of
 
 _DRAFT = TypeAdapter(CustomerDraft)
@@ -35,6 +35,7 @@ class Plan:
         empty: what an empty cell means.
         match: the field that rows are matched by.
         today: for the rules on dates.
+        known: the definitions of attributes.
     """
 
     shape: Shape
@@ -42,6 +43,7 @@ class Plan:
     empty: Empty
     match: str
     today: date
+    known: Catalogue
 
 
 class Draft(NamedTuple):
@@ -124,10 +126,11 @@ def _read(plan: Plan, row: int, record: Mapping[str, Any] | Broken) -> Draft | l
     if isinstance(record, Broken):
         return [Refusal(row, "", record.code, record.detail)]
     try:
-        told = fields_of(record, plan.links, plan.empty)
+        told = told_by(record, plan.links, plan.empty)
         if nul_path(told) is not None:
             return [Refusal(row, "", "nul_character", "Text must not hold the character U+0000.")]
-        fields = checked(changes(_DRAFT.validate_python(told)), plan.today)
+        # What a new customer must have is seen once it is known who is new.
+        fields = checked(fields_of(_DRAFT.validate_python(told)), plan.today, plan.known, {}, texts=True)
     except CellRefused as refused:
         return [Refusal(row, "", refused.code, refused.detail)]
     except (ValidationError, DomainError) as error:

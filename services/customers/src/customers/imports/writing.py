@@ -9,15 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from asyncpg import IntegrityConstraintViolationError
+
 from customers.imports import matching, storing
 from customers.imports import repository as imports
 from customers.imports.validation import Draft, Refusal
-from customers.profiles.facts import differing
-from customers.profiles.repository import Stored
-from customers.profiles.rules import Profile, amended, merge_patched
+from customers.profiles.rules import OBJECTS, Profile, amended
+from customers.provenance.rules import Provenance
 from shared.database.unit_of_work import UnitOfWork
+from shared.errors import Conflict, DomainError, Invalid
 
 SAMPLE_SIZE = 5
+_TAKEN = ("/external_id", "external_id_taken", "Another customer has this external id.")
 OUTCOMES = ("created", "updated", "unchanged", "merged", "refused")
 
 
@@ -32,6 +35,7 @@ class Order:
         source: whose word the rows are.
         actor: principal who sent the file.
         dry_run: whether nothing is written.
+        required: attributes that a new customer must have.
     """
 
     import_id: str
@@ -40,6 +44,12 @@ class Order:
     source: str
     actor: str
     dry_run: bool
+    required: tuple[str, ...]
+
+    @property
+    def provenance(self) -> Provenance:
+        """Who tells what the rows tell."""
+        return Provenance(self.source, self.actor, self.import_id)
 
 
 @dataclass(slots=True)
@@ -62,6 +72,13 @@ class Outcome:
         if len(self.samples[outcome]) < SAMPLE_SIZE:
             self.samples[outcome].append({"row": row, "customer_id": customer_id, "fields": list(changed)})
 
+    def add(self, other: "Outcome") -> None:
+        """Take over what became of other rows."""
+        self.refusals += other.refusals
+        for outcome in OUTCOMES:
+            self.counts[outcome] += other.counts[outcome]
+            self.samples[outcome] = [*self.samples[outcome], *other.samples[outcome]][:SAMPLE_SIZE]
+
     def refuse(self, drafts: Sequence[Draft], pointer: str, code: str, detail: str) -> None:
         """Refuse the rows of an identity."""
         for draft in drafts:
@@ -82,6 +99,16 @@ class Group:
     is_first: bool
 
     @property
+    def fields(self) -> Mapping[str, Any]:
+        """What the rows tell, the later ones having the last word."""
+        if len(self.drafts) == 1:
+            return self.drafts[0].fields
+        fields: Mapping[str, Any] = {}
+        for draft in self.drafts:
+            fields = _put_together(fields, draft.fields)
+        return fields
+
+    @property
     def search_name(self) -> str:
         """What the name that the rows leave behind is found by."""
         return next((draft.search_name for draft in reversed(self.drafts) if "name" in draft.fields), "")
@@ -93,6 +120,35 @@ async def write(uow: UnitOfWork, order: Order, drafts: Sequence[Draft]) -> Outco
     groups = await _groups(uow, order, drafts)
     # Identities without a constraint stay unique among imports by this lock, whatever runs beside them.
     await matching.lock(uow.connection)
+    await _write(uow, order, groups, outcome)
+    return outcome
+
+
+async def _write(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> None:
+    """Write groups; when the database refuses one of them, find out which by halves."""
+    attempt = Outcome()
+    try:
+        async with uow.savepoint():
+            await _attempt(uow, order, groups, attempt)
+    except (Conflict, Invalid, IntegrityConstraintViolationError) as error:
+        if len(groups) == 1:
+            [group] = groups.values()
+            outcome.refuse(group.drafts, *_reason(error))
+            return
+        keys = list(groups)
+        for half in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
+            await _write(uow, order, {key: groups[key] for key in half}, outcome)
+    else:
+        outcome.add(attempt)
+
+
+def _reason(error: Conflict | Invalid | IntegrityConstraintViolationError) -> tuple[str, str, str]:
+    if isinstance(error, DomainError):
+        return error.pointer or "", error.code, error.detail or error.title
+    return "", "already_exists", "Something with an identity of this row exists already."
+
+
+async def _attempt(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> None:
     matches = await matching.match(uow.connection, order.match, list(groups))
     new: dict[str, Group] = {}
     known: dict[str, Group] = {}
@@ -109,8 +165,7 @@ async def write(uow: UnitOfWork, order: Order, drafts: Sequence[Draft]) -> Outco
         else:
             known[key] = group
     await _create(uow, order, new, outcome)
-    await _update(uow, order, {matches[key].customer_id: group for key, group in known.items()}, outcome)
-    return outcome
+    await _update(uow, order, known, matches, outcome)
 
 
 async def _groups(uow: UnitOfWork, order: Order, drafts: Sequence[Draft]) -> dict[str, Group]:
@@ -127,59 +182,63 @@ def _hash(key: str) -> int:
 
 
 async def _create(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> None:
-    """Make the customers whom nobody knows; rows whose external id is another's are refused."""
-    drafts: list[storing.New] = []
-    for key, group in groups.items():
-        profile = Profile()
-        for draft in group.drafts:
-            profile = _told(profile, draft)
-        names = tuple(dict.fromkeys(name for draft in group.drafts for name in draft.fields))
-        drafts.append(storing.New(key, profile, names, group.search_name))
+    """Make the customers whom nobody knows."""
+    drafts = [storing.New(key, *_profile(group), group.search_name) for key, group in groups.items()]
     taken = await matching.taken_external_ids(uow.connection, [each.profile.external_id for each in drafts])
     free = []
     for each in drafts:
-        if each.profile.external_id in taken:
-            outcome.refuse(groups[each.key].drafts, "/external_id", "external_id_taken", "Another customer has this external id.")
-            continue
-        if each.profile.external_id is not None:
-            taken.add(each.profile.external_id)
-        free.append(each)
+        missing = next((name for name in order.required if each.profile.attributes.get(name) is None), None)
+        if missing is not None:
+            detail = "A new customer must have this attribute."
+            outcome.refuse(groups[each.key].drafts, f"/attributes/{missing}", "attribute_required", detail)
+        elif each.profile.external_id in taken:
+            outcome.refuse(groups[each.key].drafts, *_TAKEN)
+        else:
+            taken.update(filter(None, (each.profile.external_id,)))
+            free.append(each)
     ids: Mapping[str, str | None] = dict.fromkeys(each.key for each in free)
     if not order.dry_run:
-        ids = await storing.create(uow, order, free)
+        ids = await storing.create(uow, free, order.provenance)
     for each in free:
         group = groups[each.key]
         if each.key not in ids:
-            outcome.refuse(group.drafts, "/external_id", "external_id_taken", "Another customer has this external id.")
+            outcome.refuse(group.drafts, *_TAKEN)
             continue
         outcome.count("created" if group.is_first else "merged", group.drafts[0].row, ids[each.key], sorted(group.drafts[0].fields))
         _count_merged(group.drafts[1:], ids[each.key], outcome)
 
 
-async def _update(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> None:
+def _profile(group: Group) -> tuple[Profile, tuple[str, ...]]:
+    """Return what rows of nobody known make of him, and the fields that they tell."""
+    fields = group.fields
+    return amended(Profile(), fields)[0], tuple(fields)
+
+
+async def _update(
+    uow: UnitOfWork, order: Order, groups: Mapping[str, Group], matches: Mapping[str, matching.Match], outcome: Outcome
+) -> None:
     """Complete the customers who are known."""
     if not groups:
         return
-    stored = await storing.lock(uow.connection, list(groups))
-    changed: list[tuple[Stored, Profile, list[str]]] = []
-    wanted = [draft.fields.get("external_id") for group in groups.values() for draft in group.drafts]
-    owners = await matching.owners_of_external_ids(uow.connection, wanted)
-    for customer_id, group in groups.items():
-        before = stored[customer_id]
-        after = before.profile
-        for draft in group.drafts:
-            after = _told(after, draft)
-        if after.external_id is not None and owners.setdefault(after.external_id, customer_id) != customer_id:
-            outcome.refuse(group.drafts, "/external_id", "external_id_taken", "Another customer has this external id.")
+    owners = await matching.owners_of_external_ids(uow.connection, [group.fields.get("external_id") for group in groups.values()])
+    told: dict[str, storing.Told] = {}
+    rows: dict[str, list[Group]] = {}
+    for key, group in groups.items():
+        record_id = matches[key].customer_id
+        fields = group.fields
+        if (named := fields.get("external_id")) is not None and owners.setdefault(named, record_id) != record_id:
+            outcome.refuse(group.drafts, *_TAKEN)
             continue
-        names = differing(before.profile, after)
-        if names:
-            changed.append((before, after, names))
-        first = "merged" if not group.is_first else "updated" if names else "unchanged"
-        outcome.count(first, group.drafts[0].row, customer_id, names)
-        _count_merged(group.drafts[1:], customer_id, outcome)
-    if changed and not order.dry_run:
-        await storing.update(uow, order, changed)
+        # Two identities can lead to one customer.
+        before = told[record_id].fields if record_id in told else {}
+        told[record_id] = storing.Told(_put_together(before, fields))
+        rows.setdefault(record_id, []).append(group)
+    changed = await storing.update(uow, told, order.provenance, dry_run=order.dry_run)
+    for record_id, found in rows.items():
+        names = changed.get(record_id, [])
+        first, *rest = found
+        outcome.count("merged" if not first.is_first else "updated" if names else "unchanged", first.drafts[0].row, record_id, names)
+        _count_merged([*first.drafts[1:], *(draft for group in rest for draft in group.drafts)], record_id, outcome)
 
 
 def _count_merged(drafts: Sequence[Draft], customer_id: str | None, outcome: Outcome) -> None:
@@ -187,8 +246,10 @@ def _count_merged(drafts: Sequence[Draft], customer_id: str | None, outcome: Out
         outcome.count("merged", draft.row, customer_id, sorted(draft.fields))
 
 
-def _told(profile: Profile, draft: Draft) -> Profile:
-    fields = dict(draft.fields)
-    if fields.get("attributes") is not None:
-        fields["attributes"] = merge_patched(profile.attributes, fields["attributes"])
-    return amended(profile, fields)[0]
+def _put_together(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what two rows tell: the later one has the last word on each field, and on each member of an object."""
+    fields = {**before, **after}
+    for name in OBJECTS:
+        if before.get(name) is not None and after.get(name) is not None:
+            fields[name] = {**before[name], **after[name]}
+    return fields
