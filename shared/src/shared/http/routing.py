@@ -89,7 +89,8 @@ class _Plan:
 
     def _check_query(self, request: Request) -> None:
         for name, value in request.query_params.multi_items():
-            if name not in self.parameters:
+            # A parameter `<prefix>.*` stands for all with the prefix.
+            if name not in self.parameters and f"{name.partition('.')[0]}.*" not in self.parameters:
                 raise UnknownParameter(pointer=pointer_of((name,)), location="query")
             if "\x00" in value:
                 raise MalformedBody("A parameter holds the character U+0000.", pointer=pointer_of((name,)), location="query")

@@ -65,6 +65,8 @@ class AttributeDefinitionInvalid(Invalid):
 
 def taken(error: UniqueViolationError) -> AttributeTaken | None:
     """Return the refusal behind a unique violation, or None when it is of something else."""
-    if error.constraint_name != _CONSTRAINT:
+    # The driver sets what the server told as attributes that it does not declare.
+    if getattr(error, "constraint_name", None) != _CONSTRAINT:
         return None
-    return AttributeTaken(pointer=f"/attributes/{error.column_name}" if error.column_name else "/attributes")
+    column = getattr(error, "column_name", None)
+    return AttributeTaken(pointer=f"/attributes/{column}" if column else "/attributes")

@@ -1,6 +1,5 @@
 """What a definition may be, and what it makes of a value."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -134,7 +133,9 @@ def _bound(kind: str, limit: Any) -> Any:
         raise AttributeDefinitionInvalid("This is no date or moment as RFC 3339 has it.", pointer="/limits") from None
 
 
-def checked(catalogue: Catalogue, attributes: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def checked(
+    catalogue: Catalogue, attributes: Mapping[str, Any], before: Mapping[str, Any] | None = None, *, texts: bool = False
+) -> dict[str, Any]:
     """Return attributes in their normal form.
 
     Args:
@@ -142,6 +143,7 @@ def checked(catalogue: Catalogue, attributes: Mapping[str, Any], before: Mapping
         attributes: all that the customer shall have; null stands for none.
         before: what he had; values that stay are not looked at again, and only who has a required attribute can lose it. None
             when he is new.
+        texts: whether values come as texts, as in a table.
 
     Raises:
         AttributeInvalid: a value is not as defined.
@@ -156,7 +158,8 @@ def checked(catalogue: Catalogue, attributes: Mapping[str, Any], before: Mapping
         if value is None or (name in had and _equal(had[name], value)):
             result[name] = value
         elif name in catalogue.definitions:
-            result[name] = normal(catalogue.definitions[name], value)
+            definition = catalogue.definitions[name]
+            result[name] = from_text(definition, value) if texts and isinstance(value, str) else normal(definition, value)
         elif catalogue.is_strict:
             raise AttributeUnknown(pointer=_pointer(name))
         else:
@@ -283,7 +286,9 @@ def _text(definition: Definition, value: Any) -> str:
 
 
 def _number(_: Definition, value: Any) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > 1e300:
+    # JSON is written with 64 bits.
+    limit = 2**63 - 1 if isinstance(value, int) else 1e300
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= limit:
         raise ValueError(_WANTED["number"])
     return int(value) if isinstance(value, int) or (value.is_integer() and abs(value) <= _MAX_EXACT) else value
 

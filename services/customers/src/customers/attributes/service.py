@@ -11,10 +11,12 @@ from customers.attributes import repository
 from customers.attributes.errors import (
     AttributeDefinitionExists,
     AttributeDefinitionNotFound,
+    AttributeNotFilterable,
     AttributeTaken,
     AttributeValuesNotUnique,
 )
-from customers.attributes.rules import COMPARED_TYPES, Catalogue, check_definition
+from customers.attributes.filters import MAX_COMPARISONS
+from customers.attributes.rules import COMPARED_TYPES, Catalogue, check_definition, wanted
 from customers.attributes.schemas import definition_of
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
@@ -152,6 +154,22 @@ async def refused_as_taken(
     return refusals
 
 
+async def asked(connection: Connection, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values of the filters of `attributes.filters` that a caller asks for.
+
+    Raises:
+        AttributeNotFilterable: no such attribute can be filtered by, not in this way, or by too many at once.
+        AttributeInvalid: a text is no value of it.
+    """
+    if not texts:
+        return {}
+    members, comparisons = wanted(await catalogue(connection), texts)
+    if len(comparisons) > MAX_COMPARISONS:
+        raise AttributeNotFilterable(f"At most {MAX_COMPARISONS} attributes are compared at once.", location="query")
+    values: dict[str, Any] = {f"compared_{number}": comparison._asdict() for number, comparison in enumerate(comparisons, 1)}
+    return values | ({"attributes": members} if members else {})
+
+
 def masked(known: Catalogue, attributes: Mapping[str, Any]) -> dict[str, Any]:
     """Return attributes without the contact data among them: they are there, but say nothing."""
     personal = known.personal
@@ -176,7 +194,7 @@ async def _locked(connection: Connection, name: str, match: int) -> Record:
     return row
 
 
-def _kept(row: Mapping[str, Any] | None) -> tuple[bool, bool]:
+def _kept(row: Record | None) -> tuple[bool, bool]:
     """Return whether values are kept beside the customers, and whether they are unique."""
     if row is None or row["archived_at"] is not None:
         return False, False

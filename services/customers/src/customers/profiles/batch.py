@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from customers.attributes import service as attributes
+from customers.attributes.rules import Catalogue
 from customers.profiles import service
 from customers.profiles.schemas import UPSERT, CustomerUpsert, fields_of
 from customers.provenance.rules import Provenance
@@ -11,10 +13,16 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.errors import DomainError
 from shared.http.batches import ItemResult, created, existed, read_items, refused
 
+# An item that can be written, or why it cannot.
+_Read = Mapping[str, Any] | ItemResult
+
 
 async def upsert(uow: UnitOfWork, items: Sequence[Any], today: date, actor: str) -> list[ItemResult]:
     """Make or complete customers; return what became of each item, in order."""
-    read = [_checked(item, today) for item in read_items(UPSERT, items)]
+    known = await attributes.catalogue(uow.connection)
+    read = [_checked(item, today, known) for item in read_items(UPSERT, items)]
+    if known.unique:
+        read = await _without_taken(uow, known, read)
     good = [item for item in read if not isinstance(item, ItemResult)]
     fields = [{name: value for name, value in item.items() if name != "source"} for item in good]
     upserted = iter(await service.upsert(uow, fields, [told_by(actor, item.get("source")) for item in good]))
@@ -26,11 +34,18 @@ def told_by(actor: str, source: str | None) -> Provenance:
     return Provenance(actor=actor) if source is None else Provenance(source, actor)
 
 
-def _checked(item: CustomerUpsert | ItemResult, today: date) -> Mapping[str, Any] | ItemResult:
+async def _without_taken(uow: UnitOfWork, known: Catalogue, read: list[_Read]) -> list[_Read]:
+    """Refuse the items that would take a unique value of another customer; who is quicker still, fails the batch."""
+    values = [("", {}) if isinstance(item, ItemResult) else (item["external_id"], item.get("attributes") or {}) for item in read]
+    taken = await attributes.refused_as_taken(uow.connection, known, values)
+    return [refused(taken[place]) if place in taken else item for place, item in enumerate(read)]
+
+
+def _checked(item: CustomerUpsert | ItemResult, today: date, known: Catalogue) -> Mapping[str, Any] | ItemResult:
     if isinstance(item, ItemResult):
         return item
     try:
-        return service.checked(fields_of(item), today)
+        return service.checked(fields_of(item), today, known)
     except DomainError as error:
         return refused(error)
 

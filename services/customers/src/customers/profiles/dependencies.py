@@ -1,14 +1,17 @@
 """The filter of a list of customers, as query parameters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query
 
+from customers.attributes.dependencies import AskedAttributes
 from customers.fields import Country
 from customers.profiles.rules import Kind
 from customers.search.rules import Search, search_for
+from customers.stages.rules import Journey, Lifecycle
 from shared.http.schemas import MomentInput
 
 Sort = Literal["created_at", "-created_at", "name"]
@@ -23,11 +26,13 @@ class CustomerFilter:
         values: by the names of the repository's filters.
         search: what is searched for, or None: then all are wanted.
         sort: the order.
+        attributes: texts by attribute.
     """
 
     values: dict[str, Any]
     search: Search | None
     sort: Sort
+    attributes: Mapping[str, str]
 
     @property
     def key_kinds(self) -> tuple[type, ...]:
@@ -37,6 +42,7 @@ class CustomerFilter:
 
 
 async def _customer_filter(
+    attributes: AskedAttributes,
     kind: Annotated[Kind | None, Query(description="Persons or companies only.")] = None,
     country: Annotated[Country | None, Query(description="ISO 3166-1 alpha-2 code.")] = None,
     language: Annotated[str | None, Query(min_length=2, max_length=15, description="BCP 47 tag, exactly.")] = None,
@@ -47,6 +53,8 @@ async def _customer_filter(
     owner: _Text = None,
     tag: Annotated[str | None, Query(min_length=1, max_length=200, description="Has this tag.", examples=["vip"])] = None,
     interest: Annotated[str | None, Query(min_length=1, max_length=200, description="Has this interest.", examples=["running"])] = None,
+    lifecycle: Annotated[Lifecycle | None, Query(alias="stage.lifecycle", description="Is in this stage of the lifecycle.")] = None,
+    journey: Annotated[Journey | None, Query(alias="stage.journey", description="Is in this stage of the journey.")] = None,
     created_from: Annotated[MomentInput | None, Query(description="Made at this moment or later.")] = None,
     created_to: Annotated[MomentInput | None, Query(description="Made before this moment.")] = None,
     q: Annotated[
@@ -72,11 +80,13 @@ async def _customer_filter(
         "owner": owner,
         "tag": tag,
         "interest": interest,
+        "lifecycle": lifecycle,
+        "journey": journey,
         "created_from": created_from,
         "created_to": created_to,
     }
     values = {name: value for name, value in given.items() if value is not None}
-    return CustomerFilter(values, None if q is None else search_for(q), sort)
+    return CustomerFilter(values, None if q is None else search_for(q), sort, attributes)
 
 
 CustomerQuery = Annotated[CustomerFilter, Depends(_customer_filter)]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 from asyncpg import Record, UniqueViolationError
 
+from customers.attributes.errors import taken
 from customers.profiles.errors import ExternalIdTaken
 from customers.profiles.facts import facts_of
 from customers.profiles.repository import COLUMNS, Stored, stored_of
@@ -143,11 +144,19 @@ class Told(NamedTuple):
 
 
 async def insert(connection: Connection, profile: Profile, names: list[str], told: Provenance) -> Stored | None:
-    """Add a customer of whom some fields were told, or return None when his external id is taken."""
+    """Add a customer of whom some fields were told, or return None when his external id is taken.
+
+    Raises:
+        AttributeTaken: another customer has the value of a unique attribute.
+    """
     record_id = new_id("cus")
     values = (record_id, *(getattr(profile, name) for name in FIELDS), fold(profile.name))
     facts = facts_of(profile, names)
-    created_at = await connection.fetchval(_INSERT, *values, new_id("chg"), told.source, told.actor, told.cause, told.observed_at, facts)
+    origin = (new_id("chg"), told.source, told.actor, told.cause, told.observed_at)
+    try:
+        created_at = await connection.fetchval(_INSERT, *values, *origin, facts)
+    except UniqueViolationError as error:
+        raise taken(error) or error from error
     return created_at and Stored(record_id, 1, profile, created_at, created_at)
 
 
@@ -176,12 +185,13 @@ async def write(connection: Connection, changed: Sequence[Stored], told: Sequenc
 
     Raises:
         ExternalIdTaken: another customer has it.
+        AttributeTaken: another customer has the value of a unique attribute.
     """
     rows = _columns([_row(each.id, each.profile, each.version) for each in changed]) or [[] for _ in range(_ROW_PARAMETERS)]
     try:
         return await connection.fetchval(_WRITE, *rows, *_told_columns(told))
     except UniqueViolationError as error:
-        raise ExternalIdTaken(pointer="/external_id") from error
+        raise taken(error) or ExternalIdTaken(pointer="/external_id") from error
 
 
 async def rename(connection: Connection, record_id: str, external_id: str | None) -> None:

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 from asyncpg import Record
 
+from customers.attributes.filters import FILTERS as ATTRIBUTE_FILTERS
 from customers.profiles.rules import FIELDS, Profile
+from customers.stages.filters import FILTERS as STAGE_FILTERS
 from shared.database.pool import Connection
 
 _FIELDS = ", ".join(FIELDS)
@@ -35,6 +37,8 @@ _FILTERS = {
     "created_from": "created_at >= ${n}",
     "created_to": "created_at < ${n}",
     "document": "search_document @@ ${n}::text::tsquery",
+    **ATTRIBUTE_FILTERS,
+    **STAGE_FILTERS,
 }
 _SORTS = {
     "created_at": ("created_at, id", "(created_at, id) > (${n}, ${m})"),

@@ -1,30 +1,40 @@
 """Routes of customers."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Response
+from fastapi import Query, Response
 
+from customers.attributes.errors import AttributeInvalid, AttributeNotFilterable, AttributeRequired, AttributeTaken, AttributeUnknown
 from customers.dependencies import Now, ReadsCustomer, ReadsCustomers, WritesCustomers
 from customers.fields import CustomerIdInPath
 from customers.profiles import batch, service
 from customers.profiles.dependencies import CustomerQuery
 from customers.profiles.errors import AttributesRefused, BirthDateInFuture, CustomerNotFound, ExternalIdTaken
 from customers.profiles.schemas import Customer, CustomerDraft, CustomerPatch, CustomerUpsert, fields_of
+from customers.provenance import service as past
 from shared.errors import PreconditionFailed, PreconditionRequired
 from shared.http import APIRouter, Reads, Uow, problems
 from shared.http.batches import BatchAnswer, BatchRequest, answer_body
 from shared.http.etags import IfMatch, set_etag
 from shared.http.pagination import Page, PageQuery
+from shared.http.schemas import MomentInput
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"])
+
+AsOf = Annotated[
+    MomentInput | None,
+    Query(description="The profile as known then, with who belonged to him then; without an ETag.", examples=["2026-03-01T12:00:00Z"]),
+]
+
+_ATTRIBUTES = (AttributesRefused, AttributeInvalid, AttributeRequired, AttributeUnknown, AttributeTaken)
 
 
 @router.post(
     "",
     operation_id="customers_create",
     status_code=201,
-    responses=problems(ExternalIdTaken, BirthDateInFuture, AttributesRefused),
+    responses=problems(ExternalIdTaken, BirthDateInFuture, *_ATTRIBUTES),
 )
 async def create(draft: CustomerDraft, response: Response, uow: Uow, now: Now, caller: WritesCustomers) -> Customer:
     """Make a customer."""
@@ -36,7 +46,7 @@ async def create(draft: CustomerDraft, response: Response, uow: Uow, now: Now, c
     return Customer.of(customer)
 
 
-@router.get("", operation_id="customers_list")
+@router.get("", operation_id="customers_list", responses=problems(AttributeInvalid, AttributeNotFilterable))
 async def list_customers(query: CustomerQuery, page: PageQuery, connection: Reads, _: ReadsCustomers) -> Page[Customer]:
     """List customers, filtered, searched by name, page by page."""
     rows = await service.listed(connection, query, page.key(*query.key_kinds), page.fetch)
@@ -50,8 +60,10 @@ async def upsert_batch(request: BatchRequest[CustomerUpsert], uow: Uow, now: Now
 
 
 @router.get("/{customer_id}", operation_id="customers_get", responses=problems(CustomerNotFound))
-async def get(customer_id: CustomerIdInPath, response: Response, connection: Reads, _: ReadsCustomer) -> Customer:
-    """Return a customer; a member may read himself."""
+async def get(customer_id: CustomerIdInPath, response: Response, connection: Reads, _: ReadsCustomer, as_of: AsOf = None) -> Customer:
+    """Return a customer, by any of his ids, or as he was known at a moment; a member may read himself."""
+    if as_of is not None:
+        return Customer.of(await past.as_of(connection, customer_id, as_of))
     customer = await service.found(connection, customer_id)
     set_etag(response, customer.version)
     return Customer.of(customer)
@@ -60,7 +72,7 @@ async def get(customer_id: CustomerIdInPath, response: Response, connection: Rea
 @router.patch(
     "/{customer_id}",
     operation_id="customers_update",
-    responses=problems(CustomerNotFound, ExternalIdTaken, PreconditionFailed, PreconditionRequired, BirthDateInFuture, AttributesRefused),
+    responses=problems(CustomerNotFound, ExternalIdTaken, PreconditionFailed, PreconditionRequired, BirthDateInFuture, *_ATTRIBUTES),
 )
 async def update(
     customer_id: CustomerIdInPath, patch: CustomerPatch, match: IfMatch, response: Response, uow: Uow, now: Now, caller: WritesCustomers

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from customers.attributes import rules as attribute_rules
+from customers.attributes import service as attributes
+from customers.attributes.rules import Catalogue
 from customers.profiles import records, repository, telling
 from customers.profiles.dependencies import CustomerFilter
 from customers.profiles.errors import CustomerNotFound, ExternalIdTaken
@@ -23,6 +26,7 @@ from shared.http.etags import check_version
 # An external id that was taken when a batch inserts may be given up before the batch locks it: it is then free in the next round.
 _MAX_ROUNDS = 3
 _NOBODY = Provenance()
+_NO_DEFINITIONS = Catalogue()
 
 # The fields of an item of a batch, and who tells them.
 _Item = tuple[Mapping[str, Any], Provenance]
@@ -41,9 +45,13 @@ async def register(uow: UnitOfWork, fields: Mapping[str, Any], today: date, told
 
     Raises:
         ExternalIdTaken: another customer has the external id.
+        AttributeTaken: another customer has the value of a unique attribute.
         BirthDateInFuture: or another field is refused.
     """
-    profile, names = amended(Profile(), checked(fields, today))
+    known = await attributes.catalogue(uow.connection)
+    if known.definitions and fields.get("attributes") is None:
+        fields = {**fields, "attributes": {}}
+    profile, names = amended(Profile(), checked(fields, today, known))
     customer = await records.insert(uow.connection, profile, names, told)
     if customer is None:
         raise ExternalIdTaken(pointer="/external_id")
@@ -60,6 +68,7 @@ async def amend(uow: UnitOfWork, customer_id: str, patch: Mapping[str, Any], mat
         CustomerNotFound: there is none.
         PreconditionFailed: he was changed since.
         ExternalIdTaken: another customer has the new external id.
+        AttributeTaken: another customer has the value of a unique attribute.
     """
     locked = await records.lock(uow.connection, customer_id)
     if locked is None:
@@ -69,7 +78,8 @@ async def amend(uow: UnitOfWork, customer_id: str, patch: Mapping[str, Any], mat
     for name in OBJECTS:
         if fields.get(name) is not None:
             fields[name] = merge_patched(getattr(locked.root.profile, name), fields[name])
-    checked(fields, today)
+    known = await attributes.catalogue(uow.connection)
+    fields = dict(checked(fields, today, known, locked.root.profile.attributes))
     families = await telling.families(uow.connection, [(locked, fields)])
     family = families[locked.root.id]
     family.tell(locked, fields, told, patch.get("attributes"))
@@ -171,15 +181,35 @@ async def ensure(uow: UnitOfWork, external_ids: Iterable[str], told: Provenance 
     return ids
 
 
-def checked(fields: Mapping[str, Any], today: date) -> Mapping[str, Any]:
+def checked(
+    fields: Mapping[str, Any],
+    today: date,
+    known: Catalogue = _NO_DEFINITIONS,
+    before: Mapping[str, Any] | None = None,
+    *,
+    texts: bool = False,
+) -> Mapping[str, Any]:
     """Return the fields after the rules that look beyond their form have passed them.
+
+    Args:
+        fields: as a client sent them; attributes as a whole.
+        today: in UTC.
+        known: the definitions of attributes.
+        before: the attributes until now; None when he is new.
+        texts: whether values of attributes come as texts, as in a table.
 
     Raises:
         BirthDateInFuture: it is.
         AttributesRefused: over a limit.
+        AttributeInvalid: or another refusal of `attributes.rules.checked`.
     """
     check_birth_date(fields.get("birth_date"), today)
-    check_attributes(fields.get("attributes") or {})
+    if "attributes" not in fields:
+        return fields
+    told = fields["attributes"] or {}
+    check_attributes(told)
+    if known.definitions or known.is_strict:
+        return {**fields, "attributes": attribute_rules.checked(known, told, before, texts=texts)}
     return fields
 
 
@@ -217,12 +247,18 @@ async def found(connection: Connection, customer_id: str) -> Stored:
 
 
 async def listed(connection: Connection, wanted: CustomerFilter, after: tuple[Any, ...] | None, limit: int) -> list[Listed]:
-    """Return the customers that a filter lets pass, after a sort key."""
+    """Return the customers that a filter lets pass, after a sort key.
+
+    Raises:
+        AttributeNotFilterable: no such attribute can be filtered by.
+        AttributeInvalid: what is asked for is no value of it.
+    """
+    values = {**wanted.values, **await attributes.asked(connection, wanted.attributes)}
     if wanted.search is None:
-        return await repository.page(connection, wanted.values, wanted.sort, after, limit)
+        return await repository.page(connection, values, wanted.sort, after, limit)
 
     async def read(query: str, after: tuple[Any, ...] | None, limit: int) -> list[Listed]:
-        return await repository.page(connection, {**wanted.values, "document": query}, wanted.sort, after, limit)
+        return await repository.page(connection, {**values, "document": query}, wanted.sort, after, limit)
 
     found = await search.page(connection, wanted.search, read, after, limit)
     return [row._replace(sort_key=(number, *row.sort_key)) for number, row in found]

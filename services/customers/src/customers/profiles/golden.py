@@ -1,0 +1,42 @@
+"""The profiles of whole families, folded anew: for what changes who belongs to whom, and for what takes facts away."""
+
+from collections.abc import Sequence
+
+from customers.profiles import records
+from customers.profiles.facts import differing, profile_of
+from customers.profiles.repository import Stored
+from customers.profiles.service import publish_updated
+from customers.provenance import repository as provenance
+from customers.provenance.rules import Folded, fold
+from shared.database.pool import Connection
+from shared.database.unit_of_work import UnitOfWork
+
+
+async def folded(connection: Connection, root_ids: Sequence[str]) -> Folded:
+    """Return families folded from all that was told of their records."""
+    facts = await provenance.facts(connection, root_ids)
+    changes = [change for each in facts.values() for change in each.changes]
+    links = [link for each in facts.values() for link in each.links]
+    rule_sets = await provenance.rule_sets(connection, {event.rules_version for event in (*changes, *links)})
+    return fold(changes, links, rule_sets)
+
+
+async def refresh(uow: UnitOfWork, roots: Sequence[Stored]) -> list[Stored]:
+    """Bring the rows of locked roots up to what is known of their families, and announce those that changed; return all.
+
+    Takes a few statements, whatever the number of families and of their records.
+    """
+    families = await folded(uow.connection, [root.id for root in roots])
+    after: list[tuple[Stored, list[str]]] = []
+    for root in roots:
+        profile = profile_of(families.values(root.id))
+        changed = differing(root.profile, profile)
+        after.append((root._replace(version=root.version + 1, profile=profile) if changed else root, changed))
+    written = [root for root, changed in after if changed]
+    if written:
+        at = await records.write(uow.connection, written, [])
+        after = [(root._replace(updated_at=at) if changed else root, changed) for root, changed in after]
+        for root, changed in after:
+            if changed:
+                publish_updated(uow, root, changed)
+    return [root for root, _ in after]
