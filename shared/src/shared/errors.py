@@ -11,6 +11,11 @@ DomainError
 ├── TooMany             a limit on calls or sizes is exceeded
 ├── TooLarge            a body or a batch is over its limit
 └── Unavailable         a dependency is away; the same call may succeed later
+
+What can go wrong with an event, which no caller waits for:
+
+PermanentError          a handler refuses it, and trying again cannot help
+└── MalformedEvent      it tells something that cannot be
 """
 
 from enum import StrEnum
@@ -112,3 +117,15 @@ class Unavailable(DomainError):
     kind = Kind.UNAVAILABLE
     code = "unavailable"
     title = "A dependency is away; try again later."
+
+
+class PermanentError(Exception):
+    """A handler raises it when trying again cannot help; the event becomes a dead letter and its key waits."""
+
+
+class MalformedEvent(PermanentError):
+    """An event tells something that cannot be; names the field, never its value."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field} is out of range")
+        self.field = field

@@ -11,7 +11,8 @@ from shared.contracts.customers import CustomerMerged, CustomerUnmerged
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
-from shared.messaging.handlers import HandlerTable, PermanentError
+from shared.errors import MalformedEvent
+from shared.messaging.handlers import HandlerTable
 
 # Roots are computed from many links: whoever changes one holds all others off until his transaction ends. Readers are not held.
 _LOCK = "LOCK TABLE customer_links IN SHARE ROW EXCLUSIVE MODE"
@@ -107,10 +108,6 @@ class _Link(NamedTuple):
     sequence: int
 
 
-class MergedWithHimself(PermanentError):
-    """A customer is said to belong to himself."""
-
-
 def following_handlers(on_change: OnChange | None = None, *, lock: Lock | None = None) -> HandlerTable:
     """Return the handlers of merges; a service puts them before its others, so that what follows finds its family.
 
@@ -122,7 +119,7 @@ def following_handlers(on_change: OnChange | None = None, *, lock: Lock | None =
     async def on_customers_merged(uow: UnitOfWork, events: Sequence[Received[CustomerMerged]]) -> None:
         """Link customers to those they belong to."""
         if any(event.merged_id == event.survivor_id for event, _ in events):
-            raise MergedWithHimself
+            raise MalformedEvent("survivor_id")
         links = [_Link(event.merged_id, event.survivor_id, event.merge_id, envelope.sequence) for event, envelope in events]
         await _change(uow, links, on_change, lock)
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from analytics.history.errors import MalformedFact
+from shared.errors import MalformedEvent
 
 # JSON numbers stay exact up to it, and a thousand such orders add up within 64 bits.
 LARGEST_AMOUNT_MINOR = 2**53 - 1
@@ -16,10 +16,10 @@ def moment(value: datetime, field: str) -> datetime:
     """Return a moment that is aware and between 1900 and 2200.
 
     Raises:
-        MalformedFact: it is not.
+        MalformedEvent: it is not.
     """
     if value.tzinfo is None or not _EARLIEST <= value < _LATEST:
-        raise MalformedFact(field)
+        raise MalformedEvent(field)
     return value
 
 
@@ -27,10 +27,10 @@ def amount(value: int, field: str) -> int:
     """Return an amount of money in minor units that fits the columns; a discount larger than the goods makes it negative.
 
     Raises:
-        MalformedFact: it is not.
+        MalformedEvent: it is not.
     """
     if abs(value) > LARGEST_AMOUNT_MINOR:
-        raise MalformedFact(field)
+        raise MalformedEvent(field)
     return value
 
 
@@ -38,10 +38,10 @@ def points(value: int, field: str) -> int:
     """Return a number of points of at least one that fits the columns.
 
     Raises:
-        MalformedFact: it is not.
+        MalformedEvent: it is not.
     """
     if not 1 <= value <= LARGEST_POINTS:
-        raise MalformedFact(field)
+        raise MalformedEvent(field)
     return value
 
 
@@ -49,10 +49,10 @@ def score(value: int, field: str) -> int:
     """Return an answer to the recommendation question, 0 to 10.
 
     Raises:
-        MalformedFact: it is not.
+        MalformedEvent: it is not.
     """
     if not 0 <= value <= _BEST_SCORE:
-        raise MalformedFact(field)
+        raise MalformedEvent(field)
     return value
 
 
@@ -60,8 +60,8 @@ def text(value: str, field: str) -> str:
     """Return a text that Postgres can store: without NUL.
 
     Raises:
-        MalformedFact: it holds NUL.
+        MalformedEvent: it holds NUL.
     """
     if "\x00" in value:
-        raise MalformedFact(field)
+        raise MalformedEvent(field)
     return value
