@@ -12,6 +12,7 @@ from customers.handlers import HANDLERS
 from customers.identities.router import router as identities
 from customers.imports import job as importing
 from customers.imports.router import router as imports
+from customers.interactions.router import router as interactions
 from customers.orders.router import router as orders
 from customers.privacy.restrictions.router import router as restrictions
 from customers.profiles.router import router as profiles
@@ -23,7 +24,7 @@ SERVICE = Service(
     name="customers",
     title="Regulars: customers",
     settings=CustomersSettings,
-    routers=(identities, profiles, orders, access, imports, attributes, timeline, audit, preferences, consents, restrictions),
+    routers=(identities, profiles, orders, access, imports, attributes, timeline, audit, preferences, consents, restrictions, interactions),
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",
     on_start=(prepare,),

@@ -7,6 +7,7 @@ import customers.duplicates.models
 import customers.exports.models
 import customers.identities.models
 import customers.imports.models
+import customers.interactions.models
 import customers.materials.models
 import customers.merges.models
 import customers.notes.models

@@ -7,12 +7,15 @@ from sqlalchemy.dialects.postgresql import JSONB
 revision = "0005"
 down_revision = "0004"
 
+_NOW = sa.text("now()")
+
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
     _create_touches()
     _complete_orders()
     _create_order_lines()
+    _create_interactions()
 
 
 def _create_touches() -> None:
@@ -115,8 +118,35 @@ def _create_order_lines() -> None:
     )
 
 
+def _create_interactions() -> None:
+    op.create_table(
+        "interactions",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("1")),
+        sa.Column("external_id", sa.Text),
+        sa.Column("customer_id", sa.Text, sa.ForeignKey("customers.id", name="fk_interactions_customer_id_customers"), nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("channel", sa.Text),
+        sa.Column("direction", sa.Text),
+        sa.Column("journey_stage", sa.Text),
+        sa.Column("sentiment", sa.Text),
+        sa.Column("subject", sa.Text),
+        sa.Column("text", sa.Text),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("attributes", JSONB, nullable=False, server_default=sa.text("'{}'")),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
+        sa.CheckConstraint("version > 0", name="version"),
+        sa.CheckConstraint("direction IN ('inbound', 'outbound')", name="direction"),
+        sa.CheckConstraint("jsonb_typeof(attributes) = 'object'", name="attributes"),
+        sa.UniqueConstraint("external_id", name="uq_interactions_external_id"),
+    )
+    op.create_index("ix_interactions_customer_id_occurred_at", "interactions", ["customer_id", "occurred_at"])
+
+
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
+    op.drop_table("interactions")
     op.drop_table("order_lines")
     op.drop_column("order_returns", "refund_minor")
     for index in ("placed_at", "status_placed_at", "channel_placed_at", "shop_placed_at"):
