@@ -13,9 +13,11 @@ from customers.identities.router import router as identities
 from customers.imports import job as importing
 from customers.imports.router import router as imports
 from customers.interactions.router import router as interactions
+from customers.merges.router import router as merges
 from customers.orders.router import router as orders
 from customers.privacy.restrictions.router import router as restrictions
 from customers.profiles.router import router as profiles
+from customers.provenance.router import router as provenance
 from customers.settings import CustomersSettings
 from customers.timeline.router import router as timeline
 from shared.service import Service
@@ -24,7 +26,7 @@ SERVICE = Service(
     name="customers",
     title="Regulars: customers",
     settings=CustomersSettings,
-    routers=(identities, profiles, orders, access, imports, attributes, timeline, audit, preferences, consents, restrictions, interactions),
+    routers=(identities, profiles, orders, access, imports, attributes, timeline, audit, preferences, consents, restrictions, interactions, merges, provenance),
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",
     on_start=(prepare,),
