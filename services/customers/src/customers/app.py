@@ -14,6 +14,7 @@ from customers.imports import job as importing
 from customers.imports.router import router as imports
 from customers.interactions.router import router as interactions
 from customers.merges.router import router as merges
+from customers.notes.router import router as notes
 from customers.orders.router import router as orders
 from customers.privacy.restrictions.router import router as restrictions
 from customers.profiles.router import router as profiles
@@ -33,6 +34,7 @@ SERVICE = Service(
         access,
         imports,
         attributes,
+        notes,
         timeline,
         audit,
         preferences,
