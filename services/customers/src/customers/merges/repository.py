@@ -30,22 +30,20 @@ WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at), linked AS (
 )
 SELECT at, link_version FROM moment, linked
 """
+# The profiles are folded between the two: as long as both are one family, a value that only one may have goes from one to the other.
+_MARK_UNDONE = "UPDATE merges SET undone_at = clock_timestamp(), undone_by = $2 WHERE id = $1 RETURNING undone_at"
 _UNLINK = """
 WITH RECURSIVE tree (id) AS (
-    SELECT $2::text UNION ALL SELECT c.id FROM tree JOIN customers AS c ON c.merged_into = tree.id
+    SELECT $1::text UNION ALL SELECT c.id FROM tree JOIN customers AS c ON c.merged_into = tree.id
 ), counted AS MATERIALIZED (
-    SELECT count(*)::int AS size, clock_timestamp() AS at FROM tree
-), undone AS (
-    UPDATE merges SET undone_at = at, undone_by = $4 FROM counted WHERE id = $1
-), unlinked AS (
-    UPDATE customers SET merged_into = NULL, root_id = id, link_version = link_version + 1, family_size = size FROM counted
-    WHERE id = $2 RETURNING link_version
+    SELECT count(*)::int AS size FROM tree
 ), followers AS (
-    UPDATE customers AS c SET root_id = $2 FROM tree WHERE c.id = tree.id AND c.id <> $2
+    UPDATE customers AS c SET root_id = $1 FROM tree WHERE c.id = tree.id AND c.id <> $1
 ), shrunk AS (
-    UPDATE customers SET family_size = family_size - size FROM counted WHERE id = $3
+    UPDATE customers SET family_size = family_size - size FROM counted WHERE id = $2
 )
-SELECT at, link_version FROM counted, unlinked
+UPDATE customers SET merged_into = NULL, root_id = id, link_version = link_version + 1, family_size = size FROM counted
+WHERE id = $1 RETURNING link_version
 """
 _GET = f"SELECT {_COLUMNS} FROM merges WHERE id = $1"
 _LOCK = f"{_GET} FOR NO KEY UPDATE"
@@ -78,11 +76,14 @@ async def link(
     return StoredMerge(merge_id, survivor_id, merged_id, reason, row["at"], merged_by, None, None), row["link_version"]
 
 
-async def unlink(connection: Connection, merge: StoredMerge, root_id: str, undone_by: str) -> tuple[StoredMerge, int]:
-    """Make the merged record of a family whose root is locked its own root again, with all who belong to it."""
-    row = await connection.fetchrow(_UNLINK, merge.id, merge.merged_id, root_id, undone_by)
-    assert row is not None
-    return merge._replace(undone_at=row["at"], undone_by=undone_by), row["link_version"]
+async def mark_undone(connection: Connection, merge: StoredMerge, undone_by: str) -> StoredMerge:
+    """Say that a merge holds no more."""
+    return merge._replace(undone_at=await connection.fetchval(_MARK_UNDONE, merge.id, undone_by), undone_by=undone_by)
+
+
+async def unlink(connection: Connection, merged_id: str, root_id: str) -> int:
+    """Make a record of a locked root's family its own root, with all who belong to it; return the number of the link's event."""
+    return await connection.fetchval(_UNLINK, merged_id, root_id)
 
 
 async def get(connection: Connection, merge_id: str) -> StoredMerge | None:

@@ -118,10 +118,10 @@ async def undo(uow: UnitOfWork, merge_id: str, *, actor: str) -> StoredMerge:
     if present.merged_id not in locked:
         raise CustomerNotFound
     root = locked[present.merged_id].root
-    undone, sequence = await repository.unlink(uow.connection, present, root.id, actor)
-    own = await profiles.get(uow.connection, present.merged_id)
-    assert own is not None
+    own = await profiles.get_record(uow.connection, present.merged_id)
+    undone = await repository.mark_undone(uow.connection, present, actor)
     await golden.refresh(uow, [root, own])
+    sequence = await repository.unlink(uow.connection, present.merged_id, root.id)
     assert undone.undone_at is not None
     event = CustomerUnmerged(merge_id=undone.id, survivor_id=undone.survivor_id, merged_id=undone.merged_id, unmerged_at=undone.undone_at)
     uow.publish(event, sequence=sequence)

@@ -20,6 +20,7 @@ COLUMNS = f"id, version, {_FIELDS}, created_at, updated_at"
 # Whoever was merged is answered with whom he belongs to.
 _GET = f"SELECT {COLUMNS} FROM customers WHERE id = (SELECT root_id FROM customers WHERE id = $1)"
 _IDS_BY_EXTERNAL_IDS = "SELECT external_id, id FROM customers WHERE external_id = ANY($1::text[])"
+_GET_RECORD = f"SELECT {COLUMNS} FROM customers WHERE id = $1"
 _EXISTS = "SELECT EXISTS (SELECT FROM customers WHERE id = $1 AND root_id IS NOT NULL)"
 
 # One condition a filter; `{n}` becomes the number of its parameter.
@@ -68,6 +69,11 @@ async def get(connection: Connection, customer_id: str) -> Stored | None:
     """Return a customer."""
     row = await connection.fetchrow(_GET, customer_id)
     return row and stored_of(row)
+
+
+async def get_record(connection: Connection, record_id: str) -> Stored:
+    """Return the row of a record that exists, whomever it was merged into."""
+    return stored_of(await connection.fetchrow(_GET_RECORD, record_id))
 
 
 async def ids_by_external_ids(connection: Connection, external_ids: Sequence[str]) -> dict[str, str]:
