@@ -11,6 +11,7 @@ from customers.consents.router import router as consents
 from customers.handlers import HANDLERS
 from customers.identities.router import router as identities
 from customers.imports import job as importing
+from customers.imports import undo as undoing
 from customers.imports.router import router as imports
 from customers.interactions.router import router as interactions
 from customers.merges.router import router as merges
@@ -47,5 +48,5 @@ SERVICE = Service(
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",
     on_start=(prepare,),
-    jobs={importing.KIND: importing.run},
+    jobs={importing.KIND: importing.run, undoing.KIND: undoing.run},
 )

@@ -10,6 +10,7 @@ import orjson
 from asyncpg import Record
 
 from customers.imports import job, repository
+from customers.imports import undo as undo_job
 from customers.imports.detection import detect_delimiter, detect_encoding
 from customers.imports.errors import (
     EncodingUnknown,
@@ -33,7 +34,6 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.http import Caller
 from shared.http.jobs import cancel_job, enqueue
 
-UNDO_KIND = "customers_import_undo"
 # What an upload leaves behind that never became an import.
 _ORPHAN_AGE = timedelta(days=1)
 _HAS_WRITTEN = frozenset({"succeeded", "failed", "cancelled"})
@@ -209,7 +209,7 @@ async def undo(uow: UnitOfWork, caller: Caller, import_id: str) -> Record:
         raise ImportAlreadyUndone
     if row["status"] not in _HAS_WRITTEN or row["dry_run"]:
         raise ImportNotFinished
-    job_id = await enqueue(uow, UNDO_KIND, {"import_id": import_id}, caller=caller.principal)
+    job_id = await enqueue(uow, undo_job.KIND, {"import_id": import_id}, caller=caller.principal)
     await repository.set_job(uow.connection, import_id, job_id)
     await repository.set_status(uow.connection, import_id, "undoing")
     return await found(uow.connection, import_id)

@@ -1,0 +1,141 @@
+"""The job that undoes an import: record by record what it made is removed, what it changed is as before, and what others did stays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from asyncpg import IntegrityConstraintViolationError
+
+from customers.imports import repository, storing, undo_repository
+from customers.imports.undo_repository import Reference
+from customers.imports.undo_rules import Reversal, reversal_of
+from customers.profiles import records
+from customers.profiles.facts import PREFIX
+from customers.provenance.rules import Provenance
+from shared.contracts.customers import CustomerErased
+from shared.database.unit_of_work import UnitOfWork
+from shared.errors import Conflict, Invalid
+from shared.http.jobs import Job
+from shared.ids import new_id
+
+KIND = "customers_import_undo"
+# Records a transaction.
+BATCH = 1_000
+
+
+@dataclass(slots=True)
+class _Counts:
+    removed: int = 0
+    restored: int = 0
+    kept: int = 0
+
+
+async def run(job: Job) -> Mapping[str, Any]:
+    """Undo an import; see `shared.service.JobFunction`."""
+    import_id = job.arguments["import_id"]
+    async with job.database.acquire() as connection:
+        places = await undo_repository.references(connection)
+    done = job.done
+    while batch := await _step(job, import_id, places):
+        done += batch
+        await job.progress(done)
+    async with job.unit_of_work() as uow:
+        row = await repository.lock(uow.connection, import_id)
+        if row is not None and row["status"] == "undoing":
+            await repository.set_status(uow.connection, import_id, "undone")
+    return {"import_id": import_id} | ({name: row[name] for name in ("removed", "restored", "kept")} if row is not None else {})
+
+
+async def _step(job: Job, import_id: str, places: Sequence[Reference]) -> int:
+    """Undo what the import did to the next records; return how many they are."""
+    async with job.unit_of_work() as uow:
+        row = await repository.lock(uow.connection, import_id)
+        if row is None or row["status"] != "undoing":
+            return 0
+        ids = await undo_repository.records_after(uow.connection, import_id, row["undone_to"] or "", BATCH)
+        if not ids:
+            return 0
+        counts = _Counts()
+        undoing = _Undoing(import_id, Provenance(row["source"], job.caller, f"{import_id}:undo"), places)
+        await undoing.undo(uow, ids, counts)
+        to = (counts.removed, counts.restored, counts.kept)
+        if not await undo_repository.advance(uow.connection, import_id, row["undone_to"], ids[-1], to):
+            raise RuntimeError("the import is locked, and yet another has moved it")
+    return len(ids)
+
+
+@dataclass(frozen=True, slots=True)
+class _Undoing:
+    """One import on its way back.
+
+    Attributes:
+        import_id: the import.
+        provenance: who gives values back.
+        places: where customers are referred to.
+    """
+
+    import_id: str
+    provenance: Provenance
+    places: Sequence[Reference]
+
+    async def undo(self, uow: UnitOfWork, ids: Sequence[str], counts: _Counts) -> None:
+        """Undo what the import did to some records; whom the database does not let go, is found by halves and kept."""
+        attempt = _Counts()
+        try:
+            async with uow.savepoint():
+                await self._attempt(uow, ids, attempt)
+        except (Conflict, Invalid, IntegrityConstraintViolationError):
+            if len(ids) == 1:
+                counts.kept += 1
+                return
+            for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
+                await self.undo(uow, half, counts)
+        else:
+            counts.removed += attempt.removed
+            counts.restored += attempt.restored
+            counts.kept += attempt.kept
+
+    async def _attempt(self, uow: UnitOfWork, ids: Sequence[str], counts: _Counts) -> None:
+        # Whoever was erased since is nobody.
+        locked = await records.lock_many(uow.connection, ids)
+        changes = await undo_repository.changes_of(uow.connection, list(locked))
+        reversals = {record_id: reversal_of(changes[record_id], self.import_id) for record_id in locked}
+        made = [
+            record_id
+            for record_id, reversal in reversals.items()
+            if reversal.is_made and not reversal.is_touched and locked[record_id].family_size == 1
+        ]
+        used = await undo_repository.used(uow.connection, made, self.places) if made else set()
+        unused = [record_id for record_id in made if record_id not in used]
+        await self._remove(uow, unused)
+        counts.removed += len(unused)
+        changed = {record_id: reversal for record_id, reversal in reversals.items() if not reversal.is_made}
+        await self._restore(uow, changed)
+        counts.restored += sum(not reversal.kept for reversal in changed.values())
+        counts.kept += sum(bool(reversal.kept) for reversal in changed.values()) + len(reversals) - len(changed) - len(unused)
+
+    async def _remove(self, uow: UnitOfWork, ids: Sequence[str]) -> None:
+        if not ids:
+            return
+        await undo_repository.remove(uow.connection, ids, self.places)
+        at = await uow.connection.fetchval("SELECT now()")
+        for customer_id in ids:
+            event = CustomerErased(erasure_id=new_id("era"), customer_id=customer_id, customer_ids=[customer_id], requested_at=at)
+            uow.publish(event, sequence=1)
+
+    async def _restore(self, uow: UnitOfWork, reversals: Mapping[str, Reversal]) -> None:
+        told = {
+            record_id: storing.Told(_fields(reversal.fields), replaces=True) for record_id, reversal in reversals.items() if reversal.fields
+        }
+        if told:
+            await storing.update(uow, told, self.provenance, dry_run=False)
+
+
+def _fields(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts as fields of a profile."""
+    fields: dict[str, Any] = {name: value for name, value in facts.items() if not name.startswith(PREFIX)}
+    if fields.get("birth_date") is not None:
+        fields["birth_date"] = date.fromisoformat(fields["birth_date"])
+    attributes = {name.removeprefix(PREFIX): value for name, value in facts.items() if name.startswith(PREFIX)}
+    return fields | ({"attributes": attributes} if attributes else {})

@@ -1,0 +1,83 @@
+"""Every query of the undoing of imports."""
+
+# ruff: noqa: S608 - names of tables and columns come from the catalogue of the database
+
+from collections.abc import Iterable, Sequence
+
+from customers.imports.undo_rules import Told
+from shared.database.pool import Connection
+
+_RECORDS = """
+SELECT DISTINCT customer_id FROM profile_changes WHERE cause = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3
+"""
+_CHANGES = "SELECT customer_id, cause, fields FROM profile_changes WHERE customer_id = ANY($1::text[]) ORDER BY customer_id, number"
+_ADVANCE = """
+UPDATE imports SET undone_to = $3, removed = removed + $4, restored = restored + $5, kept = kept + $6
+WHERE id = $1 AND status = 'undoing' AND undone_to IS NOT DISTINCT FROM $2
+RETURNING id
+"""
+# Every column that holds a customer: by name, or because it refers to one.
+_REFERENCES = """
+SELECT c.relname AS table_name, a.attname AS column_name
+FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
+WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT a.attisdropped
+    AND (a.attname = 'customer_id' OR EXISTS (
+        SELECT FROM pg_constraint AS f
+        WHERE f.contype = 'f' AND f.conrelid = c.oid AND f.confrelid = 'customers'::regclass AND a.attnum = ANY(f.conkey)))
+ORDER BY 1, 2
+"""
+# What is made with the record and goes with it: it says nothing that the record does not.
+OWN = frozenset({"profile_changes", "customer_identities", "duplicate_pairs", "attribute_values", "customer_stages", "stage_moves"})
+# Traces of a record in what is kept for other reasons, and holds no more than its id.
+_TRACES = frozenset({"audit_entries", "consent_decisions"})
+
+Reference = tuple[str, str]
+
+
+async def records_after(connection: Connection, import_id: str, after: str, limit: int) -> list[str]:
+    """Return records that an import has told something of, by id."""
+    return [row["customer_id"] for row in await connection.fetch(_RECORDS, import_id, after, limit)]
+
+
+async def changes_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Told]]:
+    """Return the change sets of records, each in their order."""
+    found: dict[str, list[Told]] = {}
+    for row in await connection.fetch(_CHANGES, ids):
+        found.setdefault(row["customer_id"], []).append(Told(row["cause"], row["fields"]))
+    return found
+
+
+async def advance(connection: Connection, import_id: str, undone_to: str | None, to: str, counts: tuple[int, int, int]) -> bool:
+    """Move the undoing on; return False when another runner has moved it.
+
+    Args:
+        connection: of the transaction that has undone the records.
+        import_id: the import.
+        undone_to: the last record that was done with before.
+        to: the last record that is done with now.
+        counts: removed, restored, kept.
+    """
+    return await connection.fetchval(_ADVANCE, import_id, undone_to, to, *counts) is not None
+
+
+async def references(connection: Connection) -> list[Reference]:
+    """Return every column of the schema that holds a customer, whichever slice it belongs to."""
+    return [(row["table_name"], row["column_name"]) for row in await connection.fetch(_REFERENCES)]
+
+
+async def used(connection: Connection, ids: Sequence[str], places: Iterable[Reference]) -> set[str]:
+    """Return the records that something refers to which is not made with them."""
+    selects = [
+        f'SELECT "{column}" AS id FROM "{table}" WHERE "{column}" = ANY($1::text[])'
+        for table, column in places
+        if table not in OWN and table not in _TRACES
+    ]
+    return {row["id"] for row in await connection.fetch(" UNION ".join(selects), ids)}
+
+
+async def remove(connection: Connection, ids: Sequence[str], places: Iterable[Reference]) -> None:
+    """Delete records that nothing refers to, with what was made with them."""
+    for table, column in places:
+        if table in OWN:
+            await connection.execute(f'DELETE FROM "{table}" WHERE "{column}" = ANY($1::text[])', ids)
+    await connection.execute("DELETE FROM customers WHERE id = ANY($1::text[])", ids)
