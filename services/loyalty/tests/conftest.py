@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from loyalty.app import SERVICE
 from loyalty.handlers import HANDLERS
-from loyalty.members import repository as members
+from loyalty.members import service as members
 from loyalty.settings import LoyaltySettings
 from loyalty.verification.repository import Proof, verify
 from shared.contracts.base import Event
@@ -55,9 +55,8 @@ class Ledger:
     async def member(self, customer_id: str) -> tuple[int, int]:
         """Return a member's balance and lifetime points."""
         async with self.database.acquire() as connection:
-            row = await members.find(connection, customer_id)
-        assert row is not None
-        return row.balance, row.lifetime
+            state = await members.member(connection, customer_id)
+        return state.points.balance, state.points.lifetime
 
     async def entries(self, customer_id: str) -> list[tuple[str, str | None, int]]:
         rows = await self.fetch("SELECT kind, order_id, points FROM entries WHERE customer_id = $1 ORDER BY occurred_at, id", customer_id)
@@ -104,6 +103,14 @@ def received(event: Event) -> Received[Any]:
     return Received(event, envelope)
 
 
+async def issued_key(ledger: Ledger, *scopes: str) -> str:
+    """Return a new key with these scopes, or all of loyalty's."""
+    made = generate_key()
+    allowed = sorted(scopes or ("loyalty:manage", "loyalty:read", "loyalty:write"))
+    await ledger.hear(ApiKeyIssued(key_id=made.key_id, secret_sha256=made.sha256.hex(), name="test", scopes=allowed, issued_at=FIRST_DAY))
+    return made.key
+
+
 @pytest.fixture(scope="session")
 def service() -> Service:
     return SERVICE
@@ -145,11 +152,8 @@ def empty_ledger(pools, service) -> Callable[[], AbstractAsyncContextManager[Led
 
 @pytest.fixture
 async def server_key(ledger) -> str:
-    """A key that may read loyalty, heard of as the service hears of all keys."""
-    made = generate_key()
-    issued = ApiKeyIssued(key_id=made.key_id, secret_sha256=made.sha256.hex(), name="test", scopes=["loyalty:read"], issued_at=FIRST_DAY)
-    await ledger.hear(issued)
-    return made.key
+    """A key that may read and change loyalty, heard of as the service hears of all keys."""
+    return await issued_key(ledger)
 
 
 @pytest.fixture

@@ -1,10 +1,26 @@
 """Who may call: the scopes of this service's routes."""
 
-from typing import Annotated
+from typing import Annotated, cast
 
+from fastapi import Depends
+from starlette.requests import Request
+
+from loyalty.settings import LoyaltySettings
 from shared.http import Caller, requires
+from shared.http.state import state_of
 
 # Servers and staff; no member.
 ReadsLoyalty = Annotated[Caller, requires("loyalty:read")]
 # A member too, of himself.
 ReadsMember = Annotated[Caller, requires("loyalty:read", own="customer_id")]
+# Servers and staff who spend for members.
+WritesLoyalty = Annotated[Caller, requires("loyalty:write")]
+# Who gives and takes by hand.
+ManagesLoyalty = Annotated[Caller, requires("loyalty:manage")]
+
+
+async def _settings(request: Request) -> LoyaltySettings:
+    return cast(LoyaltySettings, state_of(request).settings)
+
+
+Settings = Annotated[LoyaltySettings, Depends(_settings)]

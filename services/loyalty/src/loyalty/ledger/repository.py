@@ -1,4 +1,4 @@
-"""Every query of the ledger. Posting is one round trip a batch: the functions of the migrations do it inside the database."""
+"""Every statement that posts orders and their returns: one round trip a batch, done by functions in the database."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +9,6 @@ import asyncpg
 from loyalty.ledger.errors import ContradictingEvent
 from loyalty.ledger.rules import Purchase, Return
 from shared.database.pool import Connection
-from shared.http.pagination import SortKey
 from shared.ids import new_id
 
 # What `post_orders` and `post_returns` raise when an order or a return is told in two ways.
@@ -17,15 +16,6 @@ _CONTRADICTION = "23000"
 
 _POST_ORDERS = "SELECT * FROM post_orders($1, $2, $3, $4, $5, $6)"
 _POST_RETURNS = "SELECT * FROM post_returns($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-
-_FIRST_PAGE = """
-SELECT id, kind, points, order_id, occurred_at, recorded_at FROM entries
-WHERE customer_id = $1 ORDER BY occurred_at DESC, id DESC LIMIT $2
-"""
-_NEXT_PAGE = """
-SELECT id, kind, points, order_id, occurred_at, recorded_at FROM entries
-WHERE customer_id = $1 AND (occurred_at, id) < ($3, $4) ORDER BY occurred_at DESC, id DESC LIMIT $2
-"""
 
 
 class Posted(NamedTuple):
@@ -38,17 +28,6 @@ class Posted(NamedTuple):
     points: int
     occurred_at: datetime
     sequence: int
-
-
-class EntryRow(NamedTuple):
-    """A line of a member's account."""
-
-    id: str
-    kind: str
-    points: int
-    order_id: str | None
-    occurred_at: datetime
-    recorded_at: datetime
 
 
 async def post_orders(connection: Connection, programme_id: str, purchases: Sequence[Purchase]) -> list[Posted]:
@@ -91,15 +70,6 @@ async def post_returns(
         [r.amount_minor for r in returns],
         at,
     )
-
-
-async def page_of_entries(connection: Connection, customer_id: str, limit: int, after: SortKey | None) -> list[EntryRow]:
-    """Return a member's entries, newest first, those after the entry with this `(occurred_at, id)`."""
-    if after is None:
-        rows = await connection.fetch(_FIRST_PAGE, customer_id, limit)
-    else:
-        rows = await connection.fetch(_NEXT_PAGE, customer_id, limit, *after)
-    return [EntryRow(*row) for row in rows]
 
 
 def _columns(purchases: Sequence[Purchase]) -> tuple[list[str], list[str], list[datetime], list[int], list[str]]:

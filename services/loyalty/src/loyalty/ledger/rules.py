@@ -3,10 +3,10 @@
 `points_for` has a twin in SQL, which posts whole batches; tests hold the two together.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from loyalty.ledger.errors import ContradictingEvent, UnusableEvent
 
@@ -58,6 +58,88 @@ class Return:
 
 
 T = TypeVar("T", Purchase, Return)
+
+# The wallets that every programme has.
+POINTS, TIER_POINTS = "points", "tier_points"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Points that a member is to get, as a lot of their own.
+
+    Attributes:
+        customer_id: who gets them; one of whom nothing was heard yet becomes a member.
+        points: at least 1.
+        source_id: what caused it; with `kind` it names the grant for ever, and granting it again changes nothing.
+        occurred_at: when the reason arose; the lot is as old as that.
+        kind: accrual (counts for lifetime points) or adjustment.
+        wallet: code of the wallet.
+        available_from: pending until then; at once when None.
+        expires_at: from then on nothing of it counts; never when None.
+        order_id: the order, when one caused it.
+        counter: the programme's side: issuance, adjustment, or `partner:` and the partner's id.
+        rule_version: the rule and its version.
+        explanation: the rule's inputs and arithmetic; no personal data, for it can never be deleted.
+    """
+
+    customer_id: str
+    points: int
+    source_id: str
+    occurred_at: datetime
+    kind: str = "accrual"
+    wallet: str = POINTS
+    available_from: datetime | None = None
+    expires_at: datetime | None = None
+    order_id: str | None = None
+    counter: str = "issuance"
+    rule_version: str | None = None
+    explanation: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Points that a member is to spend or lose: first what expires first, of what is available and not held.
+
+    Attributes:
+        customer_id: whose; redemptions draw from his household too, adjustments from his family only.
+        points: at least 1.
+        source_id: what caused it; with `kind` it names the draw for ever, and drawing it again changes nothing.
+        occurred_at: when the reason arose; the moment of posting when None.
+        kind: redemption or adjustment.
+        wallet: code of the wallet.
+        order_id: the order, when it was about one.
+        counter: the programme's side: spent, adjustment, or `partner:` and the partner's id.
+        rule_version: the rule and its version.
+        explanation: inputs and arithmetic; no personal data, for it can never be deleted.
+    """
+
+    customer_id: str
+    points: int
+    source_id: str
+    occurred_at: datetime | None = None
+    kind: str = "redemption"
+    wallet: str = POINTS
+    order_id: str | None = None
+    counter: str = "spent"
+    rule_version: str | None = None
+    explanation: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """Points of a redemption that are to come back to the lots that they came from, whose expiry they keep.
+
+    Attributes:
+        drawn_source_id: `source_id` of the redemption, or the id of the captured hold.
+        source_id: what caused it; it names the restoration for ever, and restoring it again changes nothing.
+        points: how many; all that is left to restore when None.
+        occurred_at: when the reason arose; the moment of posting when None.
+    """
+
+    drawn_source_id: str
+    source_id: str
+    points: int | None = None
+    occurred_at: datetime | None = None
 
 
 def points_for(amount_minor: int, rate: Rate) -> int:

@@ -1,15 +1,81 @@
-"""What happens in the ledger: orders earn, returns take back, and every entry is told."""
+"""What happens in the ledger: orders earn, returns take back, and every entry is told.
+
+How to post. Whoever gives or takes points, a rule, a reward, a partner, says what he wants as `Grant`, `Draw` or `Restoration` and hands
+a batch of them to `grant`, `draw` or `restore` with the unit of work of his request or event:
+
+    outcomes = await service.grant(uow, [Grant("cus_1", 40, source_id=f"{order_id}:{rule_id}", occurred_at=placed_at,
+                                               available_from=placed_at + pending, expires_at=in_a_year,
+                                               rule_version="rul_1@3", explanation={"amount_minor": 4000, "per": 100, "multiplier": "1"})])
+    [outcome] = await service.draw(uow, [Draw("cus_1", 25, source_id=redemption_id)])
+    if outcome.status == "insufficient": ...   # outcome.spendable says what there is; nothing was posted for this item
+    await service.restore(uow, [Restoration(drawn_source_id=redemption_id, source_id=cancellation_id, points=10)])
+
+- One round trip a batch. The members are locked in the order of their ids first, with their families and households; the lots are chosen,
+  entries, postings, draws, lots, sums and chains written, all in the database; the events are published with the sequences it gave.
+- `source_id` with the kind names a posting for ever: the same again is `known`, returns the same entries and changes nothing. A rule
+  that gives two grants for one order needs two sources.
+- Each item has its own outcome, in order; one that is refused holds up no other. Draws of a batch happen one after the other.
+- An entry belongs to one wallet of one member. A draw over a family or a household makes an entry for each wallet it touches.
+- Points to hold before they are spent: `loyalty.holds.service`. Between members: `loyalty.transfers.service`.
+- The moment is the database's clock, taken once the locks are held; `at=` replaces it in tests and simulations.
+"""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from loyalty.ledger import repository
+from loyalty.ledger import posting, repository
+from loyalty.ledger.events import event_of, event_of_order
+from loyalty.ledger.posting import Outcome
 from loyalty.ledger.repository import Posted
-from loyalty.ledger.rules import Purchase, Return, check_purchase, check_return, distinct
+from loyalty.ledger.rules import Draw, Grant, Purchase, Restoration, Return, check_purchase, check_return, distinct
 from loyalty.programmes.the_programme import PROGRAMME_ID
-from shared.contracts.base import Event
 from shared.contracts.customers import OrderCancelled, OrderPlaced, OrderReturned
-from shared.contracts.loyalty import PointsAccrued, PointsRestored, PointsReversed
 from shared.database.unit_of_work import UnitOfWork
+
+
+async def grant(uow: UnitOfWork, grants: Sequence[Grant], *, at: datetime | None = None) -> list[Outcome]:
+    """Give points, each grant a lot of its own, and tell of it. See the module's docstring.
+
+    Args:
+        uow: of the caller, who commits it.
+        grants: at most some thousands.
+        at: the moment of posting; the database's clock when None.
+
+    Returns:
+        What became of each, in their order: posted, known or closed.
+    """
+    return _told(uow, await posting.grant(uow.connection, PROGRAMME_ID, grants, at)) if grants else []
+
+
+async def draw(uow: UnitOfWork, draws: Sequence[Draw], *, at: datetime | None = None) -> list[Outcome]:
+    """Take points, first what expires first, and tell of it. See the module's docstring.
+
+    Args:
+        uow: of the caller, who commits it.
+        draws: at most some hundreds; they happen one after the other.
+        at: the moment of posting; the database's clock when None.
+
+    Returns:
+        What became of each, in their order: posted, known, insufficient, unknown or closed.
+    """
+    return _told(uow, await posting.draw(uow.connection, PROGRAMME_ID, draws, at)) if draws else []
+
+
+async def restore(uow: UnitOfWork, restorations: Sequence[Restoration], *, at: datetime | None = None) -> list[Outcome]:
+    """Give points of redemptions back to the lots that they came from, and tell of it. See the module's docstring.
+
+    What was drawn last comes back first, so parts end the same in any order and splitting. What comes back to a lot that has expired
+    meanwhile counts no more.
+
+    Args:
+        uow: of the caller, who commits it.
+        restorations: at most some hundreds; they happen one after the other.
+        at: the moment of posting; the database's clock when None.
+
+    Returns:
+        What became of each, in their order: posted, known or exceeds.
+    """
+    return _told(uow, await posting.restore(uow.connection, PROGRAMME_ID, restorations, at)) if restorations else []
 
 
 async def accrue(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> None:
@@ -59,17 +125,12 @@ def _cancellation_of(event: OrderCancelled) -> Return:
 
 def _tell(uow: UnitOfWork, posted: Sequence[Posted]) -> None:
     for entry in posted:
-        uow.publish(_event_of(entry), sequence=entry.sequence)
+        uow.publish(event_of_order(entry), sequence=entry.sequence)
 
 
-def _event_of(entry: Posted) -> Event:
-    facts = {
-        "entry_id": entry.entry_id,
-        "customer_id": entry.customer_id,
-        "points": entry.points,
-        "order_id": entry.order_id,
-        "occurred_at": entry.occurred_at,
-    }
-    if entry.kind == "accrual":
-        return PointsAccrued(reason="order", **facts)
-    return PointsRestored(reason="return", **facts) if entry.kind == "reinstatement" else PointsReversed(reason="return", **facts)
+def _told(uow: UnitOfWork, outcomes: list[Outcome]) -> list[Outcome]:
+    for outcome in outcomes:
+        if outcome.status == "posted":
+            for line in outcome.lines:
+                uow.publish(event_of(line), sequence=line.sequence)
+    return outcomes

@@ -1,4 +1,4 @@
-"""Every query of members. A balance is the sum of the open lots, never a stored figure."""
+"""Every query of members. A balance is what is left of the lots that count at the moment of asking."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,16 +10,31 @@ from shared.http.pagination import SortKey
 _ENROL = "SELECT customer_id, enrolled_at, sequence FROM enrol($1, $2, $3)"
 
 _VIEW = """
-SELECT members.customer_id, enrolled_at, version,
-       coalesce((SELECT sum(remaining) FROM accounts JOIN lots ON account_id = accounts.id
-                 WHERE accounts.customer_id = members.customer_id AND remaining > 0), 0)::bigint AS balance,
-       coalesce((SELECT sum(points) FROM entries
-                 WHERE entries.customer_id = members.customer_id AND entries.kind IN ('accrual', 'reversal')), 0)::bigint AS lifetime
-FROM members
+SELECT members.customer_id, enrolled_at, version, spendable AS balance, lifetime, pending, held
+FROM members, wallet_state(wallets_of($1, 'points', family_of(members.customer_id)), clock_timestamp())
 """
-_ONE = f"{_VIEW} WHERE members.customer_id = $1"
-_PAGE = f"{_VIEW} WHERE members.customer_id > $1 ORDER BY members.customer_id LIMIT $2"
-_EXISTS = "SELECT EXISTS (SELECT FROM members WHERE customer_id = $1)"
+_PAGE = f"{_VIEW} WHERE members.customer_id > $2 AND closed_at IS NULL ORDER BY members.customer_id LIMIT $3"
+# A family has the version of all in it together, and takes part since the first of it does.
+_PERSON = """
+SELECT asked.customer_id, family, pool_of(asked.customer_id) AS pool, closed_at,
+       (SELECT min(enrolled_at) FROM members WHERE customer_id = ANY (family)) AS enrolled_at,
+       (SELECT sum(version)::bigint FROM members WHERE customer_id = ANY (family)) AS version,
+       (SELECT household_id FROM household_members WHERE customer_id = ANY (family) AND left_at IS NULL LIMIT 1) AS household_id
+FROM members AS asked, family_of(asked.customer_id) AS family WHERE asked.customer_id = $1
+"""
+_STATES = """
+SELECT code, kind, currency, state.spendable, state.lifetime, state.pending, state.held, state.lapsed, state.booked,
+       CASE WHEN $3::text[] <> $2::text[] THEN (
+           SELECT spendable FROM wallet_state(wallets_of($1, code, $3), clock_timestamp())
+       ) END AS pool_spendable
+FROM wallets, wallet_state(wallets_of($1, code, $2), clock_timestamp()) AS state WHERE programme_id = $1 ORDER BY code
+"""
+_STATES_AS_OF = """
+SELECT code, kind, currency, state.spendable, state.lifetime, state.pending, state.held, state.lapsed, state.booked, NULL::bigint
+FROM wallets, wallet_history(wallets_of($1, code, $2), coalesce($3, clock_timestamp()), coalesce($4, clock_timestamp())) AS state
+WHERE programme_id = $1 ORDER BY code
+"""
+_EXISTS = "SELECT EXISTS (SELECT FROM members WHERE customer_id = $1 AND closed_at IS NULL)"
 
 
 class Enrolled(NamedTuple):
@@ -31,13 +46,42 @@ class Enrolled(NamedTuple):
 
 
 class MemberRow(NamedTuple):
-    """A member with his points."""
+    """A member of a list, with the points of his family."""
 
     customer_id: str
     enrolled_at: datetime | None
     version: int
     balance: int
     lifetime: int
+    pending: int
+    held: int
+
+
+class Person(NamedTuple):
+    """Who stands behind a customer id: his family, and all whose points he can spend."""
+
+    customer_id: str
+    family: list[str]
+    pool: list[str]
+    closed_at: datetime | None
+    enrolled_at: datetime | None
+    version: int
+    household_id: str | None
+
+
+class WalletState(NamedTuple):
+    """What a family holds of one kind; `lapsed` has expired and is not booked yet, `booked` is the sum of the ledger."""
+
+    wallet: str
+    kind: str
+    currency: str | None
+    balance: int
+    lifetime: int
+    pending: int
+    held: int
+    lapsed: int
+    booked: int
+    pool_balance: int | None
 
 
 async def enrol(connection: Connection, programme_id: str, customers: Sequence[tuple[str, datetime]]) -> list[Enrolled]:
@@ -46,10 +90,22 @@ async def enrol(connection: Connection, programme_id: str, customers: Sequence[t
     return [Enrolled(*row) for row in rows]
 
 
-async def find(connection: Connection, customer_id: str) -> MemberRow | None:
-    """Return a member, or None."""
-    row = await connection.fetchrow(_ONE, customer_id)
-    return MemberRow(*row) if row is not None else None
+async def find(connection: Connection, customer_id: str) -> Person | None:
+    """Return who stands behind a customer id, or None."""
+    row = await connection.fetchrow(_PERSON, customer_id)
+    return Person(*row) if row is not None else None
+
+
+async def states(connection: Connection, programme_id: str, person: Person) -> list[WalletState]:
+    """Return what a family holds at this moment, a state for each wallet of the programme."""
+    return [WalletState(*row) for row in await connection.fetch(_STATES, programme_id, sorted(person.family), person.pool)]
+
+
+async def states_as_of(
+    connection: Connection, programme_id: str, person: Person, as_of: datetime | None, known_at: datetime | None
+) -> list[WalletState]:
+    """Return what a family held at an instant, as far as it was known at another; each is the present when None."""
+    return [WalletState(*row) for row in await connection.fetch(_STATES_AS_OF, programme_id, person.family, as_of, known_at)]
 
 
 async def exists(connection: Connection, customer_id: str) -> bool:
@@ -57,6 +113,6 @@ async def exists(connection: Connection, customer_id: str) -> bool:
     return bool(await connection.fetchval(_EXISTS, customer_id))
 
 
-async def page(connection: Connection, limit: int, after: SortKey | None) -> list[MemberRow]:
+async def page(connection: Connection, programme_id: str, limit: int, after: SortKey | None) -> list[MemberRow]:
     """Return members by customer id, those after the one with this key."""
-    return [MemberRow(*row) for row in await connection.fetch(_PAGE, *(after or ("",)), limit)]
+    return [MemberRow(*row) for row in await connection.fetch(_PAGE, programme_id, *(after or ("",)), limit)]

@@ -1,26 +1,59 @@
-from fastapi import Response
+from typing import Annotated
+
+from fastapi import Query, Response
 
 from loyalty.dependencies import ReadsLoyalty, ReadsMember
+from loyalty.fields import CustomerIdPath
 from loyalty.members import repository, service
 from loyalty.members.errors import MemberNotFound
-from loyalty.members.schemas import CustomerIdPath, Member
+from loyalty.members.rules import MemberState, tag_of
+from loyalty.members.schemas import Member, MemberDetail, Wallet
+from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.http import APIRouter, Page, PageQuery, Reads, problems
-from shared.http.etags import set_etag
+from shared.http.schemas import MomentInput
 
 router = APIRouter(prefix="/v1/members", tags=["members"])
+
+AsOf = Annotated[MomentInput | None, Query(description="The instant to look at, the present when absent; may lie ahead.")]
+KnownAt = Annotated[MomentInput | None, Query(description="Only what the ledger was told until then counts; everything when absent.")]
 
 
 @router.get("", operation_id="members_list", summary="List members")
 async def list_members(page: PageQuery, connection: Reads, _caller: ReadsLoyalty) -> Page[Member]:
     """List the members with their points, by customer id."""
-    rows = await repository.page(connection, page.fetch, page.key(str))
+    rows = await repository.page(connection, PROGRAMME_ID, page.fetch, page.key(str))
     return page.page(rows, key=lambda row: (row.customer_id,), item=Member.model_validate)
 
 
 @router.get("/{customer_id}", operation_id="members_get", summary="Read a member", responses=problems(MemberNotFound))
-async def get_member(customer_id: CustomerIdPath, connection: Reads, _caller: ReadsMember, response: Response) -> Member:
-    """Read a member's balance and lifetime points; the ETag changes with each of his entries."""
-    member = await service.member(connection, customer_id)
-    # A member of whom nothing was told yet is at version 0, and tags begin with 1.
-    set_etag(response, member.version + 1)
-    return Member.model_validate(member)
+async def get_member(
+    customer_id: CustomerIdPath,
+    connection: Reads,
+    _caller: ReadsMember,
+    response: Response,
+    as_of: AsOf = None,
+    known_at: KnownAt = None,
+) -> MemberDetail:
+    """Read what a member has, now or at any instant, as it is known now or as it was known at another.
+
+    The ETag changes with each of his entries, and with time where time changes what he has.
+    """
+    member = await service.member(connection, customer_id, as_of, known_at)
+    if as_of is None and known_at is None:
+        response.headers["etag"] = tag_of(member)
+    return _detail(member)
+
+
+def _detail(member: MemberState) -> MemberDetail:
+    points = member.points
+    return MemberDetail(
+        customer_id=member.person.customer_id,
+        balance=points.balance,
+        lifetime=points.lifetime,
+        pending=points.pending,
+        held=points.held,
+        enrolled_at=member.person.enrolled_at,
+        household_id=member.person.household_id,
+        pool_balance=points.pool_balance,
+        wallets=[Wallet.model_validate(wallet) for wallet in member.wallets],
+    )

@@ -1,11 +1,12 @@
 """Who becomes a member, and what a member has."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from loyalty.ledger.rules import check_id, check_moment
 from loyalty.members import repository
 from loyalty.members.errors import MemberNotFound
-from loyalty.members.repository import MemberRow
+from loyalty.members.rules import MemberState
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.contracts.customers import CustomerRegistered
 from shared.contracts.loyalty import MemberEnrolled
@@ -27,16 +28,24 @@ async def enrol(uow: UnitOfWork, registrations: Sequence[CustomerRegistered]) ->
         uow.publish(MemberEnrolled(customer_id=enrolled.customer_id, enrolled_at=enrolled.enrolled_at), sequence=enrolled.sequence)
 
 
-async def member(connection: Connection, customer_id: str) -> MemberRow:
-    """Return a member with his points.
+async def member(connection: Connection, customer_id: str, as_of: datetime | None = None, known_at: datetime | None = None) -> MemberState:
+    """Return a member with his wallets, at this moment or at another.
+
+    Args:
+        connection: of the caller.
+        customer_id: any id of his family.
+        as_of: the instant to look at: what is dated until then counts. The present when None; may lie ahead.
+        known_at: what the ledger was told until then counts. Everything when None.
 
     Raises:
-        MemberNotFound: there is none.
+        MemberNotFound: there is none, or his membership ended.
     """
-    found = await repository.find(connection, customer_id)
-    if found is None:
+    person = await repository.find(connection, customer_id)
+    if person is None or person.closed_at is not None:
         raise MemberNotFound
-    return found
+    if as_of is None and known_at is None:
+        return MemberState(person, await repository.states(connection, PROGRAMME_ID, person))
+    return MemberState(person, await repository.states_as_of(connection, PROGRAMME_ID, person, as_of, known_at))
 
 
 async def require(connection: Connection, customer_id: str) -> None:

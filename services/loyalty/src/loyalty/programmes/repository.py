@@ -15,6 +15,8 @@ SELECT programmes.id, name,
 FROM programmes WHERE programmes.id > $1 ORDER BY programmes.id LIMIT $2
 """
 
+_HAS_WALLET = "SELECT EXISTS (SELECT FROM wallets WHERE programme_id = $1 AND code = $2)"
+
 
 class RateRow(NamedTuple):
     """`numerator` points for `denominator` minor units, for orders placed from a moment on."""
@@ -31,6 +33,11 @@ class ProgrammeRow(NamedTuple):
     id: str
     name: str
     rates: list[RateRow]
+
+
+async def has_wallet(connection: Connection, programme_id: str, code: str) -> bool:
+    """Return whether a programme has a wallet of this code."""
+    return bool(await connection.fetchval(_HAS_WALLET, programme_id, code))
 
 
 async def page(connection: Connection, limit: int, after: SortKey | None) -> list[ProgrammeRow]:

@@ -25,7 +25,7 @@ DECLARE
 BEGIN
     UPDATE accounts SET balance = balance + amount, lifetime = lifetime + CASE WHEN entry_kind IN ('accrual', 'reversal') THEN amount ELSE 0 END
     WHERE id = wallet_id RETURNING * INTO wallet;
-    SELECT * INTO member FROM members WHERE customer_id = wallet.customer_id;
+    SELECT * INTO member FROM members WHERE customer_id = wallet.customer_id FOR UPDATE;
     chain := chain_next(NULL, member.chain_hash, entry_content(
         entry_id, wallet_id, wallet.customer_id, entry_kind, source, order_of, amount, counter_kind, NULL, rule, explained,
         happened_at, told_at, member.version + 1, (

@@ -19,6 +19,35 @@ RETURNS TABLE (booked bigint, lifetime bigint, lapsed bigint, pending bigint, he
     ) AS reserved
 $$;
 --;;
+-- The same at any instant in the past or to come, as far as it was known at another: by what is dated until the one and was told until
+-- the other. What is booked as expired and what only has lapsed make no difference here either.
+CREATE FUNCTION wallet_history(wallet_ids bigint[], valid_at timestamptz, known_at timestamptz)
+RETURNS TABLE (booked bigint, lifetime bigint, lapsed bigint, pending bigint, held bigint, spendable bigint) LANGUAGE sql STABLE AS $$
+    WITH told AS MATERIALIZED (
+        SELECT entries.id, entries.kind, points FROM accounts JOIN entries ON entries.customer_id = accounts.customer_id AND account_id = accounts.id
+        WHERE accounts.id = ANY (wallet_ids) AND occurred_at <= valid_at AND recorded_at <= known_at
+    ), taken AS (
+        SELECT lot_id, sum(lot_draws.points) AS points FROM told JOIN lot_draws ON entry_id = told.id GROUP BY lot_id
+    ), reserved AS (
+        SELECT lot_id, sum(hold_lots.points) AS points FROM hold_lots JOIN holds ON holds.id = hold_id
+        WHERE account_id = ANY (wallet_ids) AND created_at <= least(valid_at, known_at) AND until > valid_at
+          AND (closed_at IS NULL OR closed_at > least(valid_at, known_at))
+        GROUP BY lot_id
+    ), standing AS (
+        SELECT granted - coalesce(taken.points, 0) AS remaining, coalesce(reserved.points, 0) AS held,
+               expires_at <= valid_at AS is_lapsed, available_from > valid_at AND available_from > earned_at AS is_pending
+        FROM lots LEFT JOIN taken ON taken.lot_id = lots.id LEFT JOIN reserved ON reserved.lot_id = lots.id
+        WHERE is_overdraft AND account_id = ANY (wallet_ids) OR entry_id IN (SELECT id FROM told)
+    )
+    SELECT coalesce(sum(remaining), 0)::bigint,
+           (SELECT coalesce(sum(points), 0)::bigint FROM told WHERE kind IN ('accrual', 'reversal')),
+           coalesce(sum(remaining) FILTER (WHERE is_lapsed), 0)::bigint,
+           coalesce(sum(remaining) FILTER (WHERE is_pending AND NOT is_lapsed), 0)::bigint,
+           coalesce(sum(held), 0)::bigint,
+           coalesce(sum(remaining - held) FILTER (WHERE NOT is_lapsed AND NOT is_pending), 0)::bigint
+    FROM standing
+$$;
+--;;
 CREATE FUNCTION held_of(lot text, moment timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT coalesce(sum(points), 0)::bigint FROM hold_lots WHERE lot_id = lot AND is_open AND until > moment
 $$;

@@ -10,13 +10,28 @@ revision = "0002"
 down_revision = "0001"
 
 _SQL = Path(__file__).parents[1] / "sql"
-_SCRIPTS = ("tables", "chain", "scopes", "entries", "lots", "post_orders", "post_returns", "seals", "guards")
+_SCRIPTS = (
+    "tables",
+    "chain",
+    "scopes",
+    "entries",
+    "lots",
+    "post_orders",
+    "post_returns",
+    "grant",
+    "draw",
+    "holds",
+    "move",
+    "seals",
+    "guards",
+)
 _TABLES = ("seal_leaves", "seals", "household_members", "households", "adjustments", "hold_lots", "holds", "entry_notes")
 # Everything that 0001 did not make, and what it made otherwise; what others call comes last.
 _FUNCTIONS = (
-    *("seal_chains", "post_returns", "take_back", "post_orders", "settle_overdraft", "overdraft_of", "sum_of", "plan_draw", "held_of"),
-    *("wallet_state", "book_draws", "write_entry", "new_id", "programme_account", "ensure_wallets", "wallets_of", "lock_pools"),
-    *("pool_of", "family_of"),
+    *("close_members", "book_expiries", "transfer_points", "note_timed_out_holds", "close_hold", "place_holds"),
+    *("restore_points", "restorable_of", "draw_points", "grant_points", "seal_chains", "post_returns", "take_back", "post_orders"),
+    *("settle_overdraft", "overdraft_of", "sum_of", "plan_draw", "held_of", "wallet_history", "wallet_state", "book_draws"),
+    *("write_entry", "new_id", "programme_account", "ensure_wallets", "wallets_of", "lock_pools", "pool_of", "family_of"),
 )
 _COLUMNS = {
     "orders": ("cancelled_at", "points_forgiven"),

@@ -1,0 +1,60 @@
+"""The events that tell of entries."""
+
+from typing import Any
+
+from loyalty.ledger.posting import Line
+from loyalty.ledger.repository import Posted
+from shared.contracts.base import Event
+from shared.contracts.loyalty import (
+    PointsAccrued,
+    PointsAdjusted,
+    PointsExpired,
+    PointsRedeemed,
+    PointsRestored,
+    PointsReversed,
+    PointsTransferred,
+)
+
+
+def event_of_order(entry: Posted) -> Event:
+    """Return the event that tells of an entry that an order, its return or its cancellation made."""
+    facts = {
+        "entry_id": entry.entry_id,
+        "customer_id": entry.customer_id,
+        "points": entry.points,
+        "order_id": entry.order_id,
+        "occurred_at": entry.occurred_at,
+    }
+    if entry.kind == "accrual":
+        return PointsAccrued(reason="order", **facts)
+    return PointsRestored(reason="return", **facts) if entry.kind == "reinstatement" else PointsReversed(reason="return", **facts)
+
+
+def event_of(line: Line) -> Event:
+    """Return the event that tells of any other entry."""
+    facts: dict[str, Any] = {
+        "entry_id": line.entry_id,
+        "customer_id": line.customer_id,
+        "points": abs(line.points),
+        "occurred_at": line.occurred_at,
+        "wallet": line.wallet,
+    }
+    match line.kind:
+        case "accrual":
+            reason = "order" if line.order_id is not None else "rule"
+            return PointsAccrued(reason=reason, order_id=line.order_id, rule_version=line.rule_version, **facts)
+        case "redemption":
+            return PointsRedeemed(source_id=line.source_id, **facts)
+        case "restoration":
+            return PointsRestored(reason="cancellation", **facts)
+        case "reinstatement":
+            return PointsRestored(reason="membership_ended", **facts)
+        case "expiry":
+            return PointsExpired(**facts)
+        case "forfeiture":
+            return PointsExpired(reason="forfeited", **facts)
+        case "adjustment":
+            return PointsAdjusted(adjustment_id=line.source_id, **(facts | {"points": line.points}))
+        case "transfer_in" | "transfer_out":
+            return PointsTransferred(transfer_id=line.source_id, **(facts | {"points": line.points}))
+    raise ValueError(f"nothing tells of {line.kind}")

@@ -1,0 +1,62 @@
+"""What a member has, and the tag by which a caller knows whether that has changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from zlib import crc32
+
+_POINTS = "points"
+
+
+class Person(Protocol):
+    """Who stands behind a customer id."""
+
+    customer_id: str
+    family: Sequence[str]
+    enrolled_at: datetime | None
+    version: int
+    household_id: str | None
+
+
+class WalletState(Protocol):
+    """What he holds of one kind."""
+
+    wallet: str
+    balance: int
+    lifetime: int
+    pending: int
+    held: int
+    lapsed: int
+    pool_balance: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberState:
+    """A member and his wallets at one moment."""
+
+    person: Person
+    wallets: Sequence[WalletState]
+
+    @property
+    def points(self) -> WalletState:
+        """His wallet of points."""
+        return next(state for state in self.wallets if state.wallet == _POINTS)
+
+
+def tag_of(member: MemberState) -> str:
+    """Return the strong entity tag of a member.
+
+    His version alone tells of every entry. Time too can change what he has, by what becomes available, lapses or is let go, and so can
+    others of his family and household: as long as any of that is possible the figures belong to the tag.
+    """
+    # A member of whom nothing was told yet is at version 0, and tags begin with 1.
+    version = member.person.version + 1
+    if (
+        len(member.person.family) == 1
+        and member.person.household_id is None
+        and not any(s.pending or s.held or s.lapsed for s in member.wallets)
+    ):
+        return f'"{version}"'
+    figures = [(s.wallet, s.balance, s.pending, s.held, s.pool_balance) for s in member.wallets]
+    return f'"{version}-{crc32(repr((member.person.family, member.person.household_id, figures)).encode()):08x}"'
