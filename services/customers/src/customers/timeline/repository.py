@@ -81,6 +81,19 @@ SELECT t.journey_stage, t.id, t.kind, t.source_id, t.customer_id FROM unnest($5:
     ORDER BY occurred_at DESC LIMIT $4
 ) AS t
 """
+# Nothing of a transaction before this one can appear any more.
+_HORIZON = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+_WRITTEN_SINCE = f"""
+WITH reached AS ({_HORIZON} AS horizon)
+SELECT {_SHOWN}, t.written_in, reached.horizon
+FROM reached LEFT JOIN touches AS t ON t.written_in >= $1 AND t.written_in < reached.horizon AND t.customer_id = ANY($2::text[])
+ORDER BY t.written_in, t.id
+"""
+_WRITTEN_BETWEEN = f"""
+SELECT {_SHOWN}, t.written_in FROM touches AS t
+WHERE t.customer_id = ANY($1::text[]) AND (t.written_in, t.id) > ($2, $3) AND t.written_in < $4
+ORDER BY t.written_in, t.id LIMIT $5
+"""
 _ERASE = "DELETE FROM touches WHERE customer_id = ANY($1::text[])"
 _COLLECT = f"SELECT {_COLUMNS} FROM touches WHERE customer_id = ANY($1::text[]) ORDER BY occurred_at, id"
 
@@ -203,6 +216,22 @@ async def examples(
 ) -> list[Record]:
     """Return the latest negative touches of each stage within a period, newest first."""
     return await connection.fetch(_EXAMPLES, starts_at, ends_at, channel, limit, stages)
+
+
+async def horizon(connection: Connection) -> int:
+    """Return the oldest transaction that may still write: those before it are all committed or gone."""
+    return await connection.fetchval(_HORIZON)
+
+
+async def written_since(connection: Connection, since: int, ids: Sequence[str]) -> tuple[int, list[Record]]:
+    """Return the horizon, and the touches of records that were written from a transaction on and before it, in that order."""
+    rows = await connection.fetch(_WRITTEN_SINCE, since, ids)
+    return rows[0]["horizon"], [row for row in rows if row["id"] is not None]
+
+
+async def written_between(connection: Connection, ids: Sequence[str], after: tuple[int, str], before: int, limit: int) -> list[Record]:
+    """Return touches of records that were written after one of them and before a transaction, in that order."""
+    return await connection.fetch(_WRITTEN_BETWEEN, ids, *after, before, limit)
 
 
 async def erase(connection: Connection, ids: Sequence[str]) -> int:

@@ -78,6 +78,15 @@ async def page(
     return await repository.page(connection, family.ids, filters, after, limit)
 
 
+async def family(connection: Connection, customer_id: str) -> list[str]:
+    """Return every record of a customer's family.
+
+    Raises:
+        CustomerNotFound: nobody has the id.
+    """
+    return (await links.family(connection, customer_id)).ids
+
+
 async def pain_points(connection: Connection, starts_at: datetime, ends_at: datetime, channel: str | None) -> list[dict[str, Any]]:
     """Return for each stage of the journey how much it hurts, most negative touches first.
 
