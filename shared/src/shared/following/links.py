@@ -32,9 +32,9 @@ ON CONFLICT (customer_id) DO UPDATE SET survivor_id = excluded.survivor_id, merg
 RETURNING customer_id
 """
 
-# Up from each changed customer to his root, then down through all who belong to him. Links of different customers can come in another
-# order than they were made, and close a ring for a while: its least id is the root of all in it, whoever is asked.
-_FOLLOW = """
+# Up from each changed customer to his root. Links of different customers can come in another order than they were made, and close a ring
+# for a while: its least id is the root of all in it, whoever is asked.
+_ROOTS = """
 WITH RECURSIVE way (start, customer_id) AS (
     SELECT id, id FROM unnest($1::text[]) AS changed (id)
     UNION
@@ -47,12 +47,17 @@ WITH RECURSIVE way (start, customer_id) AS (
     UNION ALL
     SELECT ring_way.start, l.survivor_id, path || l.survivor_id, l.survivor_id = ANY (path)
     FROM ring_way JOIN customer_links AS l USING (customer_id) WHERE NOT is_closed
-), tops AS (
-    SELECT start, root_id FROM ends WHERE root_id IS NOT NULL
-    UNION ALL
-    SELECT start, (SELECT min(id) FROM unnest(path[array_position(path, customer_id):]) AS ring (id)) FROM ring_way WHERE is_closed
-), subtree (customer_id, root_id) AS (
-    SELECT start, root_id FROM tops
+)
+SELECT start, root_id FROM ends WHERE root_id IS NOT NULL
+UNION ALL
+SELECT start, (SELECT min(id) FROM unnest(path[array_position(path, customer_id):]) AS ring (id)) FROM ring_way WHERE is_closed
+"""
+
+# Down from each changed customer through all who belong to him: they have his root. A statement of its own, for its size is known to the
+# planner, who would rather read all links than follow a number that he guesses.
+_MOVE = """
+WITH RECURSIVE subtree (customer_id, root_id) AS (
+    SELECT customer_id, root_id FROM unnest($1::text[], $2::text[]) AS tops (customer_id, root_id)
     UNION
     SELECT l.customer_id, subtree.root_id FROM subtree JOIN customer_links AS l ON l.survivor_id = subtree.customer_id
 ), moved AS (
@@ -168,4 +173,8 @@ async def _change(uow: UnitOfWork, links: Sequence[_Link], on_change: OnChange |
 
 
 async def _follow(connection: Connection, changed: Sequence[str]) -> list[Moved]:
-    return [Moved(*row) for row in await connection.fetch(_FOLLOW, changed)] if changed else []
+    if not changed:
+        return []
+    roots = await connection.fetch(_ROOTS, changed)
+    columns = [row["start"] for row in roots], [row["root_id"] for row in roots]
+    return [Moved(*row) for row in await connection.fetch(_MOVE, *columns)]
