@@ -5,7 +5,7 @@ import pytest
 from shared.following import links
 
 _STATEMENTS = {
-    "families": (links._FAMILIES, "ARRAY['cus_7', 'cus_7007']"),
+    "families": (links._FAMILIES, "ARRAY['cus_7', 'cus_70007']"),
     "roots": (links._ROOTS, "ARRAY['cus_7', 'cus_9']"),
     "move": (links._MOVE, "ARRAY['cus_7', 'cus_9'], ARRAY['cus_6', 'cus_8']"),
     "unlink": (links._UNLINK, "ARRAY['cus_7']"),
@@ -14,7 +14,7 @@ _STATEMENTS = {
 # Every second customer belongs to the one before him.
 _FILL = """
 INSERT INTO customer_links (customer_id, survivor_id, root_id, merge_id, sequence)
-SELECT 'cus_' || n, 'cus_' || n - 1, 'cus_' || n - 1, 'mrg_' || n, 1 FROM generate_series(1, 8000, 2) AS n;
+SELECT 'cus_' || n, 'cus_' || n - 1, 'cus_' || n - 1, 'mrg_' || n, 1 FROM generate_series(1, 40000, 2) AS n;
 ANALYZE customer_links
 """
 
