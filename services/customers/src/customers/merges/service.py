@@ -86,7 +86,7 @@ async def merge(
         PreviewOutdated: the token is of a preview that holds no more.
         FamilyTooLarge: they would be too many records.
     """
-    locked = await records.lock_many(uow.connection, sorted({survivor_id, merged_id}))
+    locked = await records.lock_families(uow.connection, [survivor_id, merged_id])
     for pointer, customer_id in (("/survivor_id", survivor_id), ("/merged_id", merged_id)):
         if customer_id not in locked:
             raise CustomerNotFound(pointer=pointer)
@@ -110,7 +110,7 @@ async def undo(uow: UnitOfWork, merge_id: str, *, actor: str) -> StoredMerge:
         CustomerNotFound: he was erased.
     """
     present = await found(uow.connection, merge_id)
-    locked = await records.lock_many(uow.connection, [present.merged_id])
+    locked = await records.lock_families(uow.connection, [present.merged_id])
     # Again, under the lock of the family, which whoever undoes it takes first.
     present = await repository.lock(uow.connection, merge_id) or present
     if present.undone_at is not None:

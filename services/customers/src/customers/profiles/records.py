@@ -10,6 +10,7 @@ import orjson
 from asyncpg import Record, UniqueViolationError
 
 from customers.attributes.errors import taken
+from customers.links.repository import families
 from customers.profiles.errors import ExternalIdTaken
 from customers.profiles.facts import facts_of
 from customers.profiles.repository import COLUMNS, Stored, stored_of
@@ -109,9 +110,19 @@ _LOCK_MANY = f"""
 SELECT {_LOCKED} FROM customers WHERE id IN (SELECT root_id FROM customers WHERE {{}} = ANY($1::text[]))
 ORDER BY id FOR NO KEY UPDATE
 """
+# All records, members too, for whoever changes who belongs to whom.
+_LOCK_FAMILIES = f"""
+WITH roots AS (
+    SELECT DISTINCT root_id AS id FROM customers WHERE id = ANY($1::text[])
+), families AS (
+    SELECT id FROM roots
+    UNION ALL SELECT m.id FROM roots JOIN customers AS m ON m.root_id = roots.id AND m.merged_into IS NOT NULL
+)
+SELECT {_LOCKED} FROM customers WHERE id IN (SELECT id FROM families) ORDER BY id FOR NO KEY UPDATE
+"""
 _NAMED = "SELECT {0} AS name, id, external_id, root_id FROM customers WHERE {0} = ANY($1::text[]) AND root_id IS NOT NULL"
 # Each round but the last found that a merge was faster.
-_MAX_ROUNDS = 5
+_MAX_ROUNDS = 20
 
 
 class Locked(NamedTuple):
@@ -241,6 +252,27 @@ async def lock_many(connection: Connection, names: Sequence[str], by: str = "id"
         if all(root_id in rows for _, _, root_id in named.values()):
             await attempt.commit()
             return {name: _locked(record_id, external_id, rows[root_id]) for name, (record_id, external_id, root_id) in named.items()}
+        await attempt.rollback()
+    raise Unavailable(retry_after_seconds=1)
+
+
+async def lock_families(connection: Connection, ids: Sequence[str]) -> dict[str, Locked]:
+    """Lock all records of families, for a change of who belongs to whom; unknown and erased ones are left out.
+
+    Every lock here and above is taken in the order of the ids within one statement, and all are given back before another try:
+    so nobody waits for each other in a circle, not even over a record that has ceased to be a root meanwhile.
+
+    Raises:
+        Unavailable: merges were faster, time and again.
+    """
+    for _ in range(_MAX_ROUNDS):
+        attempt = connection.transaction()
+        await attempt.start()
+        rows = {row["id"]: row for row in await connection.fetch(_LOCK_FAMILIES, ids)}
+        found = await families(connection, ids)
+        if all(record_id in rows for family in found.values() for record_id in family.ids):
+            await attempt.commit()
+            return {name: _locked(name, rows[name]["external_id"], rows[family.root_id]) for name, family in found.items()}
         await attempt.rollback()
     raise Unavailable(retry_after_seconds=1)
 
