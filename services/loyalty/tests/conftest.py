@@ -1,8 +1,9 @@
 """The service under test, and a ledger that hears stories of customers."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -130,6 +131,12 @@ def ledger(database) -> Ledger:
 def committed_ledger(committed_database) -> Ledger:
     """A ledger whose transactions really commit, on several connections."""
     return Ledger(committed_database)
+
+
+@pytest.fixture
+def committed_key(committed_ledger) -> Callable[..., Awaitable[str]]:
+    """Issues keys that the committed database has heard of."""
+    return partial(issued_key, committed_ledger)
 
 
 @pytest.fixture(scope="session")

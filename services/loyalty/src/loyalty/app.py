@@ -2,21 +2,29 @@
 
 from pathlib import Path
 
+from loyalty.adjustments.router import router as adjustments
 from loyalty.handlers import HANDLERS
-from loyalty.ledger.router import router as entries
+from loyalty.holds.router import router as holds
+from loyalty.households.router import router as households
+from loyalty.ledger.router import entry_router as entries
+from loyalty.ledger.router import router as ledger
 from loyalty.members.router import router as members
 from loyalty.programmes.router import router as programmes
 from loyalty.settings import LoyaltySettings
+from loyalty.transfers.router import router as transfers
 from loyalty.verification.router import router as verification
+from loyalty.vouchers import service as voucher_codes
+from loyalty.vouchers.router import router as vouchers
 from shared.service import Service
 
 SERVICE = Service(
     name="loyalty",
     title="Regulars loyalty: members and their points",
     settings=LoyaltySettings,
-    routers=(members, entries, programmes, verification),
+    routers=(members, ledger, entries, holds, adjustments, transfers, households, programmes, verification, vouchers),
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",
     # The ledger is a source of events, not a projection: see the service's README on `rebuild`.
     reset_projection=None,
+    jobs={voucher_codes.GENERATE: voucher_codes.generate},
 )

@@ -8,8 +8,9 @@ from loyalty.members import models as members
 from loyalty.metadata import metadata
 from loyalty.programmes import models as programmes
 from loyalty.verification import models as verification
+from loyalty.vouchers import models as vouchers
 from shared.following.tables import describe_following
 
 describe_following(metadata)
 
-__all__ = ["adjustments", "holds", "households", "ledger", "members", "metadata", "programmes", "verification"]
+__all__ = ["adjustments", "holds", "households", "ledger", "members", "metadata", "programmes", "verification", "vouchers"]

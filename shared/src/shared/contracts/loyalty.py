@@ -132,3 +132,35 @@ class LoyaltyDataProvided(
     DataProvided, Event, type="regulars.loyalty.data_provided.v1", aggregate="access_export_part", aggregate_id="part_id", key="customer_id"
 ):
     """What loyalty keeps of a customer, sealed for one request."""
+
+
+class VoucherRedeemed(
+    Event,
+    type="regulars.loyalty.voucher_redeemed.v1",
+    aggregate="voucher_redemption",
+    aggregate_id="redemption_id",
+    key="customer_id",
+):
+    """A customer used a voucher for a purchase; the code itself, which is worth money, stays at home."""
+
+    redemption_id: str = Field(description="The use, `vrd_…`.")
+    customer_id: str = Field(description="Who used it, `cus_…`.")
+    batch_id: str = Field(description="The batch that the code is of, `vbt_…`.")
+    campaign: str = Field(description="What the batch is for.")
+    discount_minor: int | None = Field(default=None, description="What was taken off, in minor units, when the till told enough.")
+    currency: str | None = Field(default=None, description="ISO 4217 code of the order.")
+    redeemed_at: datetime = Field(description="UTC.")
+
+
+class VoucherRolledBack(
+    Event,
+    type="regulars.loyalty.voucher_rolled_back.v1",
+    aggregate="voucher_redemption",
+    aggregate_id="redemption_id",
+    key="customer_id",
+):
+    """The use of a voucher was taken back: it is worth what it was before."""
+
+    redemption_id: str = Field(description="The use, `vrd_…`.")
+    customer_id: str = Field(description="Who had used it, `cus_…`.")
+    rolled_back_at: datetime = Field(description="UTC.")

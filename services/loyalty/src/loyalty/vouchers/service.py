@@ -1,0 +1,266 @@
+"""What can be done with vouchers: made in batches, looked at, used once for a purchase, taken back."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from asyncpg import Record
+
+from loyalty.members import service as members
+from loyalty.vouchers import repository
+from loyalty.vouchers.errors import (
+    VoucherBatchNotFound,
+    VoucherCampaignLimit,
+    VoucherCustomerLimit,
+    VoucherNotFound,
+    VoucherRedemptionNotFound,
+    VoucherReferenceTaken,
+    VoucherRefused,
+    VoucherTermsInvalid,
+)
+from loyalty.vouchers.rules import Article, Purchase, Terms, discount, new_codes, normalised, offending_field, refusal
+from loyalty.vouchers.schemas import VoucherBatchDraft, VoucherQuestion, VoucherUse
+from shared.contracts.loyalty import VoucherRedeemed, VoucherRolledBack
+from shared.database.pool import Connection
+from shared.database.unit_of_work import UnitOfWork
+from shared.following.links import Family, family
+from shared.http.etags import check_version
+from shared.http.jobs import Job, enqueue
+
+GENERATE = "voucher_codes"
+# As many codes are made while the caller waits; it takes some tens of milliseconds.
+AT_ONCE = 10_000
+_STEP = 10_000
+_DEFAULT_PERCENT_BP = 1_000
+
+
+async def make_batch(uow: UnitOfWork, draft: VoucherBatchDraft, caller: str) -> tuple[Record, str | None]:
+    """Make a batch; return it, and the job that makes its codes when there are many.
+
+    Raises:
+        VoucherTermsInvalid: a field does not belong to the kind, or is missing.
+    """
+    values = draft.model_dump()
+    if draft.kind == "percent" and draft.percent_bp is None:
+        values["percent_bp"] = _DEFAULT_PERCENT_BP
+    field = offending_field(_terms(values | {"active": True}))
+    if field is not None:
+        raise VoucherTermsInvalid(pointer=f"/{field}")
+    batch = await repository.add_batch(uow.connection, values)
+    if draft.count > AT_ONCE:
+        return batch, await enqueue(uow, GENERATE, {"batch_id": batch["id"]}, caller=caller, total=draft.count)
+    await _fill(uow.connection, batch, draft.count)
+    return await found_batch(uow.connection, batch["id"]), None
+
+
+async def generate(job: Job) -> Mapping[str, Any]:
+    """Make the codes of a large batch, step by step; goes on where it stood after a crash."""
+    generated, count = 0, 1
+    while generated < count:
+        async with job.unit_of_work() as uow:
+            batch = await repository.get_batch(uow.connection, job.arguments["batch_id"], lock=True)
+            assert batch is not None
+            count = batch["count"]
+            generated = await _fill(uow.connection, batch, min(count, batch["generated"] + _STEP))
+        await job.progress(generated, count)
+    return {"batch_id": job.arguments["batch_id"], "generated": generated}
+
+
+async def _fill(connection: Connection, batch: Record, wanted: int) -> int:
+    generated = batch["generated"]
+    while generated < wanted:
+        # Random codes take their time, and belong off the loop.
+        codes = await asyncio.to_thread(new_codes, wanted - generated, batch["prefix"])
+        generated = await repository.add_codes(connection, batch["id"], list(codes))
+    return generated
+
+
+async def found_batch(connection: Connection, batch_id: str) -> Record:
+    """Return a batch.
+
+    Raises:
+        VoucherBatchNotFound: there is none.
+    """
+    batch = await repository.get_batch(connection, batch_id)
+    if batch is None:
+        raise VoucherBatchNotFound
+    return batch
+
+
+async def amend_batch(uow: UnitOfWork, batch_id: str, changes: Mapping[str, Any], match: int) -> Record:
+    """Stop a campaign, start it again, or change its end.
+
+    Raises:
+        VoucherBatchNotFound: there is none.
+        PreconditionFailed: it was changed since.
+        VoucherTermsInvalid: it would end before it begins.
+    """
+    batch = await repository.get_batch(uow.connection, batch_id, lock=True)
+    if batch is None:
+        raise VoucherBatchNotFound
+    check_version(match, batch["version"])
+    active = batch["active"] if changes.get("active") is None else changes["active"]
+    valid_to = changes.get("valid_to", batch["valid_to"])
+    field = offending_field(_terms({**batch, "valid_to": valid_to}))
+    if field is not None:
+        raise VoucherTermsInvalid(pointer=f"/{field}")
+    return await repository.amend_batch(uow.connection, batch_id, active=active, valid_to=valid_to)
+
+
+async def codes_of(connection: Connection, batch_id: str, limit: int, after: tuple[Any, ...] | None) -> list[Record]:
+    """Return the codes of a batch.
+
+    Raises:
+        VoucherBatchNotFound: there is none.
+    """
+    await found_batch(connection, batch_id)
+    return await repository.codes(connection, batch_id, limit, after)
+
+
+async def found(connection: Connection, code: str) -> Record:
+    """Return a code.
+
+    Raises:
+        VoucherNotFound: there is none.
+    """
+    voucher = await repository.voucher(connection, normalised(code))
+    if voucher is None:
+        raise VoucherNotFound
+    return voucher
+
+
+async def validate(connection: Connection, question: VoucherQuestion) -> tuple[Record, str | None, int | None]:
+    """Return a code, why it would be refused, and what it would take off; changes nothing.
+
+    Raises:
+        VoucherNotFound: there is none.
+    """
+    voucher = await found(connection, question.code)
+    person = None if question.customer_id is None else await family(connection, question.customer_id)
+    purchase = _purchase(question, person)
+    reason = refusal(_terms(voucher), voucher["customer_id"], voucher["redeemed"], purchase, voucher["now"])
+    if reason is None and person is not None and voucher["limit_per_customer"] is not None:
+        used = await repository.used_by_family(connection, voucher["batch_id"], person.ids)
+        reason = VoucherCustomerLimit.code if used >= voucher["limit_per_customer"] else None
+    return voucher, reason, discount(_terms(voucher), purchase)
+
+
+async def redeem(uow: UnitOfWork, use: VoucherUse) -> tuple[Record, bool]:
+    """Use a code for a purchase; return the use, and whether it is new.
+
+    The code's row is held until the transaction ends, then the person's, then the batch's: uses wait for each other in this order only.
+
+    Raises:
+        VoucherNotFound: there is no such code.
+        MemberNotFound: there is no such member.
+        VoucherReferenceTaken: another customer used it for this reference.
+        VoucherRefused: it is worth nothing here and now.
+    """
+    connection, code = uow.connection, normalised(use.code)
+    voucher = await repository.voucher(connection, code, lock=True)
+    if voucher is None:
+        raise VoucherNotFound(pointer="/code")
+    await members.require(connection, use.customer_id)
+    person = await family(connection, use.customer_id)
+    earlier = await repository.live_redemption(connection, code, use.reference)
+    if earlier is not None:
+        if earlier["customer_id"] not in person.ids:
+            raise VoucherReferenceTaken(pointer="/reference")
+        return earlier, False
+    terms, purchase = _terms(voucher), _purchase(use, person)
+    reason = refusal(terms, voucher["customer_id"], voucher["redeemed"], purchase, voucher["now"])
+    if reason is not None:
+        raise VoucherRefused.REASONS[reason](pointer="/code")
+    await _count(connection, voucher, use.customer_id, person)
+    facts = (code, voucher["batch_id"], use.customer_id, use.reference, use.order_minor, discount(terms, purchase), use.currency)
+    redemption = await repository.add_redemption(connection, facts)
+    _tell_redeemed(uow, redemption, voucher["campaign"])
+    return redemption, True
+
+
+async def _count(connection: Connection, voucher: Record, customer_id: str, person: Family) -> None:
+    batch_id, limit = voucher["batch_id"], voucher["limit_per_customer"]
+    if limit is not None:
+        await repository.count_customer(connection, batch_id, person.root_id, 0)
+        if await repository.used_by_family(connection, batch_id, person.ids) >= limit:
+            raise VoucherCustomerLimit(pointer="/customer_id")
+        await repository.count_customer(connection, batch_id, customer_id, 1)
+    if voucher["limit_total"] is not None and not await repository.count_batch(connection, batch_id):
+        raise VoucherCampaignLimit(pointer="/code")
+
+
+async def roll_back(uow: UnitOfWork, redemption_id: str) -> Record:
+    """Take a use back, so that the code is worth what it was; taking it back twice changes nothing more.
+
+    Raises:
+        VoucherRedemptionNotFound: there is none.
+    """
+    redemption = await found_redemption(uow.connection, redemption_id)
+    row = await repository.roll_back(uow.connection, redemption)
+    if row is None:
+        return await found_redemption(uow.connection, redemption_id)
+    uow.publish(
+        VoucherRolledBack(redemption_id=row["id"], customer_id=row["customer_id"], rolled_back_at=row["rolled_back_at"]), sequence=2
+    )
+    return row
+
+
+async def found_redemption(connection: Connection, redemption_id: str) -> Record:
+    """Return a use.
+
+    Raises:
+        VoucherRedemptionNotFound: there is none.
+    """
+    row = await repository.get_redemption(connection, redemption_id)
+    if row is None:
+        raise VoucherRedemptionNotFound
+    return row
+
+
+async def redemptions_of(connection: Connection, customer_id: str, limit: int, after: tuple[Any, ...] | None) -> list[Record]:
+    """Return the uses by a person, newest first.
+
+    Raises:
+        MemberNotFound: there is no such member.
+    """
+    await members.require(connection, customer_id)
+    return await repository.redemptions(connection, (await family(connection, customer_id)).ids, limit, after)
+
+
+async def erase(connection: Connection, ids: list[str]) -> dict[str, int]:
+    """Free the vouchers of erased customers; their uses stay, under ids that name nobody, without the tills' references."""
+    unassigned, blanked = await repository.forget(connection, ids)
+    return {"vouchers": unassigned, "voucher_redemptions": blanked}
+
+
+async def collect(connection: Connection, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return what is kept of customers: vouchers that only they may use, and uses."""
+    own, used = await repository.everything_of(connection, ids)
+    return {"vouchers": [dict(row) for row in own], "voucher_redemptions": [dict(row) for row in used]}
+
+
+def _terms(values: Mapping[str, Any] | Record) -> Terms:
+    return Terms(**{name: values[name] for name in Terms.__dataclass_fields__})
+
+
+def _purchase(shown: VoucherQuestion | VoucherUse, person: Family | None) -> Purchase:
+    lines: Sequence[Article] | None = None
+    if shown.lines is not None:
+        lines = [Article(line.sku, line.quantity, line.amount_minor) for line in shown.lines]
+    order_minor = shown.order_minor
+    if order_minor is None and lines is not None:
+        order_minor = sum(line.amount_minor for line in lines)
+    return Purchase(frozenset(person.ids if person else ()), order_minor, shown.shipping_minor, shown.currency, lines)
+
+
+def _tell_redeemed(uow: UnitOfWork, redemption: Record, campaign: str) -> None:
+    event = VoucherRedeemed(
+        redemption_id=redemption["id"],
+        customer_id=redemption["customer_id"],
+        batch_id=redemption["batch_id"],
+        campaign=campaign,
+        discount_minor=redemption["discount_minor"],
+        currency=redemption["currency"],
+        redeemed_at=redemption["redeemed_at"],
+    )
+    uow.publish(event, sequence=1)
