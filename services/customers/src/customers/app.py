@@ -20,6 +20,7 @@ from customers.orders.router import router as orders
 from customers.privacy.restrictions.router import router as restrictions
 from customers.profiles.router import router as profiles
 from customers.provenance.router import router as provenance
+from customers.purchases.router import router as purchases
 from customers.settings import CustomersSettings
 from customers.timeline.router import router as timeline
 from shared.service import Service
@@ -44,6 +45,7 @@ SERVICE = Service(
         interactions,
         merges,
         provenance,
+        purchases,
     ),
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",
