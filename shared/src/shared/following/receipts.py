@@ -63,6 +63,7 @@ async def receipt_key(connection: Connection) -> SigningKey:
         made = SigningKey.generate()
         await connection.execute(_MAKE_KEY, made.kid, _raw(made.private))
         raw = await connection.fetchval(_READ_KEY)
+    assert raw is not None
     return SigningKey.of(Ed25519PrivateKey.from_private_bytes(raw))
 
 
