@@ -63,7 +63,7 @@ async def _go_through(job: Job, row: Record) -> None:
     async with job.database.acquire() as connection:
         known = await attributes.catalogue(connection)
     plan = plan_of(row["reading"], row["match"], row["created_at"].date(), known)
-    order = Order(row["id"], row["match"], row["mode"], row["source"], row["caller"], row["dry_run"], known.required)
+    order = Order(row["id"], row["match"], row["mode"], row["source"], row["caller"], row["dry_run"], known.required, plan.columns)
     position, next_row, end = row["position"], row["next_row"], row["file_bytes"]
     async with reading(end - position) as parse:
         ahead = asyncio.ensure_future(_parsed(job, row["id"], plan, parse, position, next_row, end))

@@ -5,23 +5,21 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import orjson
-
+from customers.imports.preparing import JSON_FIELDS, Prepared
 from customers.profiles import records, telling
-from customers.profiles.facts import facts_of
-from customers.profiles.rules import FIELDS, LISTS, OBJECTS, Profile, merge_patched
+from customers.profiles.rules import DEFAULTS, OBJECTS, Profile, merge_patched
 from customers.profiles.service import publish_updated
 from customers.profiles.telling import Family
 from customers.provenance.rules import Provenance
 from shared.contracts.customers import CustomerRegistered
 from shared.database.unit_of_work import UnitOfWork
-from shared.ids import new_id
 
-_JSON = frozenset({*OBJECTS, *LISTS})
+# A new customer, and the fields that were told of him.
+New = tuple[Prepared, Mapping[str, Any]]
 # Beside the fields: id, text that the name is found by, change set and its fields; then what all change sets share.
 _INSERT = """
 WITH told AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[]{arrays}) AS t (id, search_name, change_id, facts{columns})
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]{arrays}) AS t (id, change_id, search_name, facts{columns})
 ), made AS (
     INSERT INTO customers (id, root_id, search_name{columns})
     SELECT id, id, search_name{read} FROM told ORDER BY {order}
@@ -29,26 +27,10 @@ WITH told AS (
     RETURNING id, created_at
 ), noted AS (
     INSERT INTO profile_changes (id, customer_id, source, actor, cause, fields)
-    SELECT change_id, id, ${source}, ${actor}, ${cause}, facts FROM told JOIN made USING (id)
+    SELECT change_id, id, ${source}, ${actor}, ${cause}, facts::jsonb FROM told JOIN made USING (id)
 )
 SELECT id, created_at FROM made
 """
-
-
-class New(NamedTuple):
-    """A customer to be made.
-
-    Attributes:
-        key: the identity that his rows were matched by.
-        profile: what they tell.
-        names: the fields that they tell.
-        search_name: what his name is found by.
-    """
-
-    key: str
-    profile: Profile
-    names: tuple[str, ...]
-    search_name: str
 
 
 class Told(NamedTuple):
@@ -83,23 +65,24 @@ class Told(NamedTuple):
         return fields
 
 
-async def create(uow: UnitOfWork, drafts: Sequence[New], provenance: Provenance) -> dict[str, str]:
-    """Make customers; return their ids by key, without those whose external id somebody took meanwhile."""
+async def create(uow: UnitOfWork, drafts: Sequence[New], names: tuple[str, ...], provenance: Provenance) -> set[str]:
+    """Make customers; return their ids, without those whose external id somebody took meanwhile.
+
+    Args:
+        uow: the transaction.
+        drafts: who they are, and the fields that were told of them.
+        names: the columns that they were prepared for.
+        provenance: who tells it.
+    """
     if not drafts:
-        return {}
-    names = tuple(name for name in FIELDS if name == "kind" or any(name in draft.names for draft in drafts))
-    by_id = {new_id("cus"): draft for draft in drafts}
-    columns: list[list[Any]] = [
-        list(by_id),
-        [draft.search_name for draft in drafts],
-        [new_id("chg") for _ in drafts],
-        [facts_of(draft.profile, list(draft.names)) for draft in drafts],
-        *(_column(name, (draft.profile for draft in drafts)) for name in names),
-    ]
+        return set()
+    columns = [list(column) for column in zip(*(draft[:4] + draft.columns for draft, _ in drafts), strict=True)]
     rows = await uow.connection.fetch(_insert_statement(names), *columns, provenance.source, provenance.actor, provenance.cause)
-    for row in rows:
-        _publish_registered(uow, row["id"], by_id[row["id"]].profile, row["created_at"])
-    return {by_id[row["id"]].key: row["id"] for row in rows}
+    made: dict[str, datetime] = {row["id"]: row["created_at"] for row in rows}
+    for draft, fields in drafts:
+        if draft.customer_id in made:
+            _publish_registered(uow, draft.customer_id, fields, made[draft.customer_id])
+    return set(made)
 
 
 @lru_cache(maxsize=64)
@@ -118,18 +101,16 @@ def _type(name: str) -> str:
 
 
 def _read(name: str) -> str:
-    return f'"{name}"::jsonb' if name in _JSON else f'"{name}"'
+    return f'"{name}"::jsonb' if name in JSON_FIELDS else f'"{name}"'
 
 
-def _column(name: str, profiles: Iterable[Profile]) -> list[Any]:
-    values = (getattr(profile, name) for profile in profiles)
-    # As text: an array of lists would be taken for one of two dimensions.
-    return [orjson.dumps(value).decode() for value in values] if name in _JSON else list(values)
-
-
-def _publish_registered(uow: UnitOfWork, customer_id: str, profile: Profile, at: datetime) -> None:
+def _publish_registered(uow: UnitOfWork, customer_id: str, fields: Mapping[str, Any], at: datetime) -> None:
     event = CustomerRegistered.model_construct(
-        customer_id=customer_id, kind=profile.kind, country=profile.country, language=profile.language, registered_at=at
+        customer_id=customer_id,
+        kind=fields.get("kind") or DEFAULTS["kind"],
+        country=fields.get("country"),
+        language=fields.get("language"),
+        registered_at=at,
     )
     uow.publish(event, sequence=1)
 

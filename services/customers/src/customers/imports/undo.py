@@ -118,8 +118,7 @@ class _Undoing:
     async def _remove(self, uow: UnitOfWork, ids: Sequence[str]) -> None:
         if not ids:
             return
-        await undo_repository.remove(uow.connection, ids, self.places)
-        at = await uow.connection.fetchval("SELECT now()")
+        at = await undo_repository.remove(uow.connection, ids, self.places)
         for customer_id in ids:
             event = CustomerErased(erasure_id=new_id("era"), customer_id=customer_id, customer_ids=[customer_id], requested_at=at)
             uow.publish(event, sequence=1)

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from customers.attributes.rules import Catalogue
 from customers.imports.mapping import CellRefused, Empty, Link, told_by
+from customers.imports.preparing import Prepared, columns_of, prepare
 from customers.imports.records import Broken, Shape, cut
 from customers.profiles.schemas import CustomerDraft, fields_of
-from customers.profiles.search import fold
 from customers.profiles.service import checked
 from shared.errors import DomainError
 from shared.http.body import nul_path
@@ -45,6 +45,11 @@ class Plan:
     today: date
     known: Catalogue
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of customers that the rows fill."""
+        return columns_of(frozenset(link.field.partition(".")[0] for link in self.links))
+
 
 class Draft(NamedTuple):
     """A row that is a customer.
@@ -53,13 +58,13 @@ class Draft(NamedTuple):
         row: its number.
         key: the identity it is matched by, in the form that is compared.
         fields: what it tells.
-        search_name: what its name is found by.
+        prepared: what he is if nobody knows him.
     """
 
     row: int
     key: str
     fields: Mapping[str, Any]
-    search_name: str
+    prepared: Prepared
 
 
 class Refusal(NamedTuple):
@@ -103,12 +108,13 @@ def parse(plan: Plan, piece: bytes, first_row: int, limit: int, *, last: bool) -
         last: whether the file ends with it.
     """
     found = cut(plan.shape, piece, last=last, limit=limit)
+    columns = plan.columns
     parsed = Parsed(length=found.length, next_row=first_row + len(found.records))
     for row, record in enumerate(found.records, first_row):
         if isinstance(record, Broken) and record.code == "row_empty":
             continue
         parsed.read += 1
-        read = _read(plan, row, record)
+        read = _read(plan, columns, row, record)
         if isinstance(read, Draft):
             parsed.drafts.append(read)
         else:
@@ -122,7 +128,7 @@ def key_of(field_name: str, value: str) -> str:
     return value.lower() if field_name == "email" else value
 
 
-def _read(plan: Plan, row: int, record: Mapping[str, Any] | Broken) -> Draft | list[Refusal]:
+def _read(plan: Plan, columns: tuple[str, ...], row: int, record: Mapping[str, Any] | Broken) -> Draft | list[Refusal]:
     if isinstance(record, Broken):
         return [Refusal(row, "", record.code, record.detail)]
     try:
@@ -138,7 +144,7 @@ def _read(plan: Plan, row: int, record: Mapping[str, Any] | Broken) -> Draft | l
     identity = fields.get(plan.match)
     if not identity:
         return [Refusal(row, f"/{plan.match}", "identity_missing", "The row lacks the identity that rows are matched by.")]
-    return Draft(row, key_of(plan.match, identity), fields, fold(fields.get("name")))
+    return Draft(row, key_of(plan.match, identity), fields, prepare(fields, columns))
 
 
 def _refusals(row: int, error: ValidationError | DomainError) -> list[Refusal]:

@@ -5,7 +5,7 @@ stops before it writes.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,8 +13,9 @@ from asyncpg import IntegrityConstraintViolationError
 
 from customers.imports import matching, storing
 from customers.imports import repository as imports
+from customers.imports.preparing import Prepared, prepare
 from customers.imports.validation import Draft, Refusal
-from customers.profiles.rules import OBJECTS, Profile, amended
+from customers.profiles.rules import OBJECTS
 from customers.provenance.rules import Provenance
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict, DomainError, Invalid
@@ -36,6 +37,7 @@ class Order:
         actor: principal who sent the file.
         dry_run: whether nothing is written.
         required: attributes that a new customer must have.
+        columns: the columns of customers that the rows fill.
     """
 
     import_id: str
@@ -45,6 +47,7 @@ class Order:
     actor: str
     dry_run: bool
     required: tuple[str, ...]
+    columns: tuple[str, ...]
 
     @property
     def provenance(self) -> Provenance:
@@ -66,11 +69,11 @@ class Outcome:
     refusals: list[Refusal] = field(default_factory=list)
     samples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {outcome: [] for outcome in OUTCOMES})
 
-    def count(self, outcome: str, row: int, customer_id: str | None = None, changed: Sequence[str] = ()) -> None:
+    def count(self, outcome: str, row: int, customer_id: str | None = None, changed: Iterable[str] = ()) -> None:
         """Count a row."""
         self.counts[outcome] += 1
         if len(self.samples[outcome]) < SAMPLE_SIZE:
-            self.samples[outcome].append({"row": row, "customer_id": customer_id, "fields": list(changed)})
+            self.samples[outcome].append({"row": row, "customer_id": customer_id, "fields": sorted(changed)})
 
     def add(self, other: "Outcome") -> None:
         """Take over what became of other rows."""
@@ -108,10 +111,9 @@ class Group:
             fields = _put_together(fields, draft.fields)
         return fields
 
-    @property
-    def search_name(self) -> str:
-        """What the name that the rows leave behind is found by."""
-        return next((draft.search_name for draft in reversed(self.drafts) if "name" in draft.fields), "")
+    def prepared(self, columns: tuple[str, ...]) -> Prepared:
+        """Who he is if nobody knows him."""
+        return self.drafts[0].prepared if len(self.drafts) == 1 else prepare(self.fields, columns)
 
 
 async def write(uow: UnitOfWork, order: Order, drafts: Sequence[Draft]) -> Outcome:
@@ -183,35 +185,28 @@ def _hash(key: str) -> int:
 
 async def _create(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> None:
     """Make the customers whom nobody knows."""
-    drafts = [storing.New(key, *_profile(group), group.search_name) for key, group in groups.items()]
-    taken = await matching.taken_external_ids(uow.connection, [each.profile.external_id for each in drafts])
-    free = []
-    for each in drafts:
-        missing = next((name for name in order.required if each.profile.attributes.get(name) is None), None)
+    told = {key: group.fields for key, group in groups.items()}
+    taken = await matching.taken_external_ids(uow.connection, [fields.get("external_id") for fields in told.values()])
+    free: dict[str, storing.New] = {}
+    for key, fields in told.items():
+        attributes = fields.get("attributes") or {}
+        missing = next((name for name in order.required if attributes.get(name) is None), None)
         if missing is not None:
             detail = "A new customer must have this attribute."
-            outcome.refuse(groups[each.key].drafts, f"/attributes/{missing}", "attribute_required", detail)
-        elif each.profile.external_id in taken:
-            outcome.refuse(groups[each.key].drafts, *_TAKEN)
+            outcome.refuse(groups[key].drafts, f"/attributes/{missing}", "attribute_required", detail)
+        elif fields.get("external_id") in taken:
+            outcome.refuse(groups[key].drafts, *_TAKEN)
         else:
-            taken.update(filter(None, (each.profile.external_id,)))
-            free.append(each)
-    ids: Mapping[str, str | None] = dict.fromkeys(each.key for each in free)
-    if not order.dry_run:
-        ids = await storing.create(uow, free, order.provenance)
-    for each in free:
-        group = groups[each.key]
-        if each.key not in ids:
+            taken.update(filter(None, (fields.get("external_id"),)))
+            free[key] = (groups[key].prepared(order.columns), fields)
+    made = None if order.dry_run else await storing.create(uow, list(free.values()), order.columns, order.provenance)
+    for key, (prepared, _) in free.items():
+        group, customer_id = groups[key], None if made is None else prepared.customer_id
+        if made is not None and customer_id not in made:
             outcome.refuse(group.drafts, *_TAKEN)
             continue
-        outcome.count("created" if group.is_first else "merged", group.drafts[0].row, ids[each.key], sorted(group.drafts[0].fields))
-        _count_merged(group.drafts[1:], ids[each.key], outcome)
-
-
-def _profile(group: Group) -> tuple[Profile, tuple[str, ...]]:
-    """Return what rows of nobody known make of him, and the fields that they tell."""
-    fields = group.fields
-    return amended(Profile(), fields)[0], tuple(fields)
+        outcome.count("created" if group.is_first else "merged", group.drafts[0].row, customer_id, group.drafts[0].fields)
+        _count_merged(group.drafts[1:], customer_id, outcome)
 
 
 async def _update(
@@ -243,7 +238,7 @@ async def _update(
 
 def _count_merged(drafts: Sequence[Draft], customer_id: str | None, outcome: Outcome) -> None:
     for draft in drafts:
-        outcome.count("merged", draft.row, customer_id, sorted(draft.fields))
+        outcome.count("merged", draft.row, customer_id, draft.fields)
 
 
 def _put_together(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
