@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ StartHook = Callable[[Database, ServiceSettings], Awaitable[None]]
 ResetProjection = Callable[[UnitOfWork], Awaitable[None]]
 # Does one kind of long work (a `shared.http.jobs.Job`) and returns its result; goes on from `job.done` after a crash.
 JobFunction = Callable[[Any], Awaitable[Mapping[str, Any]]]
+# Does a part of what is due at a moment and returns whether more is; see `shared.messaging.passes`.
+PassFunction = Callable[[UnitOfWork, datetime], Awaitable[bool]]
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Service:
         reset_projection: empties its projections of others' events, or None where it keeps none.
         on_start: run once before it is ready.
         jobs: its long work, by kind.
+        passes: what its workers look for now and then because it comes due with the time, by name.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Service:
     reset_projection: ResetProjection | None = None
     on_start: Sequence[StartHook] = field(default_factory=tuple)
     jobs: Mapping[str, JobFunction] = field(default_factory=dict)
+    passes: Mapping[str, PassFunction] = field(default_factory=dict)
 
     @property
     def topics(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from shared.messaging.kafka import KafkaTransport
 from shared.messaging.kafka_profiles import PROFILES
 from shared.messaging.nudge import Nudge
 from shared.messaging.outbox_store import PostgresOutbox
+from shared.messaging.passes import Passes
 from shared.messaging.relay import Relay
 from shared.messaging.transport import Transport
 from shared.messaging.upkeep import Upkeep
@@ -59,6 +60,7 @@ class Worker:
             partial(PostgresOutbox.open, dsn), transport, f"regulars.{service.name}", self.nudge, linger_seconds=linger_seconds
         )
         self._upkeep = Upkeep(database)
+        self._passes = Passes(database, service.passes, self.nudge.ring) if service.passes else None
         self._consumer = None
         if service.handlers:
             applier = make_applier(service, database, self.nudge.ring)
@@ -73,6 +75,8 @@ class Worker:
         """Run until told to stop, then finish what is under way within the drain time."""
         _spare_collector()
         parts = {"relay": self._relay.run, "upkeep": self._upkeep.run}
+        if self._passes is not None:
+            parts["passes"] = self._passes.run
         if self._consumer is not None:
             parts["consumer"] = self._consumer.run
         tasks = [asyncio.create_task(_keep_running(name, run, stop), name=name) for name, run in parts.items()]
