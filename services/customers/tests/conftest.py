@@ -1,7 +1,9 @@
 """The service under test, over HTTP, on a migrated database."""
 
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -20,6 +22,9 @@ from shared.http import create_app
 from shared.http.api_keys import generate_key
 from shared.http.jobs import JobRunner
 from shared.service import Service
+
+# Test files import the helpers that lie beside them.
+sys.path.insert(0, str(Path(__file__).parent))
 
 assert TOPICS  # the registry declares every event
 SERVER_KEY = generate_key().key

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from customers.privacy.handlers import PRIVACY_HANDLERS
 from customers.timeline import service as timeline
 from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
@@ -26,6 +27,7 @@ async def on_points_moved(uow: UnitOfWork, events: Sequence[Received[PointsAccru
 
 
 HANDLERS: HandlerTable = {
+    **PRIVACY_HANDLERS,
     ResponseRecorded: on_responses_recorded,
     MemberEnrolled: on_members_enrolled,
     PointsAccrued: on_points_moved,

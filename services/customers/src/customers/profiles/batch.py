@@ -6,6 +6,8 @@ from typing import Any
 
 from customers.attributes import service as attributes
 from customers.attributes.rules import Catalogue
+from customers.privacy.erasures.errors import IdentityErased
+from customers.privacy.erasures.suppression import places_refused
 from customers.profiles import service
 from customers.profiles.schemas import UPSERT, CustomerUpsert, fields_of
 from customers.provenance.rules import Provenance
@@ -21,6 +23,7 @@ async def upsert(uow: UnitOfWork, items: Sequence[Any], today: date, actor: str)
     """Make or complete customers; return what became of each item, in order."""
     known = await attributes.catalogue(uow.connection)
     read = [_checked(item, today, known) for item in read_items(UPSERT, items)]
+    read = await _without_erased(uow, read)
     if known.unique:
         read = await _without_taken(uow, known, read)
     good = [item for item in read if not isinstance(item, ItemResult)]
@@ -32,6 +35,12 @@ async def upsert(uow: UnitOfWork, items: Sequence[Any], today: date, actor: str)
 def told_by(actor: str, source: str | None) -> Provenance:
     """Return who tells something over the interface."""
     return Provenance(actor=actor) if source is None else Provenance(source, actor)
+
+
+async def _without_erased(uow: UnitOfWork, read: list[_Read]) -> list[_Read]:
+    """Refuse the items that would bring an erased identity back."""
+    places = await places_refused(uow.connection, [{} if isinstance(item, ItemResult) else item for item in read])
+    return [refused(IdentityErased()) if place in places else item for place, item in enumerate(read)] if places else read
 
 
 async def _without_taken(uow: UnitOfWork, known: Catalogue, read: list[_Read]) -> list[_Read]:

@@ -11,6 +11,7 @@ from asyncpg import Record, UniqueViolationError
 
 from customers.attributes.errors import taken
 from customers.links.repository import families
+from customers.privacy.erasures.errors import refusing_erased
 from customers.profiles.errors import ExternalIdTaken
 from customers.profiles.facts import facts_of
 from customers.profiles.repository import COLUMNS, Stored, stored_of
@@ -165,7 +166,8 @@ async def insert(connection: Connection, profile: Profile, names: list[str], tol
     facts = facts_of(profile, names)
     origin = (new_id("chg"), told.source, told.actor, told.cause, told.observed_at)
     try:
-        created_at = await connection.fetchval(_INSERT, *values, *origin, facts)
+        with refusing_erased():
+            created_at = await connection.fetchval(_INSERT, *values, *origin, facts)
     except UniqueViolationError as error:
         raise taken(error) or error from error
     return created_at and Stored(record_id, 1, profile, created_at, created_at)
@@ -180,14 +182,16 @@ async def insert_many(connection: Connection, drafts: Sequence[tuple[Profile, li
         record_id = new_id("cus")
         rows.append(_row(record_id, profile, 1))
         told.append(Told(record_id, provenance, NO_RULES, facts_of(profile, names)))
-    made = await connection.fetch(_INSERT_MANY, *_columns(rows), *_told_columns(told))
+    with refusing_erased():
+        made = await connection.fetch(_INSERT_MANY, *_columns(rows), *_told_columns(told))
     return {row["external_id"]: (row["id"], row["created_at"]) for row in made}
 
 
 async def ensure(connection: Connection, external_ids: Sequence[str], told: Provenance) -> dict[str, tuple[str, datetime]]:
     """Add customers of whom only the external id is known; return id and time of those that are new."""
     ids, change_ids = [new_id("cus") for _ in external_ids], [new_id("chg") for _ in external_ids]
-    rows = await connection.fetch(_ENSURE, ids, external_ids, change_ids, told.source, told.actor, told.cause, told.observed_at)
+    with refusing_erased():
+        rows = await connection.fetch(_ENSURE, ids, external_ids, change_ids, told.source, told.actor, told.cause, told.observed_at)
     return {row["external_id"]: (row["id"], row["created_at"]) for row in rows}
 
 
@@ -200,7 +204,8 @@ async def write(connection: Connection, changed: Sequence[Stored], told: Sequenc
     """
     rows = _columns([_row(each.id, each.profile, each.version) for each in changed]) or [[] for _ in range(_ROW_PARAMETERS)]
     try:
-        return await connection.fetchval(_WRITE, *rows, *_told_columns(told))
+        with refusing_erased():
+            return await connection.fetchval(_WRITE, *rows, *_told_columns(told))
     except UniqueViolationError as error:
         raise taken(error) or ExternalIdTaken(pointer="/external_id") from error
 
@@ -212,7 +217,8 @@ async def rename(connection: Connection, record_id: str, external_id: str | None
         ExternalIdTaken: another customer has it.
     """
     try:
-        await connection.execute(_RENAME, record_id, external_id)
+        with refusing_erased():
+            await connection.execute(_RENAME, record_id, external_id)
     except UniqueViolationError as error:
         raise ExternalIdTaken(pointer="/external_id") from error
 

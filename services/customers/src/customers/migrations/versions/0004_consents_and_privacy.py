@@ -359,8 +359,28 @@ END $$
 """
 
 
+_REFUSE_ERASED_MORE = """
+CREATE FUNCTION refuse_erased_identities() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM suppressions) AND EXISTS (
+        SELECT FROM added AS a
+        JOIN suppressions AS s ON s.digest = identity_digest(CASE a.source WHEN '' THEN a.kind ELSE a.kind || '/' || a.source END, a.value)
+    ) THEN
+        RAISE EXCEPTION 'this identity was erased'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'identity_erased', TABLE = 'customer_identities';
+    END IF;
+    RETURN NULL;
+END $$
+"""
+
+
 def _guard_identities() -> None:
     op.execute(_REFUSE_ERASED)
+    op.execute(_REFUSE_ERASED_MORE)
+    op.execute(
+        "CREATE TRIGGER identities_arrive AFTER INSERT ON customer_identities REFERENCING NEW TABLE AS added "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_erased_identities()"
+    )
     op.execute("CREATE TRIGGER identities_arrive BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION refuse_erased_identity()")
     op.execute(
         "CREATE TRIGGER identities_change BEFORE UPDATE OF email, phone, external_id ON customers FOR EACH ROW "
@@ -372,7 +392,7 @@ def _guard_identities() -> None:
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
     for trigger, table in (
-        *(("identities_arrive", "customers"), ("identities_change", "customers")),
+        *(("identities_arrive", "customers"), ("identities_change", "customers"), ("identities_arrive", "customer_identities")),
         *(("audited", "merges"), ("audited", "profile_changes")),
     ):
         op.execute(f"DROP TRIGGER {trigger} ON {table}")
@@ -380,7 +400,7 @@ def downgrade() -> None:
         op.drop_table(table)
     drop_receipt_keys()
     for function in (
-        *("refuse_erased_identity()", "audit_consents()", "audit_profiles()", "audit_merges()"),
+        *("refuse_erased_identity()", "refuse_erased_identities()", "audit_consents()", "audit_profiles()", "audit_merges()"),
         *("refuse_change()", "identity_digest(text, text)"),
     ):
         op.execute(f"DROP FUNCTION {function}")

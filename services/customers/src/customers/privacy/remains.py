@@ -1,0 +1,101 @@
+"""What is kept of customers in tables whose slices leave its erasing and collecting to this one, and the profiles themselves."""
+
+# ruff: noqa: S608 - statements are put together from the constants of this module only
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from customers.profiles.search import fold
+from shared.database.pool import Connection
+
+_THEIRS = "customer_id = ANY($1::text[])"
+_NAMES = """
+SELECT name FROM customers WHERE id = ANY($1::text[]) AND name <> ''
+UNION SELECT fields ->> 'name' FROM profile_changes WHERE customer_id = ANY($1::text[]) AND fields ->> 'name' <> ''
+"""
+# A word of a name, which search corrects typing errors by, stays only when somebody else is called so, too. It consists of letters only.
+_FORGET_WORDS = """
+DELETE FROM name_words AS w USING unnest($2::text[]) AS t (word)
+WHERE w.word = t.word COLLATE "C" AND w.word ~ '^[a-z]+$'
+    AND NOT EXISTS (SELECT FROM customers AS o WHERE o.search_document @@ t.word::tsquery AND o.id <> ALL($1::text[]))
+"""
+_BLANK = """
+UPDATE customers SET version = version + 1, kind = 'individual', external_id = NULL, name = NULL, email = NULL, phone = NULL,
+    language = NULL, country = NULL, city = NULL, birth_date = NULL, sex = NULL, attributes = '{}', preferences = '{}', owner = NULL,
+    occupation = NULL, education = NULL, income_band = NULL, marital_status = NULL, addresses = '[]', interests = '[]', values = '[]',
+    lifestyle = '[]', tags = '[]', search_name = '', merged_into = NULL, root_id = NULL, family_size = 1, erased_at = now(),
+    updated_at = now()
+WHERE id = ANY($1::text[]) AND erased_at IS NULL
+"""
+_ERASE: Mapping[str, str] = {
+    "notes": f"DELETE FROM notes WHERE {_THEIRS}",
+    "stage_moves": f"DELETE FROM stage_moves WHERE {_THEIRS}",
+    "stages": f"DELETE FROM customer_stages WHERE {_THEIRS}",
+    "material_progress": f"DELETE FROM material_progress WHERE {_THEIRS}",
+    "contacts": "DELETE FROM contacts WHERE organisation_id = ANY($1::text[]) OR person_id = ANY($1::text[])",
+    "parent_organisations": "UPDATE organisations SET parent_id = NULL WHERE parent_id = ANY($1::text[])",
+    "organisations": f"DELETE FROM organisations WHERE {_THEIRS}",
+    "duplicates": "DELETE FROM duplicate_pairs WHERE first_id = ANY($1::text[]) OR second_id = ANY($1::text[])",
+    # Files hold many customers at once; what was read from them, or could be made again, goes.
+    "import_files": "DELETE FROM import_files AS f USING imports AS i WHERE i.id = f.import_id AND i.finished_at IS NOT NULL",
+    "import_samples": "UPDATE imports SET samples = '{}', preview = NULL WHERE finished_at IS NOT NULL AND samples <> '{}'",
+    "export_files": "DELETE FROM export_files AS f USING exports AS e WHERE e.id = f.export_id AND e.finished_at IS NOT NULL",
+    "exports": "UPDATE exports SET status = 'expired' WHERE status = 'succeeded'",
+    "merges": "DELETE FROM merges WHERE undone_at IS NULL AND (merged_id = ANY($1::text[]) OR survivor_id = ANY($1::text[]))",
+    "merge_reasons": """
+        UPDATE merges SET reason = NULL
+        WHERE (merged_id = ANY($1::text[]) OR survivor_id = ANY($1::text[])) AND reason IS NOT NULL
+    """,
+    "change_sets": f"DELETE FROM profile_changes WHERE {_THEIRS}",
+    "profiles": _BLANK,
+}
+# Answers to servers are sealed with their own keys; those to members and staff are not.
+_FORGET_MEMBER = "DELETE FROM idempotency_answers WHERE caller = ANY($1::text[])"
+_FORGET_STAFF = """
+DELETE FROM idempotency_answers WHERE caller >= 'staff:' AND caller < 'staff;'
+    AND EXISTS (SELECT FROM unnest($1::text[]) AS id WHERE position(convert_to(id, 'UTF8') IN body) > 0)
+"""
+_COLLECT: Mapping[str, str] = {
+    "profiles": "SELECT to_jsonb(c) - 'search_document' - 'search_name' AS row FROM customers AS c WHERE id = ANY($1::text[]) ORDER BY id",
+    "change_sets": f"SELECT to_jsonb(t) AS row FROM profile_changes AS t WHERE {_THEIRS} ORDER BY number",
+    "merges": """
+        SELECT to_jsonb(t) AS row FROM merges AS t WHERE merged_id = ANY($1::text[]) OR survivor_id = ANY($1::text[]) ORDER BY number
+    """,
+    "notes": f"SELECT to_jsonb(t) AS row FROM notes AS t WHERE {_THEIRS} ORDER BY created_at",
+    "contacts": """
+        SELECT to_jsonb(t) AS row FROM contacts AS t WHERE organisation_id = ANY($1::text[]) OR person_id = ANY($1::text[]) ORDER BY id
+    """,
+    "stage_moves": f"SELECT to_jsonb(t) AS row FROM stage_moves AS t WHERE {_THEIRS} ORDER BY number",
+    "material_progress": f"SELECT to_jsonb(t) AS row FROM material_progress AS t WHERE {_THEIRS} ORDER BY opened_at",
+}
+
+
+async def erase(connection: Connection, ids: list[str]) -> dict[str, int]:
+    """Delete what hangs on records, and leave of the records themselves nothing but their ids."""
+    words = await _forget_words(connection, ids)
+    erased = {kind: await _count(connection, statement, ids) for kind, statement in _ERASE.items()}
+    answers = await _count(connection, _FORGET_MEMBER, [f"member:{each}" for each in ids])
+    return erased | {"name_words": words, "answers": answers + await _count(connection, _FORGET_STAFF, ids)}
+
+
+async def _forget_words(connection: Connection, ids: list[str]) -> int:
+    words = {word for row in await connection.fetch(_NAMES, ids) for word in fold(row["name"]).split()}
+    plain = sorted(word for word in words if word.isascii() and word.isalpha())
+    return int((await connection.execute(_FORGET_WORDS, ids, plain)).rpartition(" ")[2])
+
+
+async def collect(connection: Connection, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return profiles with all their change sets, and what hangs on them."""
+    collected = {}
+    for kind, statement in _COLLECT.items():
+        rows = await connection.fetch(statement, ids)
+        collected[kind] = [row["row"] if isinstance(row["row"], dict) else orjson.loads(row["row"]) for row in rows]
+    return collected
+
+
+async def _count(connection: Connection, statement: str, ids: list[str]) -> int:
+    # A statement on files takes no ids.
+    arguments = (ids,) if "$1" in statement else ()
+    return int((await connection.execute(statement, *arguments)).rpartition(" ")[2])
