@@ -8,6 +8,8 @@ from customers.attributes.router import router as attributes
 from customers.audit.router import router as audit
 from customers.consents.preferences.router import router as preferences
 from customers.consents.router import router as consents
+from customers.duplicates import scan as scanning
+from customers.duplicates.router import router as duplicates
 from customers.handlers import HANDLERS
 from customers.identities.router import router as identities
 from customers.imports import job as importing
@@ -17,8 +19,6 @@ from customers.interactions.router import router as interactions
 from customers.merges.router import router as merges
 from customers.notes.router import router as notes
 from customers.orders.router import router as orders
-from customers.privacy.access_exports.router import router as access_exports
-from customers.privacy.erasures.router import router as erasures
 from customers.privacy.restrictions.router import router as restrictions
 from customers.profiles.router import router as profiles
 from customers.provenance.router import router as provenance
@@ -33,6 +33,7 @@ SERVICE = Service(
     settings=CustomersSettings,
     routers=(
         identities,
+        duplicates,
         profiles,
         orders,
         access,
@@ -48,11 +49,9 @@ SERVICE = Service(
         merges,
         provenance,
         purchases,
-        access_exports,
-        erasures,
     ),
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",
     on_start=(prepare,),
-    jobs={importing.KIND: importing.run, undoing.KIND: undoing.run},
+    jobs={scanning.KIND: scanning.run, importing.KIND: importing.run, undoing.KIND: undoing.run},
 )

@@ -17,11 +17,14 @@ duplicate_pairs = sa.Table(
     sa.Column("found_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
     sa.Column("decided_at", sa.DateTime(timezone=True)),
     sa.Column("decided_by", sa.Text),
+    # What confirming it led to.
+    sa.Column("merge_id", sa.Text),
     # A pair has one row, whichever of the two was looked at.
     sa.CheckConstraint('first_id COLLATE "C" < second_id COLLATE "C"', name="order"),
     sa.CheckConstraint("score BETWEEN 0 AND 100", name="score"),
     sa.CheckConstraint("status IN ('open', 'rejected', 'confirmed')", name="status"),
     sa.CheckConstraint("(status = 'open') = (decided_at IS NULL)", name="decided"),
+    sa.CheckConstraint("merge_id IS NULL OR status = 'confirmed'", name="merge"),
     sa.UniqueConstraint("first_id", "second_id"),
     # The pairs of a record from its other side.
     sa.Index(None, "second_id"),

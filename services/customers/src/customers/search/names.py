@@ -51,7 +51,7 @@ _SOUNDS = (
     *(("shch", "s"), ("sch", "s"), ("tch", "s"), ("dzh", "s"), ("zh", "s"), ("ch", "s"), ("sh", "s"), ("kh", "h")),
     *(("ts", "s"), ("tz", "s"), ("dz", "s"), ("ks", "s"), ("x", "s"), ("ph", "f"), ("th", "t"), ("ck", "k"), ("ct", "kt"), ("ng", "n")),
 )
-_CLASSES = str.maketrans("bdgqvwzc", "ptkkffss", "aeiouyjh")
+_CLASSES = str.maketrans("bdgvwzcq", "ptkffsss", "aeiouyjh")
 _VOWELS = frozenset("aeiouyjh")
 # Keys of more words than this would make more pairs than a name is worth.
 _MAX_SOUNDING_WORDS = 4
@@ -117,8 +117,14 @@ def sound_keys(name_words: Iterable[str]) -> list[str]:
 
 def significant(name_words: Iterable[str]) -> list[str]:
     """Return the words that tell one name from another: no initials, titles or legal forms, unless there is nothing else."""
+    every = telling(name_words)
+    return [word for word in every if len(word) > 1] or every
+
+
+def telling(name_words: Iterable[str]) -> list[str]:
+    """Return the words of a name but for titles and legal forms, unless there is nothing else."""
     every = list(name_words)
-    return [word for word in every if len(word) > 1 and word not in _INSIGNIFICANT] or every
+    return [word for word in every if word not in _INSIGNIFICANT] or every
 
 
 def _squeezed(text: str) -> str:

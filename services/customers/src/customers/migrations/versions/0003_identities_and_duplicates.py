@@ -132,10 +132,12 @@ def _create_duplicates() -> None:
         sa.Column("found_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
         sa.Column("decided_at", sa.DateTime(timezone=True)),
         sa.Column("decided_by", sa.Text),
+        sa.Column("merge_id", sa.Text),
         sa.CheckConstraint('first_id COLLATE "C" < second_id COLLATE "C"', name="order"),
         sa.CheckConstraint("score BETWEEN 0 AND 100", name="score"),
         sa.CheckConstraint("status IN ('open', 'rejected', 'confirmed')", name="status"),
         sa.CheckConstraint("(status = 'open') = (decided_at IS NULL)", name="decided"),
+        sa.CheckConstraint("merge_id IS NULL OR status = 'confirmed'", name="merge"),
         sa.UniqueConstraint("first_id", "second_id", name="uq_duplicate_pairs_first_id_second_id"),
     )
     op.create_index("ix_duplicate_pairs_second_id", "duplicate_pairs", ["second_id"])
