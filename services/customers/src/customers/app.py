@@ -19,6 +19,8 @@ from customers.interactions.router import router as interactions
 from customers.merges.router import router as merges
 from customers.notes.router import router as notes
 from customers.orders.router import router as orders
+from customers.privacy.access_exports.router import router as access_exports
+from customers.privacy.erasures.router import router as erasures
 from customers.privacy.restrictions.router import router as restrictions
 from customers.profiles.router import router as profiles
 from customers.provenance.router import router as provenance
@@ -49,6 +51,8 @@ SERVICE = Service(
         merges,
         provenance,
         purchases,
+        access_exports,
+        erasures,
     ),
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",
