@@ -1,10 +1,12 @@
 """The service under test, and a ledger that hears stories of customers."""
 
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -27,6 +29,9 @@ from shared.http.tokens import SigningKey, mint_member_token
 from shared.ids import new_uuid
 from shared.service import Service
 from shared.testing.databases import RolledBackDatabase
+
+# The model that the ledger is compared with stands beside the tests.
+sys.path.append(str(Path(__file__).parent))
 
 FIRST_DAY = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
 

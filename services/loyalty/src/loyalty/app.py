@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from loyalty.adjustments.router import router as adjustments
+from loyalty.due import PASSES
 from loyalty.handlers import HANDLERS
 from loyalty.holds.router import router as holds
 from loyalty.households.router import router as households
@@ -23,6 +24,7 @@ SERVICE = Service(
     settings=LoyaltySettings,
     routers=(members, ledger, entries, holds, adjustments, transfers, households, programmes, verification, vouchers),
     handlers=HANDLERS,
+    passes=PASSES,
     migrations=Path(__file__).parent / "migrations",
     # The ledger is a source of events, not a projection: see the service's README on `rebuild`.
     reset_projection=None,

@@ -10,4 +10,3 @@ class LoyaltySettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="LOYALTY_", extra="ignore", frozen=True)
 
     adjustment_limit: int = Field(default=1_000, ge=0, description="Points that one may give or take by hand without a second person.")
-    expiry_booking_seconds: float = Field(default=60.0, gt=0, description="Pause between bookings of what has expired or timed out.")

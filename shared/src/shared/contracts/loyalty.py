@@ -115,6 +115,7 @@ class HoldReleased(Event, type="regulars.loyalty.hold_released.v1", aggregate="m
     points: int = Field(description="Points let go.")
     reason: str = Field(description="captured, voided or timed_out.")
     occurred_at: datetime = Field(description="When, UTC; of a hold that timed out the instant at which it did.")
+    wallet: str = Field(default="points", description="The wallet: points unless it says otherwise.")
 
 
 class LoyaltyErasureConfirmed(

@@ -14,6 +14,7 @@ from shared.ids import new_id
 _GRANT = "SELECT * FROM grant_points($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 _DRAW = "SELECT * FROM draw_points($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 _RESTORE = "SELECT * FROM restore_points($1, $2, $3, $4, $5, $6)"
+_EXPIRE = "SELECT entry_id, customer_id, wallet, points, occurred_at, sequence FROM book_expiries($1, $2)"
 _NOTE = """
 INSERT INTO entry_notes (entry_id, reason, reference, actor) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
 """
@@ -117,6 +118,14 @@ async def restore(
         at,
     )
     return _outcomes(rows, len(restorations))
+
+
+async def book_expiries(connection: Connection, many: int, at: datetime | None = None) -> list[Line]:
+    """Book up to so many lots that have expired until a moment and return the entries; `at` is the moment of posting."""
+    return [
+        Line("expiry", r["entry_id"], r["customer_id"], r["wallet"], r["points"], None, "", None, r["occurred_at"], r["sequence"])
+        for r in await connection.fetch(_EXPIRE, many, at)
+    ]
 
 
 async def note(connection: Connection, notes: Sequence[Note]) -> None:

@@ -14,7 +14,7 @@ from shared.ids import new_id
 # What `post_orders` and `post_returns` raise when an order or a return is told in two ways.
 _CONTRADICTION = "23000"
 
-_POST_ORDERS = "SELECT * FROM post_orders($1, $2, $3, $4, $5, $6)"
+_POST_ORDERS = "SELECT * FROM post_orders($1, $2, $3, $4, $5, $6, $7)"
 _POST_RETURNS = "SELECT * FROM post_returns($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
 
 
@@ -30,18 +30,19 @@ class Posted(NamedTuple):
     sequence: int
 
 
-async def post_orders(connection: Connection, programme_id: str, purchases: Sequence[Purchase]) -> list[Posted]:
+async def post_orders(connection: Connection, programme_id: str, purchases: Sequence[Purchase], at: datetime | None = None) -> list[Posted]:
     """Post what purchases earned.
 
     Args:
         connection: inside the caller's transaction.
         programme_id: the programme whose rate counts.
         purchases: each once; those known already change nothing.
+        at: the moment of posting; the database's clock when None.
 
     Raises:
         ContradictingEvent: a purchase is known with another customer, date or amount.
     """
-    return await _post(connection, _POST_ORDERS, programme_id, *_columns(purchases))
+    return await _post(connection, _POST_ORDERS, programme_id, *_columns(purchases), at)
 
 
 async def post_returns(

@@ -78,6 +78,17 @@ async def restore(uow: UnitOfWork, restorations: Sequence[Restoration], *, at: d
     return _told(uow, await posting.restore(uow.connection, PROGRAMME_ID, restorations, at)) if restorations else []
 
 
+async def book_expiries(uow: UnitOfWork, many: int, *, at: datetime | None = None) -> int:
+    """Book up to so many lots that have expired, each dated at its instant, and tell of them; return how many.
+
+    No balance waits for it: a lot that has expired counts no more, booked or not. It brings the accounts to what the balances say.
+    """
+    lines = await posting.book_expiries(uow.connection, many, at)
+    for line in lines:
+        uow.publish(event_of(line), sequence=line.sequence)
+    return len(lines)
+
+
 async def accrue(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> None:
     """Give the members the points of their orders, dated when the orders were placed.
 

@@ -57,7 +57,7 @@ BEGIN
         SELECT lots.id, account_id, accounts.wallet, accounts.customer_id, greatest(
             lots.expires_at,
             (SELECT max(least(until, closed_at)) FROM hold_lots JOIN holds ON holds.id = hold_id
-             WHERE lot_id = lots.id AND NOT is_open AND holds.state <> 'captured' AND holds.created_at < lots.expires_at),
+             WHERE lot_id = lots.id AND NOT is_open AND captured < holds.points AND holds.created_at < lots.expires_at),
             (SELECT max(until) FROM hold_lots WHERE lot_id = lots.id AND is_open AND until <= told_at),
             (SELECT max(entries.occurred_at) FROM lot_draws JOIN entries ON entries.id = lot_draws.entry_id
              WHERE lot_id = lots.id AND lot_draws.points < 0)

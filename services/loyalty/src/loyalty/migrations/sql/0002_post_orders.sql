@@ -1,15 +1,17 @@
+DROP FUNCTION post_orders;
+--;;
 -- As the first version, and each entry joins its member's chain, each wallet knows its sum, and what a member owes is paid first.
-CREATE OR REPLACE FUNCTION post_orders(
-    programme text, order_ids text[], customers text[], moments timestamptz[], amounts bigint[], entry_ids text[]
+CREATE FUNCTION post_orders(
+    programme text, order_ids text[], customers text[], moments timestamptz[], amounts bigint[], entry_ids text[],
+    told_at timestamptz DEFAULT NULL
 ) RETURNS TABLE (kind text, entry_id text, customer_id text, order_id text, points bigint, occurred_at timestamptz, sequence bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    told_at timestamptz;
     owing record;
 BEGIN
     PERFORM ensure_members(programme, customers);
-    told_at := clock_timestamp();
+    told_at := coalesce(told_at, clock_timestamp());
     IF EXISTS (
         SELECT FROM unnest(order_ids, customers, moments, amounts) AS told (order_id, customer_id, placed_at, amount_minor)
         JOIN orders AS known ON known.order_id = told.order_id

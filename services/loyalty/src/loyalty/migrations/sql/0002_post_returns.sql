@@ -60,7 +60,7 @@ DECLARE
     policy text := (SELECT refund_policy FROM programmes WHERE id = programme);
 BEGIN
     PERFORM lock_pools(customers);
-    RETURN QUERY SELECT * FROM post_orders(programme, order_ids, customers, moments, amounts, accrual_ids);
+    RETURN QUERY SELECT * FROM post_orders(programme, order_ids, customers, moments, amounts, accrual_ids, told_at);
     told_at := coalesce(told_at, clock_timestamp());
     FOR told IN
         SELECT * FROM unnest(return_ids, returned_orders, returned_moments, returned_amounts) WITH ORDINALITY

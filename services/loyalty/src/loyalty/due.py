@@ -1,0 +1,36 @@
+"""What comes due with the time: booked late or never, it changes no balance, because every balance looks at the moment itself."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from loyalty.holds import service as holds
+from loyalty.ledger import service as ledger
+from loyalty.verification import service as verification
+from shared.database.unit_of_work import UnitOfWork
+from shared.service import PassFunction
+
+# Entries or holds a transaction, so that members are never locked for long.
+_BATCH = 200
+
+
+async def note_timed_out_holds(uow: UnitOfWork, _now: datetime) -> bool:
+    """Note holds whose time is over."""
+    return await holds.note_timed_out(uow, _BATCH) == _BATCH
+
+
+async def book_expiries(uow: UnitOfWork, _now: datetime) -> bool:
+    """Book what has expired."""
+    return await ledger.book_expiries(uow, _BATCH) == _BATCH
+
+
+async def seal_chains(uow: UnitOfWork, now: datetime) -> bool:
+    """Seal the chains of entries."""
+    await verification.seal(uow, now)
+    return False
+
+
+PASSES: Mapping[str, PassFunction] = {
+    "note_timed_out_holds": note_timed_out_holds,
+    "book_expiries": book_expiries,
+    "seal_chains": seal_chains,
+}

@@ -1,0 +1,25 @@
+"""A member who wants to be forgotten, or to see what is kept of him.
+
+Entries cannot go, for the accounts must balance: they stay under a customer id that leads to nobody any more. What is left is forfeited by
+an entry of its own, what was written is deleted, and what comes late for the id is ignored.
+"""
+
+from typing import Any
+
+from loyalty.ledger.events import event_of
+from loyalty.privacy import repository
+from shared.database.pool import Connection
+from shared.database.unit_of_work import UnitOfWork
+
+
+async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
+    """End the memberships of erased customers and make what stays of them nameless; return how much, by kind of record."""
+    lines = await repository.close(uow.connection, customer_ids)
+    for line in lines:
+        uow.publish(event_of(line), sequence=line.sequence)
+    return {"forfeitures": len(lines), **await repository.blank(uow.connection, customer_ids)}
+
+
+async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return all that is kept of a customer, by kind of record."""
+    return await repository.collect(connection, customer_ids)
