@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from customers.privacy.handlers import PRIVACY_HANDLERS
+from customers.stages import hearing as stages
 from customers.timeline import service as timeline
+from shared.contracts.customers import ConsentChanged, CustomerErased, CustomerRegistered, InteractionRecorded, OrderPlaced, OrderReturned
 from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
 from shared.database.unit_of_work import UnitOfWork
@@ -12,8 +14,9 @@ from shared.messaging.handlers import HandlerTable
 
 
 async def on_responses_recorded(uow: UnitOfWork, events: Sequence[Received[ResponseRecorded]]) -> None:
-    """Answers appear on the timeline."""
+    """Answers appear on the timeline, and promoters are advocates."""
     await timeline.hear_responses(uow.connection, [received.event for received in events])
+    await stages.on_responses_recorded(uow, events)
 
 
 async def on_members_enrolled(uow: UnitOfWork, events: Sequence[Received[MemberEnrolled]]) -> None:
@@ -21,15 +24,28 @@ async def on_members_enrolled(uow: UnitOfWork, events: Sequence[Received[MemberE
     await timeline.hear_enrolments(uow.connection, [received.event for received in events])
 
 
-async def on_points_moved(uow: UnitOfWork, events: Sequence[Received[PointsAccrued]] | Sequence[Received[PointsReversed]]) -> None:
-    """Points earned and taken back appear on the timeline."""
+async def on_points_accrued(uow: UnitOfWork, events: Sequence[Received[PointsAccrued]]) -> None:
+    """Points earned appear on the timeline, and those for a referral tell of an advocate."""
+    await timeline.hear_points(uow.connection, [received.event for received in events])
+    await stages.on_points_accrued(uow, events)
+
+
+async def on_points_reversed(uow: UnitOfWork, events: Sequence[Received[PointsReversed]]) -> None:
+    """Points taken back appear on the timeline."""
     await timeline.hear_points(uow.connection, [received.event for received in events])
 
 
+# Its own events are among them: they move customers from stage to stage.
 HANDLERS: HandlerTable = {
     **PRIVACY_HANDLERS,
+    CustomerRegistered: stages.on_customers_registered,
+    ConsentChanged: stages.on_consents_changed,
+    InteractionRecorded: stages.on_interactions_recorded,
+    OrderPlaced: stages.on_orders_placed,
+    OrderReturned: stages.on_orders_returned,
+    CustomerErased: stages.on_customers_erased,
     ResponseRecorded: on_responses_recorded,
     MemberEnrolled: on_members_enrolled,
-    PointsAccrued: on_points_moved,
-    PointsReversed: on_points_moved,
+    PointsAccrued: on_points_accrued,
+    PointsReversed: on_points_reversed,
 }

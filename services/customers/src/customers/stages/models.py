@@ -18,7 +18,7 @@ customer_stages = sa.Table(
     *(
         sa.Column(f"{track}{suffix}", kind)
         for track in ("lifecycle", "journey")
-        for suffix, kind in (("", sa.Text), ("_entered_at", sa.DateTime(timezone=True)), ("_reason", sa.Text), ("_actor", sa.Text))
+        for suffix, kind in (("", sa.Text), ("_entered_at", sa.DateTime(timezone=True)), ("_reason", sa.Text))
     ),
     sa.CheckConstraint("version >= 0", name="version"),
     sa.CheckConstraint(f"lifecycle IN {_LIFECYCLE}", name="lifecycle"),

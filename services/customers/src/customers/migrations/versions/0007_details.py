@@ -211,7 +211,7 @@ def _create_customer_stages() -> None:
     columns: list[sa.schema.SchemaItem] = []
     for track, stages in _STAGES.items():
         columns += [sa.Column(track, sa.Text), _moment(f"{track}_entered_at", required=False)]
-        columns += [sa.Column(f"{track}_reason", sa.Text), sa.Column(f"{track}_actor", sa.Text)]
+        columns.append(sa.Column(f"{track}_reason", sa.Text))
         columns.append(sa.CheckConstraint(f"{track} IN {stages}", name=track))
         columns.append(sa.CheckConstraint(f"({track} IS NULL) = ({track}_entered_at IS NULL)", name=f"{track}_entered"))
     op.create_table(

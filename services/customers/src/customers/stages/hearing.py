@@ -1,0 +1,71 @@
+"""What the events of this service and of others mean for stages.
+
+The service hears its own events from its own topic instead of moving customers where it records orders and interactions: the write path
+stays as short as it is, moves of a customer come in the order of his events, and a rule that fails holds up stages, never orders.
+"""
+
+from collections.abc import Sequence
+
+from customers.stages import service
+from customers.stages.rules import Fact
+from shared.contracts.customers import ConsentChanged, CustomerErased, CustomerRegistered, InteractionRecorded, OrderPlaced, OrderReturned
+from shared.contracts.feedback import ResponseRecorded
+from shared.contracts.loyalty import PointsAccrued
+from shared.database.unit_of_work import UnitOfWork
+from shared.envelope import Received
+
+
+async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[CustomerRegistered]]) -> None:
+    """Whoever is registered is identified."""
+    await service.advance(uow, [Fact(event.customer_id, "customer_registered", event.registered_at) for event, _ in events])
+
+
+async def on_consents_changed(uow: UnitOfWork, events: Sequence[Received[ConsentChanged]]) -> None:
+    """A consent that is given attracts."""
+    facts = [
+        Fact(event.customer_id, "consent_granted", event.changed_at, {"channel": event.channel, "kind": event.purpose})
+        for event, _ in events
+        if event.granted
+    ]
+    await service.advance(uow, facts)
+
+
+async def on_interactions_recorded(uow: UnitOfWork, events: Sequence[Received[InteractionRecorded]]) -> None:
+    """What customer and company have with each other moves him on his journey."""
+    await service.advance(uow, [_interaction(event) for event, _ in events])
+
+
+def _interaction(event: InteractionRecorded) -> Fact:
+    fields = ("kind", "channel", "direction", "journey_stage", "sentiment")
+    return Fact(event.customer_id, "interaction_recorded", event.occurred_at, {name: getattr(event, name) for name in fields})
+
+
+async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlaced]]) -> None:
+    """Orders convert, retain and grow."""
+    await service.advance(uow, await service.order_facts(uow.connection, [received.event for received in events]))
+
+
+async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderReturned]]) -> None:
+    """Who sends something back is being served."""
+    await service.advance(uow, [Fact(event.customer_id, "order_returned", event.returned_at) for event, _ in events])
+
+
+async def on_responses_recorded(uow: UnitOfWork, events: Sequence[Received[ResponseRecorded]]) -> None:
+    """Promoters are advocates."""
+    facts = [
+        Fact(event.customer_id, "response_recorded", event.answered_at, {"question": event.question, "score": event.score})
+        for event, _ in events
+        if event.customer_id is not None
+    ]
+    await service.advance(uow, facts)
+
+
+async def on_points_accrued(uow: UnitOfWork, events: Sequence[Received[PointsAccrued]]) -> None:
+    """Points for a referral tell of one."""
+    facts = [Fact(event.customer_id, "points_accrued", event.occurred_at, {"reason": event.reason}) for event, _ in events]
+    await service.advance(uow, facts)
+
+
+async def on_customers_erased(uow: UnitOfWork, events: Sequence[Received[CustomerErased]]) -> None:
+    """Nothing stays of moves that were written while the customer was being erased."""
+    await service.erase(uow.connection, sorted({each for event, _ in events for each in (event.customer_id, *event.customer_ids)}))
