@@ -12,6 +12,7 @@ from customers.audit.reads import ReadLog
 from customers.audit.rules import START, Head, Logged, Stored, chained, first_fault
 from customers.audit.service import Entry
 from shared.database.unit_of_work import UnitOfWork
+from shared.errors import Unavailable
 
 AT = datetime(2026, 5, 1, tzinfo=UTC)
 texts = st.text(st.characters(codec="utf-8"), max_size=10)
@@ -235,12 +236,22 @@ class Away:
 async def test_reads_are_written_without_being_waited_for(committed_database):
     state = Away(committed_database)
     log = ReadLog(state)  # pyright: ignore[reportArgumentType]
-    await log.note([Entry("staff:1", "contact_read", "cus_1", fields=["email"])])
+    log.note(Entry("staff:1", "contact_read", "cus_1", fields=["email"]))
     [task] = state.tasks
     # The service stops before the batch is due: it is written all the same.
     task.cancel()
-    await log.note([Entry("staff:2", "contact_read", "cus_1")])
+    log.note(Entry("staff:2", "contact_read", "cus_1"))
     await log.flush()
     async with committed_database.acquire() as connection:
         rows = await connection.fetch("SELECT actor, fields FROM audit_entries ORDER BY id")
     assert [(row["actor"], row["fields"]) for row in rows] == [("staff:1", ["email"]), ("staff:2", [])]
+
+
+async def test_nobody_reads_for_long_while_the_log_cannot_be_written(committed_database):
+    log = ReadLog(Away(committed_database))  # pyright: ignore[reportArgumentType]
+    log.note(*[Entry("staff:1", "contact_read")] * 50_001)
+    with pytest.raises(Unavailable):
+        log.note(Entry("staff:1", "contact_read"))
+    await log.flush()
+    log.note(Entry("staff:1", "contact_read"))
+    await log.flush()

@@ -1,7 +1,6 @@
 """Remembers who read contact data, and writes it down in batches beside the requests, so that no read waits for it."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Annotated
 
 import structlog
@@ -18,8 +17,8 @@ from shared.http.state import AppState, state_of
 _FLUSH_SECONDS = 0.05
 _RETRY_SECONDS = 1.0
 _BATCH = 1_000
-# Beyond it whoever reads waits for the log.
-_MAX_WAITING = 20_000
+# While the log cannot be written nobody reads for long.
+_MAX_WAITING = 50_000
 
 _log = structlog.get_logger(__name__)
 
@@ -33,12 +32,16 @@ class ReadLog:
         self._writing = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
-    async def note(self, entries: Sequence[Entry]) -> None:
-        """Remember reads; they are in the log soon after."""
-        self._waiting.extend(entries)
+    def note(self, *entries: Entry) -> None:
+        """Remember reads; they are in the log soon after.
+
+        Raises:
+            Unavailable: so many are not written yet that no more are allowed.
+        """
         if len(self._waiting) > _MAX_WAITING:
-            await self.flush()
-        elif self._waiting and self._task is None:
+            raise Unavailable(retry_after_seconds=1)
+        self._waiting.extend(entries)
+        if self._waiting and self._task is None:
             self._task = asyncio.create_task(self._write_soon())
             self._state.tasks.add(self._task)
 

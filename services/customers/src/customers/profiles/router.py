@@ -6,8 +6,11 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 
 from customers.attributes.errors import AttributeInvalid, AttributeNotFilterable, AttributeRequired, AttributeTaken, AttributeUnknown
+from customers.audit.reads import Readings
 from customers.dependencies import Now, ReadsCustomer, ReadsCustomers, WritesCustomers
 from customers.fields import CustomerIdInPath
+from customers.privacy.erasures.errors import IdentityErased
+from customers.privacy.viewing import view
 from customers.profiles import batch, service
 from customers.profiles.dependencies import CustomerQuery
 from customers.profiles.errors import AttributesRefused, BirthDateInFuture, CustomerNotFound, ExternalIdTaken
@@ -34,7 +37,7 @@ _ATTRIBUTES = (AttributesRefused, AttributeInvalid, AttributeRequired, Attribute
     "",
     operation_id="customers_create",
     status_code=201,
-    responses=problems(ExternalIdTaken, BirthDateInFuture, *_ATTRIBUTES),
+    responses=problems(ExternalIdTaken, IdentityErased, BirthDateInFuture, *_ATTRIBUTES),
 )
 async def create(draft: CustomerDraft, response: Response, uow: Uow, now: Now, caller: WritesCustomers) -> Customer:
     """Make a customer."""
@@ -43,14 +46,17 @@ async def create(draft: CustomerDraft, response: Response, uow: Uow, now: Now, c
     customer = await service.register(uow, fields, now.now().date(), told)
     set_etag(response, customer.version)
     response.headers["location"] = f"/v1/customers/{customer.id}"
-    return Customer.of(customer)
+    return (await view(uow.connection, caller))(customer)
 
 
 @router.get("", operation_id="customers_list", responses=problems(AttributeInvalid, AttributeNotFilterable))
-async def list_customers(query: CustomerQuery, page: PageQuery, connection: Reads, _: ReadsCustomers) -> Page[Customer]:
-    """List customers, filtered, searched by name, page by page."""
+async def list_customers(
+    query: CustomerQuery, page: PageQuery, connection: Reads, readings: Readings, caller: ReadsCustomers
+) -> Page[Customer]:
+    """List customers, filtered, searched by name, page by page; contact data is masked without `contacts:read`."""
     rows = await service.listed(connection, query, page.key(*query.key_kinds), page.fetch)
-    return page.page(rows, key=lambda row: row.sort_key, item=lambda row: Customer.of(row.customer))
+    show = await view(connection, caller, readings)
+    return page.page(rows, key=lambda row: row.sort_key, item=lambda row: show(row.customer))
 
 
 @router.post("/batch", operation_id="customers_upsert_batch", response_model=BatchAnswer, response_model_exclude_none=True)
@@ -60,26 +66,46 @@ async def upsert_batch(request: BatchRequest[CustomerUpsert], uow: Uow, now: Now
 
 
 @router.get("/{customer_id}", operation_id="customers_get", responses=problems(CustomerNotFound))
-async def get(customer_id: CustomerIdInPath, response: Response, connection: Reads, _: ReadsCustomer, as_of: AsOf = None) -> Customer:
-    """Return a customer, by any of his ids, or as he was known at a moment; a member may read himself."""
+async def get(
+    customer_id: CustomerIdInPath,
+    response: Response,
+    connection: Reads,
+    readings: Readings,
+    caller: ReadsCustomer,
+    as_of: AsOf = None,
+) -> Customer:
+    """Return a customer, by any of his ids, or as he was known at a moment; a member may read himself.
+
+    Contact data is masked without `contacts:read`.
+    """
+    show = await view(connection, caller, readings)
     if as_of is not None:
-        return Customer.of(await past.as_of(connection, customer_id, as_of))
+        return show(await past.as_of(connection, customer_id, as_of))
     customer = await service.found(connection, customer_id)
     set_etag(response, customer.version)
-    return Customer.of(customer)
+    return show(customer)
 
 
 @router.patch(
     "/{customer_id}",
     operation_id="customers_update",
-    responses=problems(CustomerNotFound, ExternalIdTaken, PreconditionFailed, PreconditionRequired, BirthDateInFuture, *_ATTRIBUTES),
+    responses=problems(
+        *(CustomerNotFound, ExternalIdTaken, IdentityErased, PreconditionFailed, PreconditionRequired, BirthDateInFuture), *_ATTRIBUTES
+    ),
 )
 async def update(
-    customer_id: CustomerIdInPath, patch: CustomerPatch, match: IfMatch, response: Response, uow: Uow, now: Now, caller: WritesCustomers
+    customer_id: CustomerIdInPath,
+    patch: CustomerPatch,
+    match: IfMatch,
+    response: Response,
+    uow: Uow,
+    now: Now,
+    readings: Readings,
+    caller: WritesCustomers,
 ) -> Customer:
     """Change some fields of a customer by a merge patch."""
     fields = fields_of(patch)
     told = batch.told_by(caller.principal, fields.pop("source", None))
     customer = await service.amend(uow, customer_id, fields, match, now.now().date(), told)
     set_etag(response, customer.version)
-    return Customer.of(customer)
+    return (await view(uow.connection, caller, readings))(customer)

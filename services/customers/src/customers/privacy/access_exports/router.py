@@ -62,6 +62,6 @@ async def get(export_id: ExportIdInPath, connection: Reads, now: Now, _: WritesP
 async def get_archive(export_id: ExportIdInPath, connection: Reads, now: Now, readings: Readings, caller: WritesPrivacy) -> ZipResponse:
     """Return the archive: JSON files by service and kind, and a page to read."""
     export, content = await service.archive(connection, export_id, now.now())
-    await readings.note([Entry(caller.principal, "access_export_read", export.row["customer_id"], export_id)])
+    readings.note(Entry(caller.principal, "access_export_read", export.row["customer_id"], export_id))
     headers = {"content-disposition": f'attachment; filename="{export_id}.zip"', "cache-control": "no-store"}
     return ZipResponse(content, headers=headers)
