@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import asyncpg
+
 from customers.app import SERVICE
 from customers.imports import job as importing
 from customers.imports import repository, service
@@ -55,11 +56,11 @@ async def measure() -> list[Figure]:
     people = _people(ROWS)
     async with _database() as (pool, dsn):
         if STORED:
-            await _import(pool, dsn, _file(_people(STORED, "S")))
-        seconds = await _import(pool, dsn, _file(people))
+            await _import(pool, _file(_people(STORED, "S")))
+        seconds = await _import(pool, _file(people))
         await _count(pool, STORED + ROWS - ROWS // _REPEATED)
         reference = await _copy(dsn, people)
-        again = await _import(pool, dsn, _file(people))
+        again = await _import(pool, _file(people))
     name = f"import of {ROWS:,} rows" + (f", {STORED:,} stored" if STORED else "")
     return [
         Figure("P8", name, seconds, "s", f"<= {_TARGET:g}x COPY + index", seconds <= _TARGET * reference, reference),
@@ -90,7 +91,7 @@ def _file(people: list[tuple[str, ...]]) -> bytes:
     return (_HEADER + "".join(f"{','.join(person)}\n" for person in people)).encode()
 
 
-async def _import(pool: PoolDatabase, dsn: str, content: bytes) -> float:
+async def _import(pool: PoolDatabase, content: bytes) -> float:
     """Return the seconds from the file's arrival to its last row, the upload included."""
     began = time.perf_counter()
     upload = Upload(new_id("imp"), "csv", sample=content[:SAMPLE_BYTES], size=len(content), sha256=b"")

@@ -10,9 +10,15 @@ from customers.consents.preferences.router import router as preferences
 from customers.consents.router import router as consents
 from customers.duplicates import scan as scanning
 from customers.duplicates.router import router as duplicates
+from customers.exports import job as exporting
+from customers.exports import service as exported
+from customers.exports.router import router as exports
 from customers.handlers import HANDLERS
+from customers.holdings.router import router as holdings
+from customers.holdings.service import notice_due
 from customers.identities.router import router as identities
 from customers.imports import job as importing
+from customers.imports import service as imported
 from customers.imports import undo as undoing
 from customers.imports.router import router as imports
 from customers.interactions.router import router as interactions
@@ -26,6 +32,7 @@ from customers.profiles.router import router as profiles
 from customers.provenance.router import router as provenance
 from customers.purchases.router import router as purchases
 from customers.settings import CustomersSettings
+from customers.stages.router import router as stages
 from customers.timeline.router import router as timeline
 from shared.service import Service
 
@@ -40,8 +47,10 @@ SERVICE = Service(
         orders,
         access,
         imports,
+        exports,
         attributes,
         notes,
+        stages,
         timeline,
         audit,
         preferences,
@@ -53,9 +62,11 @@ SERVICE = Service(
         purchases,
         access_exports,
         erasures,
+        holdings,
     ),
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",
     on_start=(prepare,),
-    jobs={scanning.KIND: scanning.run, importing.KIND: importing.run, undoing.KIND: undoing.run},
+    jobs={scanning.KIND: scanning.run, importing.KIND: importing.run, undoing.KIND: undoing.run, exporting.KIND: exporting.run},
+    passes={"holdings": notice_due, "import_retention": imported.forget_expired, "export_retention": exported.forget_expired},
 )

@@ -24,8 +24,8 @@ exports = sa.Table(
     sa.Column("error_code", sa.Text),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
     sa.Column("finished_at", sa.DateTime(timezone=True)),
-    # When the file is deleted.
-    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    # When the file is deleted; null once it is.
+    sa.Column("expires_at", sa.DateTime(timezone=True)),
     sa.CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed', 'expired')", name="status"),
     sa.CheckConstraint("format IN ('csv', 'ndjson')", name="format"),
     sa.Index(None, "expires_at"),

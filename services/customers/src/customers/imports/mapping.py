@@ -11,14 +11,18 @@ from typing import Any, Literal
 import orjson
 
 from customers.imports.errors import ColumnUnknown, FieldUnknown, HeaderRefused, MatchUnmapped, NothingMapped
+from customers.profiles.rules import LISTS, OBJECTS
 
 Transform = Literal["trim", "lower", "upper", "title", "digits", "number", "boolean", "json"]
 Empty = Literal["keep", "clear"]
 
 ATTRIBUTES = "attributes."
+# Lists and objects stand in a table as JSON, as exports write them.
+_OF_JSON = frozenset({*OBJECTS, *LISTS})
 _TEXT_FIELDS = frozenset({"name", "city"})
 _TRUE = frozenset({"1", "true", "yes", "y", "да", "jā", "ja", "是"})
 _FALSE = frozenset({"0", "false", "no", "n", "нет", "nē", "ne", "否"})
+_FORMULA_SIGNS = frozenset("=+-@\t\r")
 _SEPARATORS = re.compile(r"[\s_\-./]+")
 # How spreadsheets call the fields; compared without case, accents and separators.
 _COMMON_NAMES: Mapping[str, str] = {
@@ -70,7 +74,7 @@ def suggested(columns: Iterable[str], fields: frozenset[str]) -> list[Link]:
         name = column.strip()
         target = name if name in fields or name.startswith(ATTRIBUTES) else _COMMON_NAMES.get(_bare(name))
         if target is not None and target not in found:
-            found[target] = Link(column, target)
+            found[target] = Link(column, target, ("trim", "json") if target in _OF_JSON else ("trim",))
     return list(found.values())
 
 
@@ -106,7 +110,7 @@ def check_links(links: Sequence[Link], columns: Sequence[str], fields: frozenset
         if columns and link.column not in columns:
             raise ColumnUnknown(pointer=_pointer(link.column))
         is_attribute = link.field.startswith(ATTRIBUTES) and len(link.field) > len(ATTRIBUTES)
-        if not is_attribute and (link.field not in fields or link.field == "attributes"):
+        if not is_attribute and link.field not in fields:
             raise FieldUnknown(pointer=_pointer(link.column))
         if link.field in met and link.field not in _TEXT_FIELDS:
             raise FieldUnknown("Several columns lead to one field.", pointer=_pointer(link.column))
@@ -136,6 +140,8 @@ def told_by(record: Mapping[str, Any], links: Sequence[Link], empty: Empty) -> d
             continue
         if link.field.startswith(ATTRIBUTES):
             attributes[link.field.removeprefix(ATTRIBUTES)] = value
+        elif link.field == "attributes" and isinstance(value, dict):
+            attributes |= value
         elif told.get(link.field) is not None and value is not None:
             told[link.field] = f"{told[link.field]} {value}"
         elif link.field not in told or value is not None:
@@ -148,6 +154,9 @@ def told_by(record: Mapping[str, Any], links: Sequence[Link], empty: Empty) -> d
 def _read(value: Any, link: Link) -> Any:
     if not isinstance(value, str):
         return value
+    # What keeps spreadsheets from taking a text for a formula.
+    if value[:1] == "'" and value[1:2] in _FORMULA_SIGNS:
+        value = value[1:]
     try:
         for transform in link.transforms:
             if not isinstance(value, str):

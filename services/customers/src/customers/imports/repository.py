@@ -70,6 +70,11 @@ _ORPHANS = """
 SELECT DISTINCT import_id FROM import_files AS f
 WHERE received_at < $1 AND NOT EXISTS (SELECT FROM imports AS i WHERE i.id = f.import_id) LIMIT 100
 """
+_WAITING_FILES = "SELECT id FROM imports WHERE status = 'previewed' ORDER BY id FOR UPDATE"
+_TOLD_OF = """
+SELECT c.customer_id, i.id AS import_id, i.source, c.recorded_at
+FROM profile_changes AS c JOIN imports AS i ON i.id = c.cause WHERE c.customer_id = ANY($1::text[]) ORDER BY c.number
+"""
 
 
 async def insert(connection: Connection, values: Sequence[Any]) -> Record:
@@ -193,3 +198,13 @@ async def forget_expiry(connection: Connection, import_id: str) -> None:
 async def orphans(connection: Connection, received_before: datetime) -> list[str]:
     """Return uploads that never became an import."""
     return [row["import_id"] for row in await connection.fetch(_ORPHANS, received_before)]
+
+
+async def waiting_files(connection: Connection) -> list[str]:
+    """Return imports that were previewed and not applied."""
+    return [row["id"] for row in await connection.fetch(_WAITING_FILES)]
+
+
+async def told_of(connection: Connection, ids: Sequence[str]) -> list[Record]:
+    """Return which imports have told something of customers, and when."""
+    return await connection.fetch(_TOLD_OF, ids)

@@ -138,7 +138,7 @@ def _folded(target: FieldMapping) -> dict[str, str]:
 
 def _names(sample: bytes) -> Sequence[str]:
     """Return the names that the objects in a sample of NDJSON use; each of the interface's own fields is one."""
-    names = dict.fromkeys(name for name in FIELDS if name != "attributes")
+    names = dict.fromkeys(FIELDS)
     for line in sample.split(b"\n")[:1_000]:
         try:
             value = orjson.loads(line)
@@ -227,12 +227,36 @@ def has_ended(row: Record) -> bool:
     return row["status"] in _ENDED
 
 
-async def forget_expired(connection: Connection, now: datetime) -> int:
-    """Delete files and errors that have outlived their time, and uploads that never became an import; return how many."""
+async def forget_expired(uow: UnitOfWork, now: datetime) -> bool:
+    """Delete files and errors that have outlived their time, and uploads that never became an import; see `shared.messaging.passes`."""
+    connection = uow.connection
     ids = await repository.expired(connection, now)
     orphans = await repository.orphans(connection, now - _ORPHAN_AGE)
     for import_id in (*ids, *orphans):
-        await repository.drop_file(connection, import_id)
-        await repository.drop_errors(connection, import_id)
-        await repository.forget_expiry(connection, import_id)
-    return len(ids) + len(orphans)
+        await _forget(connection, import_id)
+    return bool(ids or orphans)
+
+
+async def _forget(connection: Connection, import_id: str) -> None:
+    await repository.drop_file(connection, import_id)
+    await repository.drop_errors(connection, import_id)
+    await repository.forget_expiry(connection, import_id)
+
+
+async def erase(connection: Connection, ids: list[str]) -> dict[str, int]:
+    """Delete every file that waits for somebody: whoever is erased may be in it, written in any way, and it is quickly sent again.
+
+    A file at work goes on and is deleted at its end; what it tells of the erased is refused as the policy on erased identities says.
+    Errors of imports hold no values.
+    """
+    del ids
+    waiting = await repository.waiting_files(connection)
+    for import_id in waiting:
+        await repository.set_status(connection, import_id, "cancelled", "customer_erased")
+        await _forget(connection, import_id)
+    return {"import_files": len(waiting)}
+
+
+async def collect(connection: Connection, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return which imports have told something of customers."""
+    return {"imports": [dict(row) for row in await repository.told_of(connection, ids)]}

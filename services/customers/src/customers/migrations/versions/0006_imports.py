@@ -109,7 +109,7 @@ def _create_exports() -> None:
         sa.Column("error_code", sa.Text),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
         sa.Column("finished_at", sa.DateTime(timezone=True)),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True)),
         sa.CheckConstraint("status IN ('queued', 'running', 'succeeded', 'failed', 'expired')", name="status"),
         sa.CheckConstraint("format IN ('csv', 'ndjson')", name="format"),
     )
