@@ -14,6 +14,8 @@ Direction = Literal["inbound", "outbound"]
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 _Value = Annotated[str, StringConstraints(max_length=1_000)] | Annotated[BigInteger, Field(strict=True)] | float | bool | None
+# Facts of a client's own, by name.
+Attributes = Annotated[dict[_Name, _Value], Field(max_length=MAX_ATTRIBUTES)]
 _Channel = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
@@ -35,9 +37,7 @@ class InteractionDraft(InputModel):
     subject: ShortText | None = Field(default=None, description="A line that the timeline shows.", examples=["Parcel late"])
     text: LongText | None = Field(default=None, description="What was said; stays in this service.")
     occurred_at: MomentInput | None = Field(default=None, description="Now when absent.", examples=["2026-03-01T10:00:00Z"])
-    attributes: dict[_Name, _Value] = Field(
-        default_factory=dict, max_length=MAX_ATTRIBUTES, description="What else is known of it.", examples=[{"agent": "Anna"}]
-    )
+    attributes: Attributes = Field(default_factory=dict, description="What else is known of it.", examples=[{"agent": "Anna"}])
 
     @model_validator(mode="after")
     def _has_one_customer(self) -> Self:

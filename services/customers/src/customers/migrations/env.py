@@ -5,6 +5,7 @@ import customers.consents.models
 import customers.contacts.models
 import customers.duplicates.models
 import customers.exports.models
+import customers.holdings.models
 import customers.identities.models
 import customers.imports.models
 import customers.interactions.models

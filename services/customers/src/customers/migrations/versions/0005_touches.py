@@ -16,6 +16,8 @@ def upgrade() -> None:
     _complete_orders()
     _create_order_lines()
     _create_interactions()
+    _create_holdings()
+    _create_beside_holdings()
 
 
 def _create_touches() -> None:
@@ -144,8 +146,83 @@ def _create_interactions() -> None:
     op.create_index("ix_interactions_customer_id_occurred_at", "interactions", ["customer_id", "occurred_at"])
 
 
+def _create_holdings() -> None:
+    op.create_table(
+        "holdings",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("1")),
+        sa.Column("alerts", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+        sa.Column("external_id", sa.Text),
+        sa.Column("customer_id", sa.Text, sa.ForeignKey("customers.id", name="fk_holdings_customer_id_customers"), nullable=False),
+        sa.Column("product_kind", sa.Text, nullable=False),
+        sa.Column("name", sa.Text),
+        sa.Column("status", sa.Text, nullable=False, server_default=sa.text("'open'")),
+        sa.Column("currency", sa.Text, nullable=False),
+        sa.Column("rate_ppm", sa.Integer),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("matures_at", sa.DateTime(timezone=True)),
+        sa.Column("payment_due_at", sa.DateTime(timezone=True)),
+        sa.Column("payment_due_minor", sa.BigInteger),
+        sa.Column("maturity_notice_days", sa.Integer),
+        sa.Column("falling_percent", sa.Integer),
+        sa.Column("falling_days", sa.Integer, nullable=False),
+        sa.Column("attributes", JSONB, nullable=False, server_default=sa.text("'{}'")),
+        sa.Column("balance_minor", sa.BigInteger),
+        sa.Column("balance_at", sa.DateTime(timezone=True)),
+        sa.Column("alert_due_at", sa.DateTime(timezone=True)),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
+        sa.CheckConstraint("version > 0 AND alerts >= 0", name="version"),
+        sa.CheckConstraint("product_kind IN ('deposit', 'loan', 'wealth')", name="product_kind"),
+        sa.CheckConstraint("status IN ('open', 'closed')", name="status"),
+        sa.CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
+        sa.CheckConstraint("matures_at >= opened_at", name="matures"),
+        sa.CheckConstraint("jsonb_typeof(attributes) = 'object'", name="attributes"),
+        sa.CheckConstraint("(balance_minor IS NULL) = (balance_at IS NULL)", name="balance"),
+        sa.CheckConstraint("falling_percent BETWEEN 1 AND 100 AND falling_days > 0", name="falling"),
+        sa.CheckConstraint("status = 'open' OR alert_due_at IS NULL", name="closed"),
+        sa.UniqueConstraint("external_id", name="uq_holdings_external_id"),
+    )
+    for column in ("customer_id", "product_kind", "status"):
+        op.create_index(f"ix_holdings_{column}_id", "holdings", [column, "id"])
+    op.create_index("ix_holdings_alert_due_at", "holdings", ["alert_due_at"], postgresql_where=sa.text("alert_due_at IS NOT NULL"))
+
+
+def _create_beside_holdings() -> None:
+    op.create_table(
+        "holding_balances",
+        sa.Column("holding_id", sa.Text, sa.ForeignKey("holdings.id", name="fk_holding_balances_holding_id_holdings"), primary_key=True),
+        sa.Column("at", sa.DateTime(timezone=True), primary_key=True),
+        sa.Column("balance_minor", sa.BigInteger, nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
+    )
+    op.create_table(
+        "holding_alerts",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("holding_id", sa.Text, sa.ForeignKey("holdings.id", name="fk_holding_alerts_holding_id_holdings"), nullable=False),
+        sa.Column("alert", sa.Text, nullable=False),
+        sa.Column("about_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("raised_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint("alert IN ('maturity_nearing', 'balance_falling', 'payment_overdue')", name="alert"),
+        sa.UniqueConstraint("holding_id", "alert", "about_at", name="uq_holding_alerts_holding_id_alert_about_at"),
+    )
+    op.create_table(
+        "credit_ratings",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("customer_id", sa.Text, sa.ForeignKey("customers.id", name="fk_credit_ratings_customer_id_customers"), nullable=False),
+        sa.Column("rating", sa.Text, nullable=False),
+        sa.Column("score", sa.Integer),
+        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("rated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
+        sa.UniqueConstraint("customer_id", "rated_at", "source", name="uq_credit_ratings_customer_id_rated_at_source"),
+    )
+
+
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
+    for table in ("credit_ratings", "holding_alerts", "holding_balances", "holdings"):
+        op.drop_table(table)
     op.drop_table("interactions")
     op.drop_table("order_lines")
     op.drop_column("order_returns", "refund_minor")
