@@ -185,6 +185,27 @@ class TestPreview:
         for each in shown["fields"]:
             assert together[each["field"]] == each[each["winner"]]
 
+    async def test_tells_which_consent_counts(self, client):
+        anna, ilze = await make(client, name="Anna"), await make(client, name="Ilze")
+        for customer, granted in ((anna, True), (ilze, False)):
+            consent = {"granted": granted, "source": "form", "text_version": "v1"}
+            answer = await client.put(f"/v1/customers/{customer}/consents/newsletter/email", json=consent)
+            assert answer.status_code == 200, answer.text
+        shown = (await client.post("/v1/merges/preview", json={"survivor_id": anna, "merged_id": ilze})).json()
+        told = {"purpose": "newsletter", "channel": "email", "survivor": "granted", "merged": "withdrawn", "result": "withdrawn"}
+        assert shown["consents"] == [told]
+
+    async def test_hides_contact_data_from_who_may_not_see_it(self, client):
+        anna, ilze = await make(client, name="Anna"), await make(client, name="Ilze", city="Ogre")
+        key = (await client.post("/v1/api-keys", json={"name": "x", "scopes": ["customers:read", "customers:write"]})).json()["key"]
+        headers = {"authorization": f"Bearer {key}"}
+        pair = {"survivor_id": anna, "merged_id": ilze}
+        fields = (await client.post("/v1/merges/preview", json=pair, headers=headers)).json()["fields"]
+        assert [(each["field"], each["survivor"], each["merged"]) for each in fields] == [("city", None, "Ogre"), ("name", "A***", "I***")]
+        for path in ("history", "provenance"):
+            assert "Anna" not in (await client.get(f"/v1/customers/{anna}/{path}", headers=headers)).text
+            assert "Anna" in (await client.get(f"/v1/customers/{anna}/{path}")).text
+
     @pytest.mark.parametrize("change", ["patch", "order", "merge"])
     async def test_a_token_fails_when_the_world_changed(self, client, change):
         anna, ilze, third = [await make(client, name=name) for name in ("Anna", "Ilze", "Third")]

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
+from customers.privacy.masking import CONTACT_FIELDS, MASK
 from customers.profiles.facts import PREFIX
 from customers.profiles.rules import FIELDS
-from customers.provenance.schemas import CONTACT_FIELDS, MASK
 
 COLUMNS = ("id", *FIELDS, "created_at", "updated_at")
 # What a spreadsheet takes for the beginning of a formula.

@@ -5,12 +5,14 @@ from typing import Annotated
 
 from fastapi import Path, Query, Response
 
+from customers.audit.reads import Readings
 from customers.dependencies import ReadsCustomers, WritesCustomers
 from customers.merges import service
 from customers.merges.errors import AlreadyOne, FamilyTooLarge, MergeNotFound, MergeUndone, PreviewOutdated
 from customers.merges.repository import State
 from customers.merges.schemas import Merge, MergeDraft, MergePair, MergePreview
 from customers.profiles.errors import CustomerNotFound
+from customers.provenance.viewing import field_view
 from shared.http import APIRouter, Reads, Uow, problems
 from shared.http.pagination import Page, PageQuery
 
@@ -20,10 +22,13 @@ MergeIdInPath = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", description
 
 
 @router.post("/preview", operation_id="merges_preview", responses=problems(CustomerNotFound, AlreadyOne, FamilyTooLarge))
-async def preview(pair: MergePair, uow: Uow, caller: WritesCustomers) -> MergePreview:
+async def preview(pair: MergePair, uow: Uow, readings: Readings, caller: WritesCustomers) -> MergePreview:
     """Tell what a merge would do, without doing it; its token makes sure that the merge does the same."""
     found = await service.preview(uow.connection, pair.survivor_id, pair.merged_id)
-    return MergePreview.of(found, in_the_clear="contacts:read" in caller.scopes)
+    view = await field_view(uow.connection, caller)
+    view.note(readings, found.survivor.id, ((each.field, each.survivor) for each in found.fields))
+    view.note(readings, found.merged.id, ((each.field, each.merged) for each in found.fields))
+    return MergePreview.of(found, view)
 
 
 @router.post(

@@ -31,6 +31,24 @@ class FieldOutcome(NamedTuple):
     reason: Reason
 
 
+class ConsentOutcome(NamedTuple):
+    """An answer that two customers gave otherwise, or that one of them never gave.
+
+    Attributes:
+        purpose: what for.
+        channel: through what.
+        survivor: the survivor's answer, None when he was never asked.
+        merged: the merged one's.
+        result: what counts after the merge.
+    """
+
+    purpose: str
+    channel: str
+    survivor: str | None
+    merged: str | None
+    result: str
+
+
 def outcomes(survivor: Entries, merged: Entries, rules: RuleSet) -> list[FieldOutcome]:
     """Return what becomes of the fields that the merged customer has, without those that both hold alike.
 

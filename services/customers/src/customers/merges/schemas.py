@@ -7,7 +7,8 @@ from pydantic import Field
 from customers.fields import CustomerIdInBody
 from customers.merges.repository import StoredMerge
 from customers.merges.service import Preview
-from customers.provenance.schemas import ReasonShown, shown_value
+from customers.provenance.schemas import ReasonShown
+from customers.provenance.viewing import FieldView
 from shared.http.schemas import InputModel, Moment, OutputModel, ShortText
 
 _CUSTOMER = "cus_01jd3z0k7cz9v8w6t5s4r3q2p1"
@@ -45,6 +46,16 @@ class FieldOutcomeShown(OutputModel):
     reason: ReasonShown
 
 
+class ConsentOutcomeShown(OutputModel):
+    """What becomes of an answer to the question of consent that differs between the two."""
+
+    purpose: str = Field(description="What for.", examples=["marketing"])
+    channel: str = Field(description="Through what.", examples=["email"])
+    survivor: str | None = Field(description="The survivor's answer, null when he was never asked.", examples=["granted"])
+    merged: str | None = Field(description="The merged customer's answer.", examples=["withdrawn"])
+    result: str = Field(description="What counts after the merge: the most restrictive.", examples=["withdrawn"])
+
+
 class MergePreview(OutputModel):
     """What a merge would do."""
 
@@ -55,16 +66,17 @@ class MergePreview(OutputModel):
         description="How many things of each kind will be shown for the survivor; none of them is changed.", examples=[{"orders": 3}]
     )
     fields: list[FieldOutcomeShown] = Field(description="What the merged customer knows and the survivor does not, or otherwise.")
+    consents: list[ConsentOutcomeShown] = Field(description="Answers that differ between the two, and which counts after the merge.")
     token: str = Field(description="Send it with the merge.", examples=[_SEAL])
 
     @classmethod
-    def of(cls, preview: Preview, *, in_the_clear: bool) -> Self:
+    def of(cls, preview: Preview, view: FieldView) -> Self:
         """Return what is shown of a preview."""
         fields = [
             FieldOutcomeShown.model_construct(
                 field=each.field,
-                survivor=shown_value(each.field, each.survivor, in_the_clear=in_the_clear),
-                merged=shown_value(each.field, each.merged, in_the_clear=in_the_clear),
+                survivor=view.show(each.field, each.survivor),
+                merged=view.show(each.field, each.merged),
                 winner=each.winner,
                 reason=each.reason,
             )
@@ -76,6 +88,7 @@ class MergePreview(OutputModel):
             record_ids=preview.record_ids,
             moves=dict(preview.moves),
             fields=fields,
+            consents=[ConsentOutcomeShown.model_construct(**each._asdict()) for each in preview.consents],
             token=preview.token,
         )
 

@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from customers.audit.service import Entry
+from customers.audit.service import record as audit
+from customers.consents import service as consents
+from customers.consents.rules import Link as ConsentLink
+from customers.consents.rules import effective
 from customers.links.repository import families
 from customers.merges import repository
 from customers.merges.errors import AlreadyOne, FamilyTooLarge, MergeNotFound, MergeUndone, PreviewOutdated
 from customers.merges.repository import State, StoredMerge
-from customers.merges.rules import MAX_FAMILY, FieldOutcome, outcomes, token_of
+from customers.merges.rules import MAX_FAMILY, ConsentOutcome, FieldOutcome, outcomes, token_of
 from customers.profiles import golden, records
 from customers.profiles import repository as profiles
 from customers.profiles.errors import CustomerNotFound
@@ -27,6 +32,7 @@ class Preview(NamedTuple):
         record_ids: records of the merged one, who come along.
         moves: rows by table that will be read for the survivor.
         fields: what becomes of the merged one's values.
+        consents: what becomes of answers that differ.
         token: fails the merge when any of this has changed.
     """
 
@@ -35,6 +41,7 @@ class Preview(NamedTuple):
     record_ids: list[str]
     moves: Mapping[str, int]
     fields: list[FieldOutcome]
+    consents: list[ConsentOutcome]
     token: str
 
 
@@ -57,15 +64,32 @@ async def preview(connection: Connection, survivor_id: str, merged_id: str) -> P
         raise CustomerNotFound
     folded = await golden.folded(connection, [survivor.id, merged.id])
     rules = await provenance.current_rules(connection)
+    consent_conflicts = await _consents(connection, survivor.id, merged.id)
     fields = outcomes(folded.of(survivor.id), folded.of(merged.id), rules.rules)
     moves = await repository.counts(connection, goes.ids)
     content = {
         "records": [stays.ids, goes.ids],
         "versions": [survivor.version, merged.version, rules.version],
         "fields": [list(each) for each in fields],
+        "consents": [list(each) for each in consent_conflicts],
         "moves": [moves, await repository.counts(connection, stays.ids)],
     }
-    return Preview(survivor, merged, goes.ids, moves, fields, token_of(content))
+    return Preview(survivor, merged, goes.ids, moves, fields, consent_conflicts, token_of(content))
+
+
+async def _consents(connection: Connection, survivor_id: str, merged_id: str) -> list[ConsentOutcome]:
+    """Return what becomes of the answers of two customers where they differ: the most restrictive counts."""
+    sides = [await consents.answers(connection, each) for each in (survivor_id, merged_id)]
+    links = [*sides[0][0].links, *sides[1][0].links, ConsentLink(merged_id, survivor_id, 2**62)]
+    survivors, others = ({(each.purpose, each.channel): each for each in answers} for _, answers in sides)
+    found: list[ConsentOutcome] = []
+    for purpose, channel in sorted(survivors.keys() | others.keys()):
+        one, other = survivors.get((purpose, channel)), others.get((purpose, channel))
+        if one is None or other is None or one.state != other.state:
+            counting = effective([each.held() for each in (one, other) if each is not None], links)
+            assert counting is not None
+            found.append(ConsentOutcome(purpose, channel, one and one.state, other and other.state, counting.state))
+    return found
 
 
 def _check_two(survivor_id: str, merged_id: str, size: int) -> None:
@@ -96,6 +120,7 @@ async def merge(
         raise PreviewOutdated(pointer="/token")
     made, sequence = await repository.link(uow.connection, survivor.root.id, merged.root.id, survivor.rules_version, reason, actor)
     [root] = await golden.refresh(uow, [survivor.root])
+    await audit(uow.connection, [Entry(actor, "customers_merged", each, made.id) for each in (made.survivor_id, made.merged_id)])
     event = CustomerMerged(merge_id=made.id, survivor_id=made.survivor_id, merged_id=made.merged_id, merged_at=made.merged_at)
     uow.publish(event, sequence=sequence)
     return made, root
@@ -122,6 +147,7 @@ async def undo(uow: UnitOfWork, merge_id: str, *, actor: str) -> StoredMerge:
     undone = await repository.mark_undone(uow.connection, present, actor)
     await golden.refresh(uow, [root, own])
     sequence = await repository.unlink(uow.connection, present.merged_id, root.id)
+    await audit(uow.connection, [Entry(actor, "merge_undone", each, merge_id) for each in (root.id, undone.merged_id)])
     assert undone.undone_at is not None
     event = CustomerUnmerged(merge_id=undone.id, survivor_id=undone.survivor_id, merged_id=undone.merged_id, unmerged_at=undone.undone_at)
     uow.publish(event, sequence=sequence)

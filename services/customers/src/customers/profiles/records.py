@@ -48,6 +48,12 @@ _TOLD = "unnest({}) WITH ORDINALITY AS c ({}, place)".format(
 _TELL = f"""INSERT INTO profile_changes ({_CHANGE}, recorded_at)
     SELECT c.customer_id, c.id, c.source, c.actor, c.cause, c.observed_at, c.rules_version, c.fields::jsonb, """
 
+# Who told which fields goes into the audit log beside them; what the service itself tells has no actor.
+_NAMES = "ARRAY(SELECT n FROM jsonb_object_keys({}) AS n ORDER BY n)"
+_AUDIT = "INSERT INTO audit_entries (actor, action, customer_id, fields) SELECT c.actor, '{}', c.customer_id, " + _NAMES.format(
+    "c.fields::jsonb"
+)
+
 _FIRST = len(FIELDS) + 3
 _TOLD_ONCE = "${}::text, ${}::text, ${}::text, ${}::text, ${}::timestamptz, ${}::jsonb".format(*range(_FIRST, _FIRST + 6))
 # A customer of whom nothing was told has no change set.
@@ -60,6 +66,10 @@ WITH made AS (
 ), told AS (
     INSERT INTO profile_changes (id, source, actor, cause, observed_at, fields, customer_id, recorded_at)
     SELECT {_TOLD_ONCE}, $1, created_at FROM made WHERE ${_FIRST + 5}::jsonb <> '{{}}'
+), audited AS (
+    INSERT INTO audit_entries (actor, action, customer_id, fields)
+    SELECT ${_FIRST + 2}::text, 'customer_created', $1, {_NAMES.format(f"${_FIRST + 5}::jsonb")}
+    FROM made WHERE ${_FIRST + 2}::text IS NOT NULL
 )
 SELECT created_at FROM made
 """
@@ -72,6 +82,8 @@ WITH made AS (
     RETURNING id, external_id, created_at
 ), told AS (
     {_TELL} m.created_at FROM {_TOLD} JOIN made AS m ON m.id = c.customer_id
+), audited AS (
+    {_AUDIT.format("customer_created")} FROM {_TOLD} JOIN made AS m ON m.id = c.customer_id WHERE c.actor IS NOT NULL
 )
 SELECT id, external_id, created_at FROM made
 """
@@ -96,6 +108,8 @@ WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at), updated AS (
     FROM {_ROWS}, moment WHERE c.id = t.id
 ), told AS (
     {_TELL} moment.at FROM {_TOLD}, moment ORDER BY c.place
+), audited AS (
+    {_AUDIT.format("customer_changed")} FROM {_TOLD} WHERE c.actor IS NOT NULL ORDER BY c.place
 )
 SELECT at FROM moment
 """

@@ -4,12 +4,14 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
+from customers.audit.reads import Readings
 from customers.dependencies import ReadsCustomer, ReadsCustomers, WritesCustomers
 from customers.fields import CustomerIdInPath
 from customers.profiles.errors import CustomerNotFound
 from customers.provenance import repository, service
 from customers.provenance.errors import RulesRefused
 from customers.provenance.schemas import FieldChange, Provenances, SurvivorshipRules, SurvivorshipRulesDraft, provenance_of
+from customers.provenance.viewing import field_view
 from shared.errors import PreconditionFailed, PreconditionRequired
 from shared.http import APIRouter, Reads, Uow, problems
 from shared.http.etags import IfMatch, set_etag
@@ -24,20 +26,22 @@ _FieldName = Annotated[
 
 @router.get("/customers/{customer_id}/history", operation_id="customers_list_history", responses=problems(CustomerNotFound))
 async def history(
-    customer_id: CustomerIdInPath, page: PageQuery, connection: Reads, caller: ReadsCustomer, field: _FieldName = None
+    customer_id: CustomerIdInPath, page: PageQuery, connection: Reads, readings: Readings, caller: ReadsCustomer, field: _FieldName = None
 ) -> Page[FieldChange]:
     """List what was told of a customer's fields, newest first, of all records that stand for him."""
     rows = await service.history(connection, customer_id, field, page.key(int, str), page.fetch)
-    clear = "contacts:read" in caller.scopes
-    return page.page(rows, key=lambda row: (row["number"], row["field"]), item=lambda row: FieldChange.of(row, in_the_clear=clear))
+    view = await field_view(connection, caller)
+    view.note(readings, customer_id, ((row["field"], row["value"]) for row in rows))
+    return page.page(rows, key=lambda row: (row["number"], row["field"]), item=lambda row: FieldChange.of(row, view))
 
 
 @router.get("/customers/{customer_id}/provenance", operation_id="customers_get_provenance", responses=problems(CustomerNotFound))
-async def provenance(customer_id: CustomerIdInPath, connection: Reads, caller: ReadsCustomer) -> Provenances:
+async def provenance(customer_id: CustomerIdInPath, connection: Reads, readings: Readings, caller: ReadsCustomer) -> Provenances:
     """Tell for each field of a customer who told it, why it counts, and what others told that does not."""
     family, known = await service.provenance(connection, customer_id)
-    clear = "contacts:read" in caller.scopes
-    fields = [provenance_of(each.name, each.entry, each.losing, in_the_clear=clear) for each in known]
+    view = await field_view(connection, caller)
+    view.note(readings, family.root_id, ((each.name, each.entry.value) for each in known))
+    fields = [provenance_of(each.name, each.entry, each.losing, view) for each in known]
     return Provenances.model_construct(customer_id=family.root_id, record_ids=family.ids, fields=fields)
 
 

@@ -8,14 +8,11 @@ from pydantic import Field
 from customers.profiles.details import Source
 from customers.provenance.repository import SetRules
 from customers.provenance.rules import Change, Entry
+from customers.provenance.viewing import FieldView
 from shared.http.schemas import InputModel, Moment, OutputModel
 
 MAX_RULES = 100
 MAX_SOURCES = 50
-# Fields that tell how to reach a person, or who he is: not shown to callers without `contacts:read`.
-CONTACT_FIELDS = frozenset({"name", "email", "phone", "addresses", "birth_date"})
-MASK = "***"
-
 ReasonShown = Annotated[
     Literal["latest", "source_order", "survivor", "merged"],
     Field(
@@ -28,11 +25,6 @@ _ACTOR = Field(description="The caller who told it; null for what the service fo
 _CAUSE = Field(description="The import, merge or event behind it.", examples=["imp_01jd3z0k7cz9v8w6t5s4r3q2p1"])
 _RECORD = Field(description="The record that it was told of, by whichever id.", examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"])
 _CHANGE = Field(description="The change set.", examples=["chg_01jd3z0k7cz9v8w6t5s4r3q2p1"])
-
-
-def shown_value(name: str, value: Any, *, in_the_clear: bool) -> Any:
-    """Return a value, or what stands for contact data."""
-    return value if in_the_clear or value is None or name not in CONTACT_FIELDS else MASK
 
 
 class _Told(OutputModel):
@@ -72,11 +64,11 @@ class FieldChange(_Told):
     field: str = Field(description="Its name; each attribute is a field `attributes.<name>`.", examples=["city"])
 
     @classmethod
-    def of(cls, row: Record, *, in_the_clear: bool) -> Self:
+    def of(cls, row: Record, view: FieldView) -> Self:
         """Return what is shown of a row of a history."""
         return cls.model_construct(
             field=row["field"],
-            value=shown_value(row["field"], row["value"], in_the_clear=in_the_clear),
+            value=view.show(row["field"], row["value"]),
             record_id=row["customer_id"],
             change_id=row["id"],
             source=row["source"],
@@ -87,21 +79,21 @@ class FieldChange(_Told):
         )
 
 
-def candidate_of(name: str, change: Change, *, in_the_clear: bool) -> Candidate:
+def candidate_of(name: str, change: Change, view: FieldView) -> Candidate:
     """Return what is shown of a value that does not count."""
-    return Candidate.model_construct(**_told(name, change.fields[name], change, in_the_clear=in_the_clear))
+    return Candidate.model_construct(**_told(name, change.fields[name], change, view))
 
 
-def provenance_of(name: str, entry: Entry, losing: list[Change], *, in_the_clear: bool) -> FieldProvenance:
+def provenance_of(name: str, entry: Entry, losing: list[Change], view: FieldView) -> FieldProvenance:
     """Return what is shown of a value that counts."""
-    candidates = [candidate_of(name, change, in_the_clear=in_the_clear) for change in losing]
-    told = _told(name, entry.value, entry.change, in_the_clear=in_the_clear)
+    candidates = [candidate_of(name, change, view) for change in losing]
+    told = _told(name, entry.value, entry.change, view)
     return FieldProvenance.model_construct(field=name, reason=entry.reason, candidates=candidates, **told)
 
 
-def _told(name: str, value: Any, change: Change, *, in_the_clear: bool) -> dict[str, Any]:
+def _told(name: str, value: Any, change: Change, view: FieldView) -> dict[str, Any]:
     return {
-        "value": shown_value(name, value, in_the_clear=in_the_clear),
+        "value": view.show(name, value),
         "record_id": change.record_id,
         "change_id": change.id,
         "source": change.provenance.source,
