@@ -129,15 +129,16 @@ _CHECKS: Mapping[str, str] = {
         ) AS last USING (customer_id) WHERE chain_hash <> coalesce(hash, '')
     """,
     "seal_broken": """
-        SELECT number::text AS id FROM (
-            SELECT number, root, sha256(coalesce(lag(root) OVER (ORDER BY number), '') || convert_to(concat_ws('|', number, chains), 'UTF8')
-                || coalesce(leaves, '')) AS expected, chains, found, lag(number, 1, 0::bigint) OVER (ORDER BY number) AS before
-            FROM seals LEFT JOIN (
+        SELECT coalesce(number, seal_number)::text AS id FROM (
+            SELECT number, seal_number, root, chains, found, lag(number, 1, 0::bigint) OVER (ORDER BY number) AS before, sha256(
+                coalesce(lag(root) OVER (ORDER BY number), '') || convert_to(concat_ws('|', number, chains), 'UTF8') || coalesce(leaves, '')
+            ) AS expected
+            FROM seals FULL JOIN (
                 SELECT seal_number, count(*) AS found,
                        string_agg(sha256(convert_to(ROW(customer_id, sequence)::text, 'UTF8') || hash), '' ORDER BY customer_id) AS leaves
                 FROM seal_leaves GROUP BY seal_number
             ) AS grouped ON seal_number = number
-        ) AS linked WHERE root <> expected OR chains <> coalesce(found, 0) OR number <> before + 1
+        ) AS linked WHERE number IS NULL OR root <> expected OR chains <> coalesce(found, 0) OR number <> before + 1
     """,
     "seal_without_entry": """
         SELECT seal_leaves.customer_id AS id FROM seal_leaves
