@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from local_runner.people import person
+
 DATA = Path(__file__).resolve().parents[3] / "demo" / "cdnow_master.csv.gz"
 CURRENCY = "USD"
 # What a batch may hold.
@@ -59,9 +61,9 @@ def read_purchases(path: Path = DATA) -> list[Purchase]:
 
 
 def customer_batches(purchases: Sequence[Purchase]) -> Iterator[Batch]:
-    """Yield the customers in batches, each in the order of his first line."""
-    numbers = list(dict.fromkeys(purchase.customer for purchase in purchases))
-    yield from _batches([{"kind": "individual", "external_id": f"cdnow-{number}"} for number in numbers])
+    """Yield the customers in batches, each in the order of his first line; the log has no names, so they are given some."""
+    numbers = dict.fromkeys(purchase.customer for purchase in purchases)
+    yield from _batches([{"kind": "individual", "external_id": f"cdnow-{number}", **person(number)} for number in numbers])
 
 
 def order_batches(purchases: Sequence[Purchase]) -> Iterator[Batch]:
