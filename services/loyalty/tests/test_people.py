@@ -20,6 +20,8 @@ from shared.testing.bus import deliver
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 
+steps = st.tuples(st.sampled_from(["grant", "draw", "merge", "unmerge"]), st.sampled_from(["cus_1", "cus_2"]), st.integers(1, 9))
+
 
 def merged(merged_id="cus_2", survivor_id="cus_1"):
     return CustomerMerged(merge_id="mrg_1", survivor_id=survivor_id, merged_id=merged_id, merged_at=NOW)
@@ -58,15 +60,11 @@ async def test_merged_customers_have_one_balance_and_spend_from_both(ledger, sto
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(
-    script=st.lists(
-        st.tuples(st.sampled_from(["grant", "draw", "merge", "unmerge"]), st.sampled_from(["cus_1", "cus_2"]), st.integers(1, 9))
-    )
-)
+@given(script=st.lists(steps))
 async def test_points_are_conserved_through_merges_and_their_undoing(empty_ledger, script):
     async with empty_ledger() as ledger:
         given_points = {"cus_1": 0, "cus_2": 0}
-        taken = dict(given_points)
+        taken, links = dict(given_points), 0
         async with UnitOfWork(ledger.database) as uow:
             await service.grant(uow, [Grant(customer, 1, "first", NOW) for customer in given_points])
             await uow.commit()
@@ -80,8 +78,9 @@ async def test_points_are_conserved_through_merges_and_their_undoing(empty_ledge
                 for line in (await draw(ledger, customer, points, f"red_{number}")).lines:
                     taken[line.customer_id] -= line.points
             else:
-                await deliver(ledger.database, SERVICE, [(merged() if kind == "merge" else unmerged(), number + 1)])
-        await deliver(ledger.database, SERVICE, [(unmerged(), 1_000)])
+                links += 1
+                await deliver(ledger.database, SERVICE, [(merged() if kind == "merge" else unmerged(), links)])
+        await deliver(ledger.database, SERVICE, [(unmerged(), links + 1)])
         for customer, points in given_points.items():
             assert (await ledger.member(customer))[0] == 1 + points - taken[customer]
         assert is_sound(await ledger.proof())
