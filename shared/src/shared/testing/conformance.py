@@ -148,14 +148,17 @@ class ConformanceSuite:
             assert (await anybody.get(path)).status_code == 200, path
 
     async def test_nobody_enters_without_valid_credentials(
-        self, operations: list[Operation], anybody: httpx2.AsyncClient, database: Database, clock: FrozenClock
+        self, application: FastAPI, operations: list[Operation], anybody: httpx2.AsyncClient, database: Database, clock: FrozenClock
     ) -> None:
         """Every operation that is not public refuses no, wrong, unknown, expired and revoked credentials."""
         credentials = await _invalid_credentials(database, clock)
-        for operation in operations:
+        for number, operation in enumerate(operations):
+            # From an address of its own: one that fails too often is refused before it is looked at.
+            transport = httpx2.ASGITransport(app=application, client=(f"10.0.{number // 250}.{number % 250}", 1))
+            stranger = httpx2.AsyncClient(transport=transport, base_url=anybody.base_url)
             for name, value in credentials.items():
                 headers = {"authorization": value} if value is not None else {}
-                answer = await anybody.request(operation.method, operation.path(), headers=headers)
+                answer = await stranger.request(operation.method, operation.path(), headers=headers)
                 if operation.id in self.public:
                     assert answer.status_code != 401, (operation.id, name)
                 else:

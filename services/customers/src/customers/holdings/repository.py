@@ -266,7 +266,9 @@ async def page_of_family(connection: Connection, ids: Sequence[str], after: Sequ
 
 async def sums(connection: Connection, ids: Sequence[str], now: datetime) -> tuple[list[Record], int]:
     """Return the sums of a family's open holdings by kind and currency, and how many are closed."""
-    return await connection.fetch(_SUMS, ids, now), await connection.fetchval(_CLOSED, ids)
+    closed = await connection.fetchval(_CLOSED, ids)
+    assert closed is not None
+    return await connection.fetch(_SUMS, ids, now), closed
 
 
 async def rate(connection: Connection, customer_id: str, rating: Mapping[str, Any]) -> str | None:

@@ -255,14 +255,18 @@ async def add_return(connection: Connection, new: NewReturn) -> tuple[int, datet
 
 async def step(connection: Connection, order_id: str, status: str, steps: list[dict[str, Any]]) -> int:
     """Set the status of a locked order and add to its history; return its version."""
-    return await connection.fetchval(_STEP, order_id, status, steps)
+    version = await connection.fetchval(_STEP, order_id, status, steps)
+    assert version is not None
+    return version
 
 
 async def cancel(
     connection: Connection, order_id: str, steps: list[dict[str, Any]], replaced_by: str | None, touch_id: str, cancelled_at: datetime
 ) -> int:
     """Cancel a locked order; return its version."""
-    return await connection.fetchval(_CANCEL, order_id, steps, replaced_by, touch_id, cancelled_at)
+    version = await connection.fetchval(_CANCEL, order_id, steps, replaced_by, touch_id, cancelled_at)
+    assert version is not None
+    return version
 
 
 async def erase(connection: Connection, ids: Sequence[str]) -> dict[str, int]:

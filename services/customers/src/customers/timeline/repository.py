@@ -220,7 +220,9 @@ async def examples(
 
 async def horizon(connection: Connection) -> int:
     """Return the oldest transaction that may still write: those before it are all committed or gone."""
-    return await connection.fetchval(_HORIZON)
+    reached = await connection.fetchval(_HORIZON)
+    assert reached is not None
+    return reached
 
 
 async def written_since(connection: Connection, since: int, ids: Sequence[str]) -> tuple[int, list[Record]]:
