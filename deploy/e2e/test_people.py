@@ -1,7 +1,10 @@
-"""One person under two ids, through all services: merged, parted, erased, and proven to be erased."""
+"""One person under two ids, through all services: merged, parted, told what is kept of him, erased, and proven to be erased."""
 
+import io
+import json
 import os
 import signal
+import zipfile
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +96,21 @@ def test_merged_customers_are_one_everywhere_and_parted_ones_as_they_were(shop):
     eventually(lambda: [shop.scores(one), shop.scores(other)], lambda scores: scores == [[9], [3]])
     eventually(lambda: [shop.balance(one), shop.balance(other)], lambda balances: balances == [20, 7])
     assert answer(shop.customers.get(f"/v1/customers/{other}"), 200)["id"] == other
+
+
+def test_a_customer_gets_what_every_service_keeps_of_him(shop):
+    one, other = shop.newcomer("people-6", 1_200, 7), shop.newcomer("people-7", 400, 5)
+    shop.merge(one, other)
+    eventually(lambda: shop.scores(one), lambda scores: scores == [5, 7])
+
+    export_id = answer(shop.customers.post("/v1/access-exports", json={"customer_id": one}), 202)["id"]
+    export = f"/v1/access-exports/{export_id}"
+    eventually(lambda: answer(shop.customers.get(export), 200), lambda found: found["status"] == "complete")
+    archive = zipfile.ZipFile(io.BytesIO(shop.customers.get(f"{export}/archive").content))
+    kept = {name: json.loads(archive.read(name)) for name in archive.namelist() if name.endswith(".json")}
+    assert {name.split("/")[0] for name in kept} == SERVICES
+    assert {row["comment"] for row in kept["feedback/responses.json"]} == {"I am people-6.", "I am people-7."}
+    assert {row["amount_minor"] for row in kept["analytics/orders.json"]} == {1_200, 400}
 
 
 def test_an_erased_family_is_gone_everywhere_with_a_receipt_of_each_service(shop):
