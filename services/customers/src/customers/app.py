@@ -9,6 +9,7 @@ from customers.audit.router import router as audit
 from customers.consents.preferences.router import router as preferences
 from customers.consents.router import router as consents
 from customers.duplicates import scan as scanning
+from customers.contacts.router import router as contacts
 from customers.duplicates.router import router as duplicates
 from customers.exports import job as exporting
 from customers.exports import service as exported
@@ -49,6 +50,7 @@ SERVICE = Service(
         imports,
         exports,
         attributes,
+        contacts,
         notes,
         stages,
         timeline,

@@ -52,5 +52,5 @@ organisations = sa.Table(
     sa.CheckConstraint("channel_kind IN ('manufacturer', 'wholesaler', 'retailer', 'other')", name="channel_kind"),
     sa.CheckConstraint("parent_id <> customer_id", name="two"),
     # The organisations that belong to one.
-    sa.Index(None, "parent_id", postgresql_where=sa.text("parent_id IS NOT NULL")),
+    sa.Index(None, "parent_id", "customer_id", postgresql_where=sa.text("parent_id IS NOT NULL")),
 )

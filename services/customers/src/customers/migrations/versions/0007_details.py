@@ -187,7 +187,12 @@ def _create_organisations() -> None:
         sa.CheckConstraint("channel_kind IN ('manufacturer', 'wholesaler', 'retailer', 'other')", name="channel_kind"),
         sa.CheckConstraint("parent_id <> customer_id", name="two"),
     )
-    op.create_index("ix_organisations_parent_id", "organisations", ["parent_id"], postgresql_where=sa.text("parent_id IS NOT NULL"))
+    op.create_index(
+        "ix_organisations_parent_id_customer_id",
+        "organisations",
+        ["parent_id", "customer_id"],
+        postgresql_where=sa.text("parent_id IS NOT NULL"),
+    )
 
 
 def _create_notes() -> None:
