@@ -13,7 +13,9 @@ from privacy_answers import PROVIDED, data_of, hear
 from customers.privacy.access_exports.archive import build
 from customers.privacy.access_exports.rules import Progress, progress, status
 from customers.privacy.access_exports.service import on_data_provided
+from customers.privacy.passes import shred_expired_exports
 from shared.contracts.customers import CustomerDataRequested
+from shared.database.unit_of_work import UnitOfWork
 from shared.following import sealing
 from shared.messaging.handlers import PermanentError
 
@@ -148,3 +150,14 @@ async def test_nobody_is_not_exported(client):
     answer = await client.post("/v1/access-exports", json={"customer_id": "cus_00000000000000000000000000"})
     assert (answer.status_code, answer.json()["code"]) == (404, "customer_not_found")
     assert (await client.get("/v1/access-exports/nothing")).json()["code"] == "access_export_not_found"
+
+
+async def test_the_pass_deletes_what_is_expired(client, database, customer, export, clock):
+    for advance, left in ((timedelta(days=29), 1), (timedelta(days=1), 0)):
+        clock.advance(advance)
+        async with UnitOfWork(database) as uow:
+            assert not await shred_expired_exports(uow, clock.now())
+            await uow.commit()
+        async with database.acquire() as connection:
+            assert await connection.fetchval("SELECT count(private_key) FROM access_exports") == left
+            assert await connection.fetchval("SELECT count(*) FROM access_export_parts") == left

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customers.audit import repository, service
+from customers.audit.passes import chain_audit_log
 from customers.audit.reads import ReadLog
 from customers.audit.rules import START, Head, Logged, Stored, chained, first_fault
 from customers.audit.service import Entry
@@ -98,6 +99,13 @@ async def test_entries_are_chained_once(log):
         await uow.commit()
     found = await verified(log)
     assert (found.head.link, found.fault, found.complete) == (6, None, True)
+
+
+async def test_the_pass_chains_what_was_written(log):
+    async with UnitOfWork(log) as uow:
+        assert not await chain_audit_log(uow, AT)
+        assert await repository.unchained(uow.connection, 10, everywhere=True) == []
+        await uow.commit()
 
 
 async def test_an_entry_that_was_committed_late_gets_its_link(log):

@@ -5,11 +5,12 @@ from pathlib import Path
 from customers.access.router import router as access
 from customers.access.service import prepare
 from customers.attributes.router import router as attributes
+from customers.audit.passes import chain_audit_log
 from customers.audit.router import router as audit
 from customers.consents.preferences.router import router as preferences
 from customers.consents.router import router as consents
-from customers.duplicates import scan as scanning
 from customers.contacts.router import router as contacts
+from customers.duplicates import scan as scanning
 from customers.duplicates.router import router as duplicates
 from customers.exports import job as exporting
 from customers.exports import service as exported
@@ -28,6 +29,7 @@ from customers.notes.router import router as notes
 from customers.orders.router import router as orders
 from customers.privacy.access_exports.router import router as access_exports
 from customers.privacy.erasures.router import router as erasures
+from customers.privacy.passes import shred_expired_exports
 from customers.privacy.restrictions.router import router as restrictions
 from customers.profiles.router import router as profiles
 from customers.provenance.router import router as provenance
@@ -70,5 +72,11 @@ SERVICE = Service(
     migrations=Path(__file__).parent / "migrations",
     on_start=(prepare,),
     jobs={scanning.KIND: scanning.run, importing.KIND: importing.run, undoing.KIND: undoing.run, exporting.KIND: exporting.run},
-    passes={"holdings": notice_due, "import_retention": imported.forget_expired, "export_retention": exported.forget_expired},
+    passes={
+        "access_exports": shred_expired_exports,
+        "audit_chain": chain_audit_log,
+        "holdings": notice_due,
+        "import_retention": imported.forget_expired,
+        "export_retention": exported.forget_expired,
+    },
 )

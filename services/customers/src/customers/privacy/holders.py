@@ -3,20 +3,27 @@
 The order of erasing is that of the list: what refers to others goes before them, the profiles go last.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from customers.attributes import service as attributes
 from customers.audit import service as audit
 from customers.consents import service as consents
+from customers.duplicates import service as duplicates
+from customers.exports import service as exports
+from customers.holdings import service as holdings
 from customers.identities import service as identities
+from customers.imports import service as imports
+from customers.interactions import service as interactions
+from customers.notes import service as notes
 from customers.orders import service as orders
 from customers.privacy import remains
 from customers.privacy.restrictions import service as restrictions
+from customers.stages import service as stages
 from customers.timeline import service as timeline
 from shared.database.pool import Connection
 
-Records = dict[str, list[dict[str, Any]]]
+Records = dict[str, list[Mapping[str, Any]]]
 
 
 class Holder(NamedTuple):
@@ -28,13 +35,20 @@ class Holder(NamedTuple):
     """
 
     erase: Callable[[Connection, list[str]], Awaitable[Mapping[str, int]]]
-    collect: Callable[[Connection, list[str]], Awaitable[Mapping[str, list[dict[str, Any]]]]]
+    collect: Callable[[Connection, list[str]], Awaitable[Mapping[str, Sequence[Mapping[str, Any]]]]]
 
 
 HOLDERS: tuple[Holder, ...] = (
     Holder(consents.erase, consents.collect),
     Holder(restrictions.erase, restrictions.collect),
     Holder(timeline.erase, timeline.collect),
+    Holder(interactions.erase, interactions.collect),
+    Holder(notes.erase, notes.collect),
+    Holder(stages.erase, stages.collect),
+    Holder(holdings.erase, holdings.collect),
+    Holder(duplicates.erase, duplicates.collect),
+    Holder(imports.erase, imports.collect),
+    Holder(exports.erase, exports.collect),
     Holder(orders.erase, orders.collect),
     Holder(identities.erase, identities.collect),
     Holder(attributes.erase, attributes.collect),

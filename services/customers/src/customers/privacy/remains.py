@@ -30,19 +30,10 @@ UPDATE customers SET version = version + 1, kind = 'individual', external_id = N
 WHERE id = ANY($1::text[]) AND erased_at IS NULL
 """
 _ERASE: Mapping[str, str] = {
-    "notes": f"DELETE FROM notes WHERE {_THEIRS}",
-    "stage_moves": f"DELETE FROM stage_moves WHERE {_THEIRS}",
-    "stages": f"DELETE FROM customer_stages WHERE {_THEIRS}",
     "material_progress": f"DELETE FROM material_progress WHERE {_THEIRS}",
     "contacts": "DELETE FROM contacts WHERE organisation_id = ANY($1::text[]) OR person_id = ANY($1::text[])",
     "parent_organisations": "UPDATE organisations SET parent_id = NULL WHERE parent_id = ANY($1::text[])",
     "organisations": f"DELETE FROM organisations WHERE {_THEIRS}",
-    "duplicates": "DELETE FROM duplicate_pairs WHERE first_id = ANY($1::text[]) OR second_id = ANY($1::text[])",
-    # Files hold many customers at once; what was read from them, or could be made again, goes.
-    "import_files": "DELETE FROM import_files AS f USING imports AS i WHERE i.id = f.import_id AND i.finished_at IS NOT NULL",
-    "import_samples": "UPDATE imports SET samples = '{}', preview = NULL WHERE finished_at IS NOT NULL AND samples <> '{}'",
-    "export_files": "DELETE FROM export_files AS f USING exports AS e WHERE e.id = f.export_id AND e.finished_at IS NOT NULL",
-    "exports": "UPDATE exports SET status = 'expired' WHERE status = 'succeeded'",
     "merges": "DELETE FROM merges WHERE undone_at IS NULL AND (merged_id = ANY($1::text[]) OR survivor_id = ANY($1::text[]))",
     "merge_reasons": """
         UPDATE merges SET reason = NULL
@@ -63,11 +54,9 @@ _COLLECT: Mapping[str, str] = {
     "merges": """
         SELECT to_jsonb(t) AS row FROM merges AS t WHERE merged_id = ANY($1::text[]) OR survivor_id = ANY($1::text[]) ORDER BY number
     """,
-    "notes": f"SELECT to_jsonb(t) AS row FROM notes AS t WHERE {_THEIRS} ORDER BY created_at",
     "contacts": """
         SELECT to_jsonb(t) AS row FROM contacts AS t WHERE organisation_id = ANY($1::text[]) OR person_id = ANY($1::text[]) ORDER BY id
     """,
-    "stage_moves": f"SELECT to_jsonb(t) AS row FROM stage_moves AS t WHERE {_THEIRS} ORDER BY number",
     "material_progress": f"SELECT to_jsonb(t) AS row FROM material_progress AS t WHERE {_THEIRS} ORDER BY opened_at",
 }
 
@@ -96,6 +85,4 @@ async def collect(connection: Connection, ids: list[str]) -> dict[str, list[dict
 
 
 async def _count(connection: Connection, statement: str, ids: list[str]) -> int:
-    # A statement on files takes no ids.
-    arguments = (ids,) if "$1" in statement else ()
-    return int((await connection.execute(statement, *arguments)).rpartition(" ")[2])
+    return int((await connection.execute(statement, ids)).rpartition(" ")[2])
