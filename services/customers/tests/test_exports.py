@@ -145,8 +145,11 @@ async def test_an_erasure_leaves_no_file(client, exported, work, database):
     dry = await client.post("/v1/imports?dry_run=true", content="external_id\nC-1\n", headers={"content-type": "text/csv"})
     await work()
     async with database.acquire() as connection:
-        assert await exports.erase(connection, ["cus_x"]) == {"export_files": 1}
-        assert await imports.erase(connection, ["cus_x"]) == {"import_files": 1}
+        ids = await connection.fetchval("SELECT array_agg(id) FROM customers")
+        assert await exports.erase(connection, ["cus_x"]) == {"export_files": 0}
+        assert await imports.erase(connection, ["cus_x"]) == {"import_files": 0}
+        assert await exports.erase(connection, ids[:1]) == {"export_files": 1}
+        assert await imports.erase(connection, ids[:1]) == {"import_files": 1}
         assert await connection.fetchval("SELECT (SELECT count(*) FROM export_files) + (SELECT count(*) FROM import_files)") == 0
     applied = await client.post(f"{dry.headers['location']}/apply")
     assert applied.json()["code"] == "import_not_previewed"

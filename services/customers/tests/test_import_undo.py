@@ -67,6 +67,8 @@ async def test_what_was_made_is_removed_and_what_was_changed_is_as_before(client
     assert isinstance(events[-1], CustomerUpdated | CustomerErased)
     [gone] = [event for event in events if isinstance(event, CustomerErased)]
     assert gone.customer_id not in {row["id"] for row in before.values()}
+    erasure = (await client.get(f"/v1/erasures/{gone.erasure_id}")).json()
+    assert (erasure["status"], erasure["reimport"]) == ("incomplete", "anew")
 
 
 async def test_what_others_changed_since_stays(client, imported, undone):

@@ -328,3 +328,14 @@ async def test_the_file_is_gone_when_it_is_done(client, imported, database):
         rows = await connection.fetch("SELECT DISTINCT import_id FROM import_files")
         assert [row["import_id"] for row in rows] == [seen["id"]]
         assert await connection.fetchval("SELECT count(*) FROM import_keys") == 0
+
+
+async def test_who_was_erased_is_not_brought_back(client, imported):
+    await imported(HEADER + "C-1,Anna,anna@example.com,,\n")
+    anna = await customer(client, "C-1")
+    assert anna is not None
+    answer = await client.post("/v1/erasures", json={"customer_id": anna["id"]})
+    assert answer.status_code < 300, answer.text
+    done = await imported(HEADER + "C-1,Anna,,,\nC-2,Eva,anna@example.com,,\nC-3,Zane,,,\n")
+    assert (done["counts"]["created"], done["counts"]["refused"]) == (1, 2)
+    assert [(each["row"], each["code"]) for each in await errors_of(client, done["id"])] == [(2, "identity_erased"), (3, "identity_erased")]

@@ -31,7 +31,9 @@ DELETE FROM export_files WHERE export_id IN (SELECT id FROM expired)
 """
 _EXPIRE_ALL = """
 WITH expired AS (
-    UPDATE exports SET status = 'expired', expires_at = NULL WHERE status IN ('succeeded', 'failed') RETURNING id
+    UPDATE exports SET status = 'expired', expires_at = NULL
+    WHERE status IN ('succeeded', 'failed') AND EXISTS (SELECT FROM customers WHERE id = ANY($1::text[]))
+    RETURNING id
 ), dropped AS (
     DELETE FROM export_files WHERE export_id IN (SELECT id FROM expired)
 )
@@ -77,6 +79,6 @@ async def expire(connection: Connection, now: datetime) -> None:
     await connection.execute(_EXPIRE, now)
 
 
-async def expire_all(connection: Connection) -> int:
-    """Delete every file that is complete; return how many."""
-    return await connection.fetchval(_EXPIRE_ALL) or 0
+async def expire_all(connection: Connection, ids: Sequence[str]) -> int:
+    """Delete every file that is complete, if these customers are somebody; return how many."""
+    return await connection.fetchval(_EXPIRE_ALL, ids) or 0

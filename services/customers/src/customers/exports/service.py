@@ -93,8 +93,7 @@ async def forget_expired(uow: UnitOfWork, now: datetime) -> bool:
 
 async def erase(connection: Connection, ids: list[str]) -> dict[str, int]:
     """Delete every complete file: whoever is erased may be in any of them, and an export is quickly made anew."""
-    del ids
-    return {"export_files": await repository.expire_all(connection)}
+    return {"export_files": await repository.expire_all(connection, ids)}
 
 
 async def collect(connection: Connection, ids: list[str]) -> dict[str, list[Mapping[str, Any]]]:

@@ -70,7 +70,10 @@ _ORPHANS = """
 SELECT DISTINCT import_id FROM import_files AS f
 WHERE received_at < $1 AND NOT EXISTS (SELECT FROM imports AS i WHERE i.id = f.import_id) LIMIT 100
 """
-_WAITING_FILES = "SELECT id FROM imports WHERE status = 'previewed' ORDER BY id FOR UPDATE"
+# Nobody's erasure, which follows the undoing of an import, harms no file.
+_WAITING_FILES = """
+SELECT id FROM imports WHERE status = 'previewed' AND EXISTS (SELECT FROM customers WHERE id = ANY($1::text[])) ORDER BY id FOR UPDATE
+"""
 _TOLD_OF = """
 SELECT c.customer_id, i.id AS import_id, i.source, c.recorded_at
 FROM profile_changes AS c JOIN imports AS i ON i.id = c.cause WHERE c.customer_id = ANY($1::text[]) ORDER BY c.number
@@ -200,9 +203,9 @@ async def orphans(connection: Connection, received_before: datetime) -> list[str
     return [row["import_id"] for row in await connection.fetch(_ORPHANS, received_before)]
 
 
-async def waiting_files(connection: Connection) -> list[str]:
-    """Return imports that were previewed and not applied."""
-    return [row["id"] for row in await connection.fetch(_WAITING_FILES)]
+async def waiting_files(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """Return imports that were previewed and not applied, if these customers are somebody."""
+    return [row["id"] for row in await connection.fetch(_WAITING_FILES, ids)]
 
 
 async def told_of(connection: Connection, ids: Sequence[str]) -> list[Record]:

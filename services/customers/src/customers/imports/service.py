@@ -249,8 +249,7 @@ async def erase(connection: Connection, ids: list[str]) -> dict[str, int]:
     A file at work goes on and is deleted at its end; what it tells of the erased is refused as the policy on erased identities says.
     Errors of imports hold no values.
     """
-    del ids
-    waiting = await repository.waiting_files(connection)
+    waiting = await repository.waiting_files(connection, ids)
     for import_id in waiting:
         await repository.set_status(connection, import_id, "cancelled", "customer_erased")
         await _forget(connection, import_id)

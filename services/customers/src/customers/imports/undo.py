@@ -10,12 +10,16 @@ from asyncpg import IntegrityConstraintViolationError
 from customers.imports import repository, storing, undo_repository
 from customers.imports.undo_repository import Reference
 from customers.imports.undo_rules import Reversal, reversal_of
+from customers.privacy.erasures import repository as erasures
+from customers.privacy.erasures.rules import Kept
+from customers.privacy.followers import OWN
 from customers.profiles import records
 from customers.profiles.facts import PREFIX
 from customers.provenance.rules import Provenance
 from shared.contracts.customers import CustomerErased
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict, Invalid
+from shared.following.receipts import Receipt, receipt_key, sign_receipt
 from shared.http.jobs import Job
 from shared.ids import new_id
 
@@ -116,12 +120,19 @@ class _Undoing:
         counts.kept += sum(bool(reversal.kept) for reversal in changed.values()) + len(reversals) - len(changed) - len(unused)
 
     async def _remove(self, uow: UnitOfWork, ids: Sequence[str]) -> None:
+        """Delete records here, and have the others forget them by one erasure of them all; who comes again is welcome."""
         if not ids:
             return
-        at = await undo_repository.remove(uow.connection, ids, self.places)
-        for customer_id in ids:
-            event = CustomerErased(erasure_id=new_id("era"), customer_id=customer_id, customer_ids=[customer_id], requested_at=at)
-            uow.publish(event, sequence=1)
+        connection = uow.connection
+        await undo_repository.remove(connection, ids, self.places)
+        erasure_id, actor = new_id("era"), self.provenance.actor or self.import_id
+        erasure = await erasures.insert(connection, erasure_id, ids[0], ids, "other", "anew", actor)
+        key = await receipt_key(connection)
+        await erasures.pin(connection, OWN, key.kid, key.jwk)
+        at, erased = erasure["requested_at"], {"profiles": len(ids)}
+        receipt = sign_receipt(key, Receipt(erasure_id, ids[0], OWN, erased, at))
+        await erasures.keep_receipt(connection, erasure_id, Kept(OWN, receipt, key.kid), erased, at)
+        uow.publish(CustomerErased(erasure_id=erasure_id, customer_id=ids[0], customer_ids=list(ids), requested_at=at), sequence=1)
 
     async def _restore(self, uow: UnitOfWork, reversals: Mapping[str, Reversal]) -> None:
         told = {

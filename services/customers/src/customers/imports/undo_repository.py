@@ -3,7 +3,6 @@
 # ruff: noqa: S608 - names of tables and columns come from the catalogue of the database
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from customers.imports.undo_rules import Told
 from shared.database.pool import Connection
@@ -32,7 +31,6 @@ OWN = frozenset({"profile_changes", "customer_identities", "duplicate_pairs", "a
 # Traces of a record in what is kept for other reasons, and holds no more than its id.
 _TRACES = frozenset({"audit_entries", "consent_decisions"})
 _REMOVE = "DELETE FROM customers WHERE id = ANY($1::text[])"
-_NOW = "SELECT now()"
 
 Reference = tuple[str, str]
 
@@ -78,12 +76,9 @@ async def used(connection: Connection, ids: Sequence[str], places: Iterable[Refe
     return {row["id"] for row in await connection.fetch(" UNION ".join(selects), ids)}
 
 
-async def remove(connection: Connection, ids: Sequence[str], places: Iterable[Reference]) -> datetime:
-    """Delete records that nothing refers to, with what was made with them; return when."""
+async def remove(connection: Connection, ids: Sequence[str], places: Iterable[Reference]) -> None:
+    """Delete records that nothing refers to, with what was made with them."""
     for table, column in places:
         if table in OWN:
             await connection.execute(f'DELETE FROM "{table}" WHERE "{column}" = ANY($1::text[])', ids)
     await connection.execute(_REMOVE, ids)
-    at = await connection.fetchval(_NOW)
-    assert at is not None
-    return at

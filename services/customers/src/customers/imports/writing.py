@@ -15,12 +15,15 @@ from customers.imports import matching, storing
 from customers.imports import repository as imports
 from customers.imports.preparing import Prepared, prepare
 from customers.imports.validation import Draft, Refusal
+from customers.privacy.erasures.errors import IdentityErased
+from customers.privacy.erasures.suppression import places_refused
 from customers.profiles.rules import OBJECTS
 from customers.provenance.rules import Provenance
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict, DomainError, Invalid
 
 SAMPLE_SIZE = 5
+_ERASED = ("", IdentityErased.code, IdentityErased.title)
 _TAKEN = ("/external_id", "external_id_taken", "Another customer has this external id.")
 OUTCOMES = ("created", "updated", "unchanged", "merged", "refused")
 
@@ -122,6 +125,9 @@ async def write(uow: UnitOfWork, order: Order, drafts: Sequence[Draft]) -> Outco
     groups = await _groups(uow, order, drafts)
     # Identities without a constraint stay unique among imports by this lock, whatever runs beside them.
     await matching.lock(uow.connection)
+    keys = list(groups)
+    for place in await places_refused(uow.connection, [groups[key].fields for key in keys]):
+        outcome.refuse(groups.pop(keys[place]).drafts, *_ERASED)
     await _write(uow, order, groups, outcome)
     return outcome
 
@@ -147,6 +153,8 @@ async def _write(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], out
 def _reason(error: Conflict | Invalid | IntegrityConstraintViolationError) -> tuple[str, str, str]:
     if isinstance(error, DomainError):
         return error.pointer or "", error.code, error.detail or error.title
+    if getattr(error, "constraint_name", None) == IdentityErased.code:
+        return _ERASED
     return "", "already_exists", "Something with an identity of this row exists already."
 
 
