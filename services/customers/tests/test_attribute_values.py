@@ -227,3 +227,18 @@ async def test_filters_are_served_by_their_index(database, index, name, value):
         await connection.execute("DEALLOCATE asked")
     assert index in plan, plan
     assert len(rows) == {"attributes": 10, "compared_1": 4}[name]
+
+
+async def test_merging_lets_records_share_a_unique_value_and_undoing_gives_it_back(client):
+    await define(client, CARD)
+    survivor, merged = [(await make(client, attributes)).json()["id"] for attributes in ({}, {"card_number": "1"})]
+    merge = await client.post("/v1/merges", json={"survivor_id": survivor, "merged_id": merged})
+    assert merge.status_code == 201, merge.text
+    assert (await client.get(f"/v1/customers/{survivor}")).json()["attributes"] == {"card_number": "1"}
+    # It is still nobody else's.
+    assert (await make(client, {"card_number": "1"})).status_code == 409
+    undone = await client.post(f"/v1/merges/{merge.json()['id']}/undo")
+    assert undone.status_code == 200, undone.text
+    assert (await client.get(f"/v1/customers/{survivor}")).json()["attributes"] == {}
+    assert (await client.get(f"/v1/customers/{merged}")).json()["attributes"] == {"card_number": "1"}
+    assert (await make(client, {"card_number": "1"})).status_code == 409

@@ -107,3 +107,28 @@ async def test_a_page_walks_the_index(database, pinned):
         await connection.execute("DEALLOCATE asked")
     text = "\n".join(row[0] for row in plan)
     assert ("ix_notes_pinned" if pinned else "ix_notes_customer_id_created_at_id") in text, text
+
+
+async def test_no_merge_makes_notes_orphans(client, database):
+    # Twenty #23892: merging people deleted their timeline, and tasks and notes belonged to nobody.
+    survivor, merged = await customer(client, name="Ilze"), await customer(client, name="Ilze B.")
+    own = (await client.post(f"/v1/customers/{survivor}/notes", json=NOTE | {"text": "own"})).json()
+    his = (await client.post(f"/v1/customers/{merged}/notes", json=NOTE | {"text": "his"})).json()
+    merge = await client.post("/v1/merges", json={"survivor_id": survivor, "merged_id": merged})
+    assert merge.status_code == 201, merge.text
+    late = (await client.post(f"/v1/customers/{merged}/notes", json=NOTE | {"text": "late"})).json()
+    for each in (survivor, merged):
+        notes = (await client.get(f"/v1/customers/{each}/notes")).json()["data"]
+        assert {note["id"] for note in notes} == {own["id"], his["id"], late["id"]}
+        timeline = (await client.get(f"/v1/customers/{each}/timeline?kind=note")).json()["data"]
+        assert {touch["source_id"] for touch in timeline} == {own["id"], his["id"], late["id"]}
+        # By any id of the customer.
+        assert (await client.get(f"/v1/customers/{each}/notes/{his['id']}")).json() == his
+    changed = await client.patch(f"/v1/customers/{survivor}/notes/{his['id']}", json={"text": "changed"}, headers={"if-match": '"1"'})
+    assert changed.status_code == 200
+    assert (await client.post(f"/v1/merges/{merge.json()['id']}/undo")).status_code == 200
+    texts = [{note["text"] for note in (await client.get(f"/v1/customers/{each}/notes")).json()["data"]} for each in (survivor, merged)]
+    assert texts == [{"own"}, {"changed", "late"}]
+    async with database.acquire() as connection:
+        orphans = "SELECT count(*) FROM notes AS n WHERE NOT EXISTS (SELECT FROM customers AS c WHERE c.id = n.customer_id)"
+        assert await connection.fetchval(orphans) == 0
