@@ -38,7 +38,12 @@ from shared.http.merge_patch import changes
 router = APIRouter(prefix="/v1", tags=["vouchers"])
 
 
-@router.post("/voucher-batches", operation_id="voucher_batches_create", status_code=201, responses=problems(VoucherTermsInvalid))
+@router.post(
+    "/voucher-batches",
+    operation_id="voucher_batches_create",
+    status_code=201,
+    responses={202: {"model": VoucherBatch, "description": "The codes are being made."}} | problems(VoucherTermsInvalid),
+)
 async def make_batch(draft: VoucherBatchDraft, response: Response, uow: Uow, caller: ManagesLoyalty) -> VoucherBatch:
     """Make up to a million codes: ten thousand at once, more in the background (202, with the job in Location)."""
     batch, job_id = await service.make_batch(uow, draft, caller.principal)
@@ -85,9 +90,9 @@ async def list_codes(batch_id: BatchIdPath, page: PageQuery, connection: Reads, 
 
 
 @router.post("/vouchers/validate", operation_id="vouchers_validate", responses=problems(VoucherNotFound))
-async def validate(question: VoucherQuestion, connection: Reads, _: WritesLoyalty) -> VoucherAnswer:
+async def validate(question: VoucherQuestion, uow: Uow, _: WritesLoyalty) -> VoucherAnswer:
     """Look at what a code would be worth for a purchase; changes nothing."""
-    voucher, reason, discount = await service.validate(connection, question)
+    voucher, reason, discount = await service.validate(uow.connection, question)
     return VoucherAnswer(
         valid=reason is None,
         reason=reason,
