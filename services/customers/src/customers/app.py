@@ -24,6 +24,7 @@ from customers.imports import service as imported
 from customers.imports import undo as undoing
 from customers.imports.router import router as imports
 from customers.interactions.router import router as interactions
+from customers.materials.router import router as materials
 from customers.merges.router import router as merges
 from customers.notes.router import router as notes
 from customers.orders.router import router as orders
@@ -53,6 +54,7 @@ SERVICE = Service(
         exports,
         attributes,
         contacts,
+        materials,
         notes,
         stages,
         timeline,
