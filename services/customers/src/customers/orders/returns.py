@@ -12,7 +12,7 @@ from customers.orders.repository import NewReturn, StoredOrder
 from customers.orders.rules import CANCELLED, check_returned_at, lines_to_return, refund_of, total_minor
 from customers.orders.schemas import ReturnDraft
 from customers.orders.service import told
-from shared.contracts.customers import OrderReturned
+from shared.contracts.customers import Line, OrderReturned
 from shared.database.unit_of_work import UnitOfWork
 from shared.ids import new_id
 
@@ -89,6 +89,6 @@ def _publish(uow: UnitOfWork, order: StoredOrder, new: NewReturn, returned_total
         amount_minor=new.amount_minor,
         order_amount_minor=order.amount_minor,
         returned_total_minor=returned_total_minor,
-        lines=told(new.lines),
+        lines=[Line.model_validate(line) for line in told(new.lines)],
     )
     uow.publish(event, sequence=new.order_version)
