@@ -151,9 +151,18 @@ async def test_who_writes_at_the_same_time_is_either_erased_or_refused(committed
     assert await kept(committed_database) == []
 
 
+async def test_a_backup_does_not_hold_up_an_erasure(committed_database):
+    async with committed_database.acquire() as connection:
+        await connection.execute("CREATE TABLE notes (customer_id text NOT NULL)")
+    async with committed_database.acquire() as backup, backup.transaction(isolation="repeatable_read", readonly=True):
+        await backup.fetch("SELECT * FROM erased_customers")
+        async with asyncio.timeout(5):
+            assert (await deliver(committed_database, HANDLERS, [(ERASED, 1)])).applied == 1
+
+
 async def waits_for_lock(database) -> None:
     async with asyncio.timeout(10), database.acquire() as connection:
-        while not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock')"):
+        while not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'ExclusiveLock')"):
             pass
 
 

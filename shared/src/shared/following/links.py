@@ -26,7 +26,7 @@ WITH batch AS (
 )
 INSERT INTO customer_links AS l (customer_id, survivor_id, root_id, merge_id, sequence)
 SELECT customer_id, survivor_id, customer_id, merge_id, sequence FROM batch
-WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id)
+WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id FOR KEY SHARE)
 ON CONFLICT (customer_id) DO UPDATE SET survivor_id = excluded.survivor_id, merge_id = excluded.merge_id, sequence = excluded.sequence
     WHERE excluded.sequence > l.sequence
 RETURNING customer_id

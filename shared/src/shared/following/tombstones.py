@@ -1,8 +1,9 @@
 """Erased customers in a service: their ids are kept, so that what comes late cannot bring anything of them back.
 
-Every transaction that stores something of a customer reads `erased_customers` first or in the same statement. An erasure locks the
-table against readers: it waits for the transactions that have read it, and those that come later read its tombstones. So nothing
-can slip in between, at no cost for who writes.
+Every transaction that stores something of a customer reads `erased_customers` with FOR KEY SHARE, first or in the same statement. An
+erasure locks the table against these readers: it waits for the transactions that have read it, and those that come later read its
+tombstones. So nothing can slip in between, at no cost for who writes. Who reads without FOR KEY SHARE, such as a backup, stores nothing
+and holds nobody up.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,9 +13,9 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 from shared.messaging.handlers import Handler
 
-_LOCK = "LOCK TABLE erased_customers IN ACCESS EXCLUSIVE MODE"
+_LOCK = "LOCK TABLE erased_customers IN EXCLUSIVE MODE"
 _BURY = "INSERT INTO erased_customers (customer_id, erasure_id) SELECT id, $2 FROM unnest($1::text[]) AS t (id) ON CONFLICT DO NOTHING"
-_ERASED = "SELECT customer_id FROM erased_customers WHERE customer_id = ANY ($1::text[])"
+_ERASED = "SELECT customer_id FROM erased_customers WHERE customer_id = ANY ($1::text[]) FOR KEY SHARE"
 
 
 async def erased_among(connection: Connection, customer_ids: Iterable[str | None]) -> set[str]:

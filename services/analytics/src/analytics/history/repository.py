@@ -26,7 +26,7 @@ WITH batch AS (
 )
 INSERT INTO customers AS c (customer_id, kind, country, language, registered_at, version)
 SELECT customer_id, kind, country, language, registered_at, version FROM latest
-WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = latest.customer_id)
+WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = latest.customer_id FOR KEY SHARE)
 ON CONFLICT (customer_id) DO UPDATE SET
     kind = CASE WHEN excluded.version > c.version THEN excluded.kind ELSE c.kind END,
     country = CASE WHEN excluded.version > c.version THEN excluded.country ELSE c.country END,

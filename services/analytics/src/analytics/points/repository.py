@@ -13,7 +13,7 @@ WITH batch AS (
     SELECT * FROM unnest($1::text[], $2::timestamptz[]) AS t (customer_id, enrolled_at)
 ), added AS (
     INSERT INTO members (customer_id, enrolled_at) SELECT customer_id, enrolled_at FROM batch
-    WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id)
+    WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id FOR KEY SHARE)
     ON CONFLICT (customer_id) DO NOTHING
     RETURNING enrolled_at
 ), by_day AS (
@@ -31,7 +31,7 @@ WITH batch AS (
 ), added AS (
     INSERT INTO points_movements (entry_id, customer_id, points, reason, order_id, occurred_at)
     SELECT entry_id, customer_id, points, reason, order_id, occurred_at FROM batch
-    WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id)
+    WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id FOR KEY SHARE)
     ON CONFLICT (entry_id) DO NOTHING
     RETURNING points, occurred_at
 ), by_day AS (

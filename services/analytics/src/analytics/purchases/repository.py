@@ -23,7 +23,7 @@ WITH batch AS (
     INSERT INTO orders (order_id, customer_id, placed_at, currency, amount_minor, channel, shop, corrects, lines, is_cancelled)
     SELECT order_id, customer_id, placed_at, currency, amount_minor, channel, shop, corrects, lines::jsonb,
            EXISTS (SELECT FROM cancellations AS c WHERE c.order_id = batch.order_id)
-    FROM batch WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id)
+    FROM batch WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id FOR KEY SHARE)
     ON CONFLICT (order_id) DO NOTHING
     RETURNING customer_id, placed_at, currency, amount_minor, is_cancelled
 ), counted AS (
@@ -47,7 +47,7 @@ WITH batch AS (
 ), added AS (
     INSERT INTO cancellations (order_id, customer_id, cancelled_at, reason, replaced_by)
     SELECT order_id, customer_id, cancelled_at, reason, replaced_by FROM batch
-    WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id)
+    WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id FOR KEY SHARE)
     ON CONFLICT (order_id) DO NOTHING
     RETURNING order_id
 ), cancelled_orders AS (
@@ -120,7 +120,7 @@ WITH batch AS (
     INSERT INTO returns (return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines, is_cancelled)
     SELECT return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines::jsonb,
            EXISTS (SELECT FROM cancellations AS c WHERE c.order_id = batch.order_id)
-    FROM batch WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id)
+    FROM batch WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id FOR KEY SHARE)
     ON CONFLICT (return_id) DO NOTHING
     RETURNING customer_id, placed_at, currency, amount_minor, is_cancelled
 ), counted AS (

@@ -14,8 +14,11 @@ WITH batch AS (
         AS t (response_id, customer_id, question, score, channel, has_comment, answered_at)
 ), added AS (
     INSERT INTO responses (response_id, customer_id, question, score, channel, has_comment, answered_at)
-    SELECT response_id, CASE WHEN e.customer_id IS NULL THEN batch.customer_id END, question, score, channel, has_comment, answered_at
-    FROM batch LEFT JOIN erased_customers AS e USING (customer_id)
+    SELECT response_id,
+           CASE WHEN EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id FOR KEY SHARE)
+               THEN NULL ELSE customer_id END,
+           question, score, channel, has_comment, answered_at
+    FROM batch
     ON CONFLICT (response_id) DO NOTHING
     RETURNING score, channel, answered_at
 ), by_day AS (

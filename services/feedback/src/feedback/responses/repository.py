@@ -29,7 +29,8 @@ WITH batch AS (
 ), added AS (
     INSERT INTO responses (id, external_id, customer_id, question, scale_min, scale_max, score, channel, comment, answered_at)
     SELECT id, external_id, customer_id, question, scale_min, scale_max, score, channel, comment, coalesce(answered_at, now())
-    FROM batch WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id) ORDER BY external_id, id
+    FROM batch WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id FOR KEY SHARE)
+    ORDER BY external_id, id
     ON CONFLICT (external_id) WHERE external_id IS NOT NULL DO NOTHING
     RETURNING *
 ), answered AS (

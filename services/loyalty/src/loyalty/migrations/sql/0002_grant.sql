@@ -12,7 +12,7 @@ DECLARE
     owing record;
 BEGIN
     PERFORM ensure_members(programme, ARRAY(
-        SELECT id FROM unnest(customers) AS id WHERE NOT EXISTS (SELECT FROM erased_customers WHERE customer_id = id)
+        SELECT id FROM unnest(customers) AS id WHERE NOT EXISTS (SELECT FROM erased_customers WHERE customer_id = id FOR KEY SHARE)
     ));
     PERFORM ensure_wallets(programme, open.customers, open.codes) FROM (
         SELECT array_agg(told.customer_id) AS customers, array_agg(told.code) AS codes
@@ -65,9 +65,12 @@ BEGIN
     )
     INSERT INTO lots (id, account_id, entry_id, granted, remaining, earned_at, available_from, expires_at)
     SELECT lot_id, account_id, entry_id, points, points, occurred_at, available_from, expires_at FROM granted;
+    -- Looked up by their keys: a join could be planned as a scan of the whole ledger.
     FOR owing IN
-        SELECT entries.account_id, entries.id FROM unnest(entry_ids) AS made (id) JOIN entries ON entries.id = made.id
-        JOIN lots ON lots.account_id = entries.account_id AND is_overdraft AND remaining < 0 ORDER BY entries.sequence
+        SELECT * FROM (
+            SELECT made.id, (SELECT account_id FROM entries WHERE entries.id = made.id) AS account_id FROM unnest(entry_ids) AS made (id)
+        ) AS made
+        WHERE (SELECT remaining FROM lots WHERE lots.account_id = made.account_id AND is_overdraft) < 0
     LOOP
         PERFORM settle_overdraft(owing.account_id, owing.id, told_at);
     END LOOP;
