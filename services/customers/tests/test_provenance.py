@@ -1,5 +1,7 @@
 """Provenance, history, past profiles and survivorship rules over HTTP."""
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -157,9 +159,8 @@ class TestRules:
     async def test_upserts_of_a_lower_source_change_nothing_and_tell_nobody(self, client, published):
         await believe(client, city=["crm"])
         items = [{"external_id": "R", "city": "Rīga", "source": "crm"}, {"external_id": "R", "city": "Ogre", "source": "shop"}]
-        for _ in range(3):
-            answer = (await client.post("/v1/customers/batch", json={"items": items})).json()
-        customer = answer["results"][0]["id"]
+        answers = [(await client.post("/v1/customers/batch", json={"items": items})).json() for _ in range(3)]
+        customer = answers[0]["results"][0]["id"]
         assert (await profile(client, customer))["city"] == "Rīga"
         assert len(await published()) == 1
         history = (await client.get(f"/v1/customers/{customer}/history", params={"field": "city"})).json()["data"]
@@ -231,7 +232,7 @@ STEPS = st.lists(
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS)
-async def test_any_story_ends_as_if_nobody_had_been_merged(client, database, steps):
+async def test_any_story_ends_as_if_nobody_had_been_merged(client, database, steps: list[Any]):
     """Edits through any id, merges and their undoing: afterwards all are as their own changes make them, and the past stays as it was."""
     merged, twins = [new_id("m") for _ in range(5)], [new_id("t") for _ in range(5)]
     ids = [await make(client, external_id=name) for name in merged]

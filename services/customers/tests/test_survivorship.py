@@ -199,7 +199,10 @@ class TestRepeats:
     )
     def test_nothing_depends_on_what_is_left_out(self, told, pairs, again, undone):
         changes = [change(10 * number, record, {"city": value}, source) for number, (record, value, source) in enumerate(told)]
-        links = [Link(10 * len(changes) // 2 + 1 + number, *pair, 0) for number, pair in enumerate(sorted(pairs, reverse=True))]
+        links = [
+            Link(10 * len(changes) // 2 + 1 + number, survivor, merged, 0)
+            for number, (survivor, merged) in enumerate(sorted(pairs, reverse=True))
+        ]
         record, value, source = again
         repeated = change(10_000, record, {"city": value}, source)
         whole = fold(changes, links, {})

@@ -48,9 +48,15 @@ WHERE id = $1 RETURNING link_version
 _GET = f"SELECT {_COLUMNS} FROM merges WHERE id = $1"
 _LOCK = f"{_GET} FOR NO KEY UPDATE"
 _OF = "(m.survivor_id = ANY(${n}) OR m.merged_id = ANY(${n}))"
-_KINDS = (
-    "SELECT quote_ident(table_name) FROM information_schema.columns WHERE table_schema = current_schema() AND column_name = 'customer_id'"
+# Books that the service keeps over customers: they are read for the survivor too, but nobody counts on them.
+_BOOKS = (
+    *("access_exports", "attribute_values", "audit_entries", "consent_decisions", "consent_history", "customer_stages"),
+    *("erasures", "organisations", "profile_changes", "restrictions", "stage_moves"),
 )
+_KINDS = """
+SELECT quote_ident(table_name) FROM information_schema.columns
+WHERE table_schema = current_schema() AND column_name = 'customer_id' AND table_name <> ALL($1::text[])
+"""
 
 
 class StoredMerge(NamedTuple):
@@ -83,7 +89,9 @@ async def mark_undone(connection: Connection, merge: StoredMerge, undone_by: str
 
 async def unlink(connection: Connection, merged_id: str, root_id: str) -> int:
     """Make a record of a locked root's family its own root, with all who belong to it; return the number of the link's event."""
-    return await connection.fetchval(_UNLINK, merged_id, root_id)
+    sequence = await connection.fetchval(_UNLINK, merged_id, root_id)
+    assert sequence is not None
+    return sequence
 
 
 async def get(connection: Connection, merge_id: str) -> StoredMerge | None:
@@ -129,8 +137,8 @@ def _page_statement(of_some: bool, state: State | None, continued: bool) -> str:
 
 
 async def counts(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-    """Return how many rows each table of the schema has for records; those that have none are left out."""
-    tables = sorted(row[0] for row in await connection.fetch(_KINDS))
+    """Return how many things of each kind, by the tables of the schema, belong to records; kinds without any are left out."""
+    tables = sorted(row[0] for row in await connection.fetch(_KINDS, _BOOKS))
     counted = ", ".join(f"(SELECT count(*) FROM {table} WHERE customer_id = ANY($1::text[])) AS {table}" for table in tables)
     row: Record | None = await connection.fetchrow(f"SELECT {counted}", ids)
     return {name: count for name, count in (row or {}).items() if count}

@@ -1,6 +1,7 @@
 """Merging customers, which is a link, and undoing it, which takes the link away."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from customers.audit.service import Entry
@@ -18,6 +19,8 @@ from customers.profiles import repository as profiles
 from customers.profiles.errors import CustomerNotFound
 from customers.profiles.repository import Stored
 from customers.provenance import repository as provenance
+from customers.timeline.service import Touch
+from customers.timeline.service import record as record_touches
 from shared.contracts.customers import CustomerMerged, CustomerUnmerged
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
@@ -121,9 +124,14 @@ async def merge(
     made, sequence = await repository.link(uow.connection, survivor.root.id, merged.root.id, survivor.rules_version, reason, actor)
     [root] = await golden.refresh(uow, [survivor.root])
     await audit(uow.connection, [Entry(actor, "customers_merged", each, made.id) for each in (made.survivor_id, made.merged_id)])
+    await record_touches(uow.connection, [_touch(made, made.survivor_id, "merge", made.merged_at)])
     event = CustomerMerged(merge_id=made.id, survivor_id=made.survivor_id, merged_id=made.merged_id, merged_at=made.merged_at)
     uow.publish(event, sequence=sequence)
     return made, root
+
+
+def _touch(merge: StoredMerge, customer_id: str, kind: str, at: datetime) -> Touch:
+    return Touch(customer_id, kind, merge.id, at, summary={"survivor_id": merge.survivor_id, "merged_id": merge.merged_id})
 
 
 async def undo(uow: UnitOfWork, merge_id: str, *, actor: str) -> StoredMerge:
@@ -149,6 +157,11 @@ async def undo(uow: UnitOfWork, merge_id: str, *, actor: str) -> StoredMerge:
     sequence = await repository.unlink(uow.connection, present.merged_id, root.id)
     await audit(uow.connection, [Entry(actor, "merge_undone", each, merge_id) for each in (root.id, undone.merged_id)])
     assert undone.undone_at is not None
+    own_again = [
+        _touch(undone, undone.survivor_id, "unmerge", undone.undone_at),
+        _touch(undone, undone.merged_id, "unmerged", undone.undone_at),
+    ]
+    await record_touches(uow.connection, own_again)
     event = CustomerUnmerged(merge_id=undone.id, survivor_id=undone.survivor_id, merged_id=undone.merged_id, unmerged_at=undone.undone_at)
     uow.publish(event, sequence=sequence)
     return undone

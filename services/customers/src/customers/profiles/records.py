@@ -219,9 +219,11 @@ async def write(connection: Connection, changed: Sequence[Stored], told: Sequenc
     rows = _columns([_row(each.id, each.profile, each.version) for each in changed]) or [[] for _ in range(_ROW_PARAMETERS)]
     try:
         with refusing_erased():
-            return await connection.fetchval(_WRITE, *rows, *_told_columns(told))
+            at = await connection.fetchval(_WRITE, *rows, *_told_columns(told))
     except UniqueViolationError as error:
         raise taken(error) or ExternalIdTaken(pointer="/external_id") from error
+    assert at is not None
+    return at
 
 
 async def rename(connection: Connection, record_id: str, external_id: str | None) -> None:

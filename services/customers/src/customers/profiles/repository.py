@@ -73,7 +73,9 @@ async def get(connection: Connection, customer_id: str) -> Stored | None:
 
 async def get_record(connection: Connection, record_id: str) -> Stored:
     """Return the row of a record that exists, whomever it was merged into."""
-    return stored_of(await connection.fetchrow(_GET_RECORD, record_id))
+    row = await connection.fetchrow(_GET_RECORD, record_id)
+    assert row is not None
+    return stored_of(row)
 
 
 async def ids_by_external_ids(connection: Connection, external_ids: Sequence[str]) -> dict[str, str]:
