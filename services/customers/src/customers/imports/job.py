@@ -12,7 +12,7 @@ from customers.attributes.rules import Catalogue
 from customers.imports import repository, writing
 from customers.imports.errors import ImportFileGone, ImportNotFound
 from customers.imports.mapping import Link
-from customers.imports.records import Shape
+from customers.imports.records import MAX_RECORD_BYTES, Shape
 from customers.imports.validation import Parsed, Plan
 from customers.imports.workers import Parse, reading
 from customers.imports.writing import OUTCOMES, SAMPLE_SIZE, Order
@@ -21,7 +21,9 @@ from shared.http.jobs import Job
 
 KIND = "customers_import"
 # As many as one transaction publishes events of, and few enough that it holds its locks for a moment only.
-MAX_ROWS = 5_000
+MAX_ROWS = 2_000
+# More than the longest record, and about as much as so many rows take.
+_READ_BYTES = 2 * MAX_RECORD_BYTES
 # Between the attempts to write a piece.
 _PAUSES_SECONDS = (0.1, 0.4, 1.6)
 _RUNNING = frozenset({"queued", "previewing", "running"})
@@ -82,7 +84,7 @@ async def _go_through(job: Job, row: Record) -> None:
 
 async def _parsed(job: Job, import_id: str, plan: Plan, parse: Parse, position: int, next_row: int, end: int) -> Parsed:
     async with job.database.acquire() as connection:
-        piece = await repository.read_file(connection, import_id, position, repository.PIECE_BYTES)
+        piece = await repository.read_file(connection, import_id, position, _READ_BYTES)
     if not piece:
         raise ImportFileGone
     return await parse(plan, piece, next_row, MAX_ROWS, position + len(piece) >= end)

@@ -12,6 +12,7 @@ from customers.imports.dependencies import GivenOptions, KeepUntil, WritesImport
 from customers.imports.schemas import Import
 from customers.imports.upload import Received
 from shared.http import APIRouter, Reads, Uow, problems, state_of
+from shared.http.errors import UnsupportedMediaType
 from shared.http.pagination import Page, PageQuery
 from shared.http.streaming import streams_body
 
@@ -44,7 +45,7 @@ _BODY = {
 _NOT_FOUND = problems(errors.ImportNotFound)
 _UPLOAD_PROBLEMS = problems(
     *(errors.FileEmpty, errors.FormatUnknown, errors.EncodingUnknown, errors.HeaderRefused, errors.ColumnUnknown, errors.FieldUnknown),
-    *(errors.NothingMapped, errors.MatchUnmapped, errors.UploadMalformed),
+    *(errors.NothingMapped, errors.MatchUnmapped, errors.UploadMalformed, UnsupportedMediaType),
 )
 
 

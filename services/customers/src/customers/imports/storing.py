@@ -1,5 +1,6 @@
 """Writes what an import tells of customers: rows, change sets and events, each set by set."""
 
+import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -14,6 +15,8 @@ from customers.provenance.rules import Provenance
 from shared.contracts.customers import CustomerRegistered
 from shared.database.unit_of_work import UnitOfWork
 
+# After so many the event loop has its turn.
+_TURN = 250
 # A new customer, and the fields that were told of him.
 New = tuple[Prepared, Mapping[str, Any]]
 # Beside the fields: id, text that the name is found by, change set and its fields; then what all change sets share.
@@ -79,7 +82,9 @@ async def create(uow: UnitOfWork, drafts: Sequence[New], names: tuple[str, ...],
     columns = [list(column) for column in zip(*(draft[:4] + draft.columns for draft, _ in drafts), strict=True)]
     rows = await uow.connection.fetch(_insert_statement(names), *columns, provenance.source, provenance.actor, provenance.cause)
     made: dict[str, datetime] = {row["id"]: row["created_at"] for row in rows}
-    for draft, fields in drafts:
+    for number, (draft, fields) in enumerate(drafts):
+        if number % _TURN == 0:
+            await asyncio.sleep(0)
         if draft.customer_id in made:
             _publish_registered(uow, draft.customer_id, fields, made[draft.customer_id])
     return set(made)

@@ -3,6 +3,7 @@
 A row passes exactly the checks that a request passes: the same models, the same rules.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -57,12 +58,14 @@ class Draft(NamedTuple):
     Attributes:
         row: its number.
         key: the identity it is matched by, in the form that is compared.
+        hash: of the key.
         fields: what it tells.
         prepared: what he is if nobody knows him.
     """
 
     row: int
     key: str
+    hash: int
     fields: Mapping[str, Any]
     prepared: Prepared
 
@@ -144,7 +147,12 @@ def _read(plan: Plan, columns: tuple[str, ...], row: int, record: Mapping[str, A
     identity = fields.get(plan.match)
     if not identity:
         return [Refusal(row, f"/{plan.match}", "identity_missing", "The row lacks the identity that rows are matched by.")]
-    return Draft(row, key_of(plan.match, identity), fields, prepare(fields, columns))
+    key = key_of(plan.match, identity)
+    return Draft(row, key, _hash(key), fields, prepare(fields, columns))
+
+
+def _hash(key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def _refusals(row: int, error: ValidationError | DomainError) -> list[Refusal]:

@@ -4,7 +4,6 @@ Rows of one identity are one customer, who takes what they tell in their order a
 stops before it writes.
 """
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -182,19 +181,17 @@ async def _groups(uow: UnitOfWork, order: Order, drafts: Sequence[Draft]) -> dic
     rows: dict[str, list[Draft]] = {}
     for draft in drafts:
         rows.setdefault(draft.key, []).append(draft)
-    hashes = {key: _hash(key) for key in rows}
+    hashes = {key: group[0].hash for key, group in rows.items()}
     first = await imports.meet_keys(uow.connection, order.import_id, list(set(hashes.values())))
     return {key: Group(group, hashes[key] in first) for key, group in rows.items()}
-
-
-def _hash(key: str) -> int:
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 async def _create(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> None:
     """Make the customers whom nobody knows."""
     told = {key: group.fields for key, group in groups.items()}
-    taken = await matching.taken_external_ids(uow.connection, [fields.get("external_id") for fields in told.values()])
+    # Whoever is matched by his external id and unknown, has one that is free.
+    wanted = [] if order.match == "external_id" else [fields.get("external_id") for fields in told.values()]
+    taken = await matching.taken_external_ids(uow.connection, wanted)
     free: dict[str, storing.New] = {}
     for key, fields in told.items():
         attributes = fields.get("attributes") or {}
