@@ -329,3 +329,19 @@ async def test_what_is_erased_is_gone_and_what_is_collected_is_all(database, cus
         assert await erase(connection, [customer_id]) == {"touches": 2}
         assert await collect(connection, [customer_id]) == {"touches": []}
     assert len(await stored(database, "cus_other")) == 1
+
+
+async def test_merges_and_their_undoing_are_on_it(client, customer_id):
+    other = (await client.post("/v1/customers", json={"external_id": "C-2"})).json()["id"]
+    merged = await client.post("/v1/merges", json={"survivor_id": customer_id, "merged_id": other})
+    assert merged.status_code in (200, 201), merged.text
+    told = {"survivor_id": customer_id, "merged_id": other}
+
+    async def kinds(either: str) -> list[str]:
+        data = (await client.get(f"/v1/customers/{either}/timeline")).json()["data"]
+        assert all(touch["summary"] == told for touch in data)
+        return sorted(touch["kind"] for touch in data)
+
+    assert await kinds(other) == await kinds(customer_id) == ["merge"]
+    await client.post(f"/v1/merges/{merged.json()['id']}/undo")
+    assert (await kinds(customer_id), await kinds(other)) == (["merge", "unmerge"], ["unmerged"])
