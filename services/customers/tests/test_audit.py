@@ -197,7 +197,7 @@ async def test_who_changed_what_is_listed(client):
     listed = await client.get("/v1/audit", params={"customer_id": customer})
     assert listed.status_code == 200
     entries = listed.json()["data"]
-    actions = ["restriction_lifted", "processing_restricted", "consent_granted", "profile_changed"]
+    actions = ["restriction_lifted", "processing_restricted", "consent_granted", "customer_created"]
     assert [each["action"] for each in entries if each["action"] != "contact_read"] == actions
     assert all(each["actor"].startswith("server:") for each in entries)
     assert {"email", "name"} <= set(entries[-1]["fields"])

@@ -30,7 +30,7 @@ IMPERSONAL = frozenset(
         *("orders_update", "orders_advance", "orders_cancel", "consents_check", "consents_check_batch", "consents_confirm"),
         *("restrictions_put", "restrictions_delete", "preference_links_create", "duplicates_scan", "duplicates_review"),
         *("duplicates_confirm", "duplicates_reject", "imports_apply", "imports_cancel", "imports_undo", "jobs_cancel"),
-        *("holdings_note_balance", "contacts_remove", "contacts_delete"),
+        *("holdings_note_balance", "contacts_delete", "organisations_set", "materials_create", "materials_progress"),
     }
 )
 # Written by the test below.
@@ -39,7 +39,7 @@ WRITTEN = frozenset(
         *("customers_create", "customers_update", "customers_upsert_batch", "identities_add", "notes_create", "notes_update"),
         *("orders_create", "orders_create_batch", "orders_return", "orders_correct", "interactions_record", "interactions_record_batch"),
         *("consents_put", "preferences_change", "stages_set", "merges_create", "imports_create", "exports_create"),
-        *("holdings_record", "holdings_update", "customers_rate_credit"),
+        *("holdings_record", "holdings_update", "customers_rate_credit", "contacts_create", "contacts_update"),
     }
 )
 
@@ -83,7 +83,13 @@ class Writer:
 
     async def profile(self) -> str:
         await self.post("/v1/attribute-definitions", {"name": "pet", "type": "text", "filterable": True})
-        person = {"name": FORMER_NAME, "email": FORMER_MAIL, "phone": FORMER_PHONE, "external_id": ID, "birth_date": "1901-02-03"}
+        person = {
+            "name": FORMER_NAME,
+            "email": FORMER_MAIL,
+            "phone": FORMER_PHONE,
+            "external_id": ID,
+            "birth_date": "1901-02-03",
+        }
         more = {"city": "Canaryville", "occupation": "canary keeper", "owner": "canary.owner", "tags": ["canary"], "interests": ["canary"]}
         rest = {"attributes": {"pet": "canary", "free": {"deep": "canary"}}, "values": ["canary"], "lifestyle": ["canary"]}
         address = {"kind": "home", "lines": ["Canary street 1"], "postcode": "CANARY1", "city": "Rīga", "country": "LV"}
@@ -133,6 +139,14 @@ class Writer:
         rating = {"rating": "canary", "source": "canary bureau", "rated_at": self.now.isoformat()}
         await self.post(f"/v1/customers/{customer}/credit-ratings", rating)
 
+    async def organisations(self, customer: str) -> None:
+        employer = (await self.post("/v1/customers", {"kind": "organisation", "name": "Putns SIA"}))["id"]
+        role = {"person_id": customer, "title": "canary keeper"}
+        contact = await self.client.post(f"/v1/customers/{employer}/contacts", json=role)
+        assert contact.status_code == 201, contact.text
+        path, headers = f"/v1/customers/{employer}/contacts/{contact.json()['id']}", {"if-match": contact.headers["etag"]}
+        assert (await self.client.patch(path, json={"title": "canary breeder"}, headers=headers)).status_code == 200
+
     async def consents(self, customer: str) -> None:
         answer = {"granted": True, "source": "canary form", "text_version": "canary"}
         token = (await self.post("/v1/member-tokens", {"customer_id": customer}))["token"]
@@ -165,7 +179,7 @@ async def customer(client, clock, work) -> str:
     """A customer all of whose data are canaries."""
     writer = Writer(client, clock.now() - timedelta(days=1), work)
     customer = await writer.profile()
-    for write in (writer.details, writer.orders, writer.holdings, writer.consents, writer.merges_and_files):
+    for write in (writer.details, writer.orders, writer.holdings, writer.organisations, writer.consents, writer.merges_and_files):
         await write(customer)
     return customer
 

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 from customers.attributes import service as attributes
 from customers.audit import service as audit
 from customers.consents import service as consents
+from customers.contacts import service as contacts
 from customers.duplicates import service as duplicates
 from customers.exports import service as exports
 from customers.holdings import service as holdings
 from customers.identities import service as identities
 from customers.imports import service as imports
 from customers.interactions import service as interactions
+from customers.materials import service as materials
 from customers.notes import service as notes
 from customers.orders import service as orders
 from customers.privacy import remains
@@ -44,6 +46,8 @@ HOLDERS: tuple[Holder, ...] = (
     Holder(timeline.erase, timeline.collect),
     Holder(interactions.erase, interactions.collect),
     Holder(notes.erase, notes.collect),
+    Holder(contacts.erase, contacts.collect),
+    Holder(materials.erase, materials.collect),
     Holder(stages.erase, stages.collect),
     Holder(holdings.erase, holdings.collect),
     Holder(duplicates.erase, duplicates.collect),

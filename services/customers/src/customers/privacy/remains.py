@@ -30,10 +30,6 @@ UPDATE customers SET version = version + 1, kind = 'individual', external_id = N
 WHERE id = ANY($1::text[]) AND erased_at IS NULL
 """
 _ERASE: Mapping[str, str] = {
-    "material_progress": f"DELETE FROM material_progress WHERE {_THEIRS}",
-    "contacts": "DELETE FROM contacts WHERE organisation_id = ANY($1::text[]) OR person_id = ANY($1::text[])",
-    "parent_organisations": "UPDATE organisations SET parent_id = NULL WHERE parent_id = ANY($1::text[])",
-    "organisations": f"DELETE FROM organisations WHERE {_THEIRS}",
     "merges": "DELETE FROM merges WHERE undone_at IS NULL AND (merged_id = ANY($1::text[]) OR survivor_id = ANY($1::text[]))",
     "merge_reasons": """
         UPDATE merges SET reason = NULL
@@ -54,10 +50,6 @@ _COLLECT: Mapping[str, str] = {
     "merges": """
         SELECT to_jsonb(t) AS row FROM merges AS t WHERE merged_id = ANY($1::text[]) OR survivor_id = ANY($1::text[]) ORDER BY number
     """,
-    "contacts": """
-        SELECT to_jsonb(t) AS row FROM contacts AS t WHERE organisation_id = ANY($1::text[]) OR person_id = ANY($1::text[]) ORDER BY id
-    """,
-    "material_progress": f"SELECT to_jsonb(t) AS row FROM material_progress AS t WHERE {_THEIRS} ORDER BY opened_at",
 }
 
 

@@ -29,7 +29,7 @@ def upgrade() -> None:
     _create_suppressions()
     _create_access_exports()
     _create_audit()
-    _audit_changes()
+    _audit_consents()
     _make_append_only()
     _guard_identities()
 
@@ -290,40 +290,12 @@ END $$
 """
 
 
-# The rows of an import are told by the one entry of the import.
-_AUDIT_PROFILES = """
-CREATE FUNCTION audit_profiles() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO audit_entries (actor, action, customer_id, subject_id, fields)
-    SELECT coalesce(actor, source), 'profile_changed', customer_id, id, ARRAY(SELECT jsonb_object_keys(fields)) FROM added
-    WHERE cause IS NULL OR cause NOT LIKE 'imp\\_%';
-    RETURN NULL;
-END $$
-"""
-_AUDIT_MERGES = """
-CREATE FUNCTION audit_merges() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF TG_OP = 'INSERT' THEN
-        INSERT INTO audit_entries (actor, action, customer_id, subject_id, fields)
-        VALUES (coalesce(NEW.merged_by, 'unknown'), 'customers_merged', NEW.survivor_id, NEW.id, ARRAY[NEW.merged_id]);
-    ELSIF NEW.undone_at IS NOT NULL AND OLD.undone_at IS NULL THEN
-        INSERT INTO audit_entries (actor, action, customer_id, subject_id, fields)
-        VALUES (coalesce(NEW.undone_by, 'unknown'), 'merge_undone', NEW.survivor_id, NEW.id, ARRAY[NEW.merged_id]);
-    END IF;
-    RETURN NULL;
-END $$
-"""
-
-
-def _audit_changes() -> None:
-    for table, function in (("consent_history", _AUDIT_CONSENTS), ("profile_changes", _AUDIT_PROFILES)):
-        op.execute(function)
-        name = function.split("FUNCTION ", 1)[1].split("(", 1)[0]
-        op.execute(
-            f"CREATE TRIGGER audited AFTER INSERT ON {table} REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION {name}()"
-        )
-    op.execute(_AUDIT_MERGES)
-    op.execute("CREATE TRIGGER audited AFTER INSERT OR UPDATE ON merges FOR EACH ROW EXECUTE FUNCTION audit_merges()")
+def _audit_consents() -> None:
+    op.execute(_AUDIT_CONSENTS)
+    op.execute(
+        "CREATE TRIGGER audited AFTER INSERT ON consent_history REFERENCING NEW TABLE AS added "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_consents()"
+    )
 
 
 def _make_append_only() -> None:
@@ -393,14 +365,13 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
     for trigger, table in (
         *(("identities_arrive", "customers"), ("identities_change", "customers"), ("identities_arrive", "customer_identities")),
-        *(("audited", "merges"), ("audited", "profile_changes")),
     ):
         op.execute(f"DROP TRIGGER {trigger} ON {table}")
     for table in _TABLES:
         op.drop_table(table)
     drop_receipt_keys()
     for function in (
-        *("refuse_erased_identity()", "refuse_erased_identities()", "audit_consents()", "audit_profiles()", "audit_merges()"),
+        *("refuse_erased_identity()", "refuse_erased_identities()", "audit_consents()"),
         *("refuse_change()", "identity_digest(text, text)"),
     ):
         op.execute(f"DROP FUNCTION {function}")
