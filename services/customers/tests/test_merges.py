@@ -150,6 +150,19 @@ async def test_a_merged_record_can_be_given_another_external_id(client):
     assert ((await read(client, ilze))["external_id"], (await read(client, anna))["external_id"]) == ("C", "A")
 
 
+async def test_a_value_that_only_one_may_have_goes_with_the_merge_and_comes_back(client):
+    definition = {"name": "card", "type": "text", "unique": True}
+    answer = await client.post("/v1/attribute-definitions", json=definition)
+    assert answer.status_code == 201, answer.text
+    anna, ilze = await make(client, name="Anna"), await make(client, name="Ilze", attributes={"card": "7"})
+    merge_id = await merge(client, anna, ilze)
+    assert (await read(client, anna))["attributes"] == {"card": "7"}
+    await undo(client, merge_id)
+    assert [(await read(client, each))["attributes"] for each in (anna, ilze)] == [{}, {"card": "7"}]
+    taken = await client.post("/v1/customers", json={"attributes": {"card": "7"}})
+    assert (taken.status_code, taken.json()["code"]) == (409, "attribute_taken")
+
+
 async def test_a_hundred_merges_deep_every_id_resolves_and_the_middle_can_be_undone(client):
     items = [{"external_id": f"D-{number}", "name": f"Name {number}", "attributes": {f"a{number % 40}": number}} for number in range(102)]
     made = (await client.post("/v1/customers/batch", json={"items": items})).json()["results"]
@@ -283,6 +296,14 @@ class TestTogether:
         answers = await asyncio.gather(*(committed_client.post("/v1/merges", json=draft) for draft in drafts))
         assert sorted(answer.status_code for answer in answers) == [201] * 5 + [409]
         assert len({(await read(committed_client, each))["id"] for each in ids}) == 1
+
+    async def test_links_of_one_tree_are_undone_at_once(self, committed_client):
+        ids = [await make(committed_client, name=str(number), city=f"City {number}") for number in range(6)]
+        merges = [await merge(committed_client, ids[number], ids[number + 1]) for number in reversed(range(5))]
+        answers = await asyncio.gather(*(committed_client.post(f"/v1/merges/{each}/undo") for each in [*merges, *merges]))
+        assert sorted(answer.status_code for answer in answers) == [200] * 5 + [409] * 5
+        shown = [await read(committed_client, each) for each in ids]
+        assert [(each["id"], each["city"]) for each in shown] == [(ids[number], f"City {number}") for number in range(6)]
 
     async def test_upserts_against_merges_and_their_undoing(self, committed_client):
         items = [{"external_id": f"U-{number}", "name": "x"} for number in range(4)]
