@@ -1,6 +1,6 @@
-"""P3 and P4: single accruals over many accounts beside pgbench with the same statements, and batches beside row-locked posts.
+"""P3, P4, P15: single accruals beside pgbench, batches beside row-locked posts, members with very many entries beside those with few.
 
-Every accrual takes its points from the one account of the programme, which is the hot account of P4: ours stores no balance of it, the
+pgbench sends the same statements. Every accrual takes its points from the one account of the programme, which is the hot account of P4: ours stores no balance of it, the
 row-locked post updates one in the same transaction.
 """
 
@@ -16,13 +16,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from figures import Figure
 from loyalty.app import SERVICE
 from loyalty.ledger import service as ledger
+from loyalty.ledger.rules import Draw, Grant
+from loyalty.members import service as members
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.contracts.customers import Line, OrderPlaced
 from shared.database import alembic_env
@@ -40,7 +42,12 @@ BATCH_CONNECTIONS = 2
 SECONDS = 4.0
 ROUNDS = 3
 _BATCH_GOAL = 10_000
+# Entries, all of them open lots, of the members whom P15 compares.
+FEW, MANY = 100, 100_000
+LOOKS = 300
+_GROWTH_GOAL = 1.5
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)
+_NEVER_SOON = datetime(2190, 1, 1, tzinfo=UTC)
 _LINES = [Line(sku="tea", quantity=1, amount_minor=1_234)]
 _MAKE_MEMBERS = "SELECT ensure_members($1, array_agg('cus_' || n)) FROM generate_series(1, $2::integer) AS n"
 _MAKE_HOT_ROW = "CREATE TABLE hot_account AS SELECT 0::bigint AS balance"
@@ -48,7 +55,7 @@ _UPDATE_HOT_ROW = "UPDATE hot_account SET balance = balance - 12"
 
 # What one accrual of ours sends, with pgbench's values in it: the same function, the same event, one transaction.
 _EVENT = f"{outbox._WRITE};"  # noqa: SLF001 (the very statement)
-_POST = "SELECT * FROM post_orders($1, $2, $3, $4, $5, $6);"
+_POST = "SELECT * FROM post_orders($1, $2, $3, $4, $5, $6, $7);"
 _POST_VALUES = (
     f"'{PROGRAMME_ID}'",
     "ARRAY['ord_' || uuidv7()]",
@@ -56,6 +63,7 @@ _POST_VALUES = (
     "ARRAY['2026-01-01'::timestamptz]",
     "ARRAY[1234::bigint]",
     "ARRAY['ent_' || uuidv7()]",
+    "NULL::timestamptz",
 )
 _PAYLOAD = '{"entry_id":"ent_' + "x" * 26 + '","customer_id":"cus_10000","points":12,"reason":"order","order_id":"ord_' + "x" * 26 + '"}'
 _EVENT_VALUES = (
@@ -81,12 +89,54 @@ async def measure() -> list[Figure]:
             reference.append(await asyncio.to_thread(_pgbench, dsn))
             batched.append(await _post_for(pool, BATCH_CONNECTIONS, BATCH, SECONDS))
             locked.append(await _post_for(pool, CONNECTIONS, 1, SECONDS, hot_row=True))
+        grown = await _grown(pool)
     ours, theirs, many, hot = (statistics.median(rates) for rates in (single, reference, batched, locked))
     return [
         Figure("P3", f"single accruals, {MEMBERS:,} accounts", ours, "/s", ">= 40 % of pgbench", ours >= 0.4 * theirs, theirs),
         Figure("P3", f"accruals in batches of {BATCH}", many, "/s", f">= {_BATCH_GOAL:,}", many >= _BATCH_GOAL, theirs),
         Figure("P4", f"one hot account, batches of {BATCH}", many, "/s", ">= 10x row-locked posts", many >= 10 * hot, hot),
+        *grown,
     ]
+
+
+async def _grown(pool: PoolDatabase) -> list[Figure]:
+    """Return how long it takes to read and to redeem with very many entries, beside the same with few."""
+    for customer, entries in (("cus_few", FEW), ("cus_many", MANY)):
+        for start in range(0, entries, 1_000):
+            async with UnitOfWork(pool) as uow:
+                await ledger.grant(uow, [_grant(customer, number) for number in range(start, min(start + 1_000, entries))])
+                await uow.commit()
+    async with pool.acquire() as connection:
+        await connection.execute("VACUUM ANALYZE", timeout=120)
+    figures = []
+    for what, act in (("read of a member", _read), ("redemption of 5 points", _redeem)):
+        times: dict[str, list[float]] = {"cus_few": [], "cus_many": []}
+        for _ in range(LOOKS):
+            for customer, taken in times.items():
+                began = time.perf_counter()
+                await act(pool, customer)
+                taken.append((time.perf_counter() - began) * 1_000)
+        few, many = (statistics.median(taken) for taken in times.values())
+        target = f"<= {_GROWTH_GOAL}x of {FEW:,} entries"
+        figures.append(Figure("P15", f"{what} with {MANY:,} entries, p50", many, "ms", target, many <= _GROWTH_GOAL * few, few))
+    return figures
+
+
+def _grant(customer: str, number: int) -> Grant:
+    return Grant(customer, 12, f"src_{number}", _DAY + timedelta(seconds=number), expires_at=_NEVER_SOON + timedelta(days=number % 700))
+
+
+async def _read(pool: PoolDatabase, customer: str) -> None:
+    async with pool.acquire() as connection:
+        await members.member(connection, customer)
+
+
+async def _redeem(pool: PoolDatabase, customer: str) -> None:
+    async with UnitOfWork(pool) as uow:
+        [outcome] = await ledger.draw(uow, [Draw(customer, 5, new_id("red"))])
+        await uow.commit()
+    if outcome.status != "posted":
+        raise RuntimeError(f"a redemption was {outcome.status}")
 
 
 async def _post_for(pool: PoolDatabase, connections: int, batch: int, seconds: float, *, hot_row: bool = False) -> float:

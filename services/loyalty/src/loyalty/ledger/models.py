@@ -153,6 +153,8 @@ lots = sa.Table(
     sa.Index("ix_lots_due", "expires_at", postgresql_where=sa.text("remaining > 0 AND expires_at < 'infinity'")),
     # The lots of an entry, for its hash.
     sa.Index("ix_lots_entry_id", "entry_id"),
+    # Who owes anything at all.
+    sa.Index("ix_lots_owing", "account_id", postgresql_where=sa.text("remaining < 0")),
     # What a wallet owes.
     sa.Index("ix_lots_overdraft", "account_id", unique=True, postgresql_where=sa.text("is_overdraft")),
 )

@@ -14,5 +14,11 @@ RETURN ROW(id, account_id, customer_id, kind, source_id, order_id, points, count
 CREATE FUNCTION chain_next(state bytea, previous bytea, content text) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN sha256(coalesce(state, previous) || convert_to(content, 'UTF8'));
 --;;
+-- The same, for the aggregate: a step of an aggregate is a call, and this language calls faster.
+CREATE FUNCTION chain_step(state bytea, previous bytea, content text) RETURNS bytea LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN sha256(coalesce(state, previous) || convert_to(content, 'UTF8'));
+END $$;
+--;;
 -- As a window it chains the entries that one statement makes for a member; `previous` is the hash that he had before.
-CREATE AGGREGATE chained(previous bytea, content text) (SFUNC = chain_next, STYPE = bytea);
+CREATE AGGREGATE chained(previous bytea, content text) (SFUNC = chain_step, STYPE = bytea);

@@ -116,3 +116,18 @@ BEGIN
         END IF;
     END IF;
 END $$;
+--;;
+-- The same for a batch of entries. Looked up by their keys: a join could be planned as a scan of the whole ledger.
+CREATE FUNCTION settle_overdrafts(entry_ids text[], moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    owing record;
+BEGIN
+    FOR owing IN
+        SELECT * FROM (
+            SELECT made.id, (SELECT account_id FROM entries WHERE entries.id = made.id) AS account_id FROM unnest(entry_ids) AS made (id)
+        ) AS made
+        WHERE (SELECT remaining FROM lots WHERE lots.account_id = made.account_id AND is_overdraft) < 0
+    LOOP
+        PERFORM settle_overdraft(owing.account_id, owing.id, moment);
+    END LOOP;
+END $$;

@@ -7,8 +7,6 @@ CREATE FUNCTION post_orders(
 ) RETURNS TABLE (kind text, entry_id text, customer_id text, order_id text, points bigint, occurred_at timestamptz, sequence bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
-DECLARE
-    owing record;
 BEGIN
     PERFORM ensure_members(programme, customers);
     told_at := coalesce(told_at, clock_timestamp());
@@ -62,17 +60,15 @@ BEGIN
     ), posted AS (
         INSERT INTO postings (entry_id, account_id, points)
         SELECT entry_id, leg.account_id, leg.points
-        FROM (SELECT id FROM accounts WHERE programme_id = programme AND wallet = 'points' AND kind = 'issuance') AS issuance, earned,
+        FROM (SELECT id FROM accounts WHERE programme_id = programme AND wallet = 'points' AND kind = 'issuance' AND customer_id IS NULL) AS issuance, earned,
              LATERAL (VALUES (earned.account_id, earned.points), (issuance.id, -earned.points)) AS leg (account_id, points)
     ), opened AS (
         INSERT INTO lots (id, account_id, entry_id, granted, remaining, earned_at)
         SELECT lot_id, account_id, entry_id, points, points, placed_at FROM earned
     )
     SELECT 'accrual', entry_id, customer_id, order_id, points, placed_at, sequence FROM earned ORDER BY place;
-    FOR owing IN
-        SELECT entries.account_id, entries.id FROM unnest(entry_ids) AS made (id) JOIN entries ON entries.id = made.id
-        JOIN lots ON lots.account_id = entries.account_id AND is_overdraft AND remaining < 0 ORDER BY entries.sequence
-    LOOP
-        PERFORM settle_overdraft(owing.account_id, owing.id, told_at);
-    END LOOP;
+    -- Mostly nobody owes anything.
+    IF EXISTS (SELECT FROM lots WHERE remaining < 0) THEN
+        PERFORM settle_overdrafts(entry_ids, told_at);
+    END IF;
 END $$;

@@ -86,6 +86,8 @@ CREATE INDEX ix_lots_entry_id ON lots (entry_id);
 --;;
 CREATE UNIQUE INDEX ix_lots_overdraft ON lots (account_id) WHERE is_overdraft;
 --;;
+CREATE INDEX ix_lots_owing ON lots (account_id) WHERE remaining < 0;
+--;;
 ALTER TABLE lot_draws DROP CONSTRAINT ck_lot_draws_points, ADD CONSTRAINT ck_lot_draws_points CHECK (points <> 0);
 --;;
 CREATE INDEX ix_lot_draws_lot_id ON lot_draws (lot_id);

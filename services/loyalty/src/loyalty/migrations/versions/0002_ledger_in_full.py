@@ -30,7 +30,17 @@ _TABLES = ("seal_leaves", "seals", "household_members", "households", "adjustmen
 _FUNCTIONS = (
     *("close_members", "book_expiries", "transfer_points", "note_timed_out_holds", "close_hold", "place_holds"),
     *("restore_points", "restorable_of", "draw_points", "grant_points", "seal_chains", "post_returns", "take_back", "post_orders"),
-    *("settle_overdraft", "overdraft_of", "sum_of", "plan_draw", "held_of", "wallet_history", "wallet_state", "book_draws"),
+    *(
+        "settle_overdrafts",
+        "settle_overdraft",
+        "overdraft_of",
+        "sum_of",
+        "plan_draw",
+        "held_of",
+        "wallet_history",
+        "wallet_state",
+        "book_draws",
+    ),
     *("write_entry", "new_id", "programme_account", "ensure_wallets", "wallets_of", "lock_pools", "pool_of", "family_of"),
 )
 _COLUMNS = {
@@ -54,7 +64,7 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION {function}")
     op.execute("DROP TYPE drawn")
     op.execute("DROP AGGREGATE chained (bytea, text)")
-    for function in ("chain_next", "entry_content", "lot_content"):
+    for function in ("chain_step", "chain_next", "entry_content", "lot_content"):
         op.execute(f"DROP FUNCTION {function}")
     for table in _TABLES:
         op.execute(f"DROP TABLE {table}")
