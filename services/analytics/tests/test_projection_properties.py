@@ -9,12 +9,15 @@ from analytics_recomputation import recomputed, stored
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from analytics.app import SERVICE
 from analytics.history.repository import HistoryRepository
 from analytics.history.service import checksum, reset_projection
 from shared.contracts.customers import CustomerRegistered, CustomerUpdated, Line, OrderPlaced, OrderReturned
 from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
 from shared.database.unit_of_work import UnitOfWork
+from shared.ids import new_id
+from shared.testing.bus import deliver, message
 
 _CUSTOMERS = ("cus_a", "cus_b", "cus_c", "cus_d")
 _START = datetime(2025, 12, 30, tzinfo=UTC)
@@ -175,6 +178,22 @@ async def test_any_order_any_duplication_any_batches_equal_a_recomputation(datab
 
     assert await stored(database) == recomputed(one.event for one in history)
     assert await _fingerprint(database) == in_order
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(history=histories(), seed=st.integers(0, 2**32), cut=st.integers(1, 20))
+async def test_through_the_consumer_any_order_and_duplication_equal_a_recomputation(database, history, seed, cut):
+    await _emptied(database)
+    dice = random.Random(seed)
+    messages = [message(one.event, one.envelope.sequence) for one in history]
+    disorder = messages + dice.choices(messages, k=4 if messages else 0)
+    dice.shuffle(disorder)
+    # Each story has an inbox of its own.
+    consumer = new_id("story")
+    for start in range(0, len(disorder), cut):
+        applied = await deliver(database, SERVICE, disorder[start : start + cut], consumer=consumer)
+        assert (applied.dead, applied.malformed) == (0, 0)
+    assert await stored(database) == recomputed(one.event for one in history)
 
 
 async def test_concurrent_consumers_add_up_and_do_not_deadlock(committed_database):
