@@ -231,7 +231,7 @@ async def stages(client, customer_id: str) -> tuple[str | None, str | None]:
 
 
 async def history(client, customer_id: str) -> list[tuple[str, str | None, str]]:
-    rows = (await client.get(f"/v1/customers/{customer_id}/stages/history")).json()["data"]
+    rows = (await client.get(f"/v1/customers/{customer_id}/stage-history")).json()["data"]
     return [(row["stage"], row["previous"], row["reason"]) for row in reversed(rows)]
 
 
@@ -358,9 +358,10 @@ async def test_people_move_customers_also_back(client, customer_id, clock):
     assert back.json()["lifecycle"]["stage"] == "attracted"
     same = await client.put(f"{path}/lifecycle", json={"stage": "attracted"})
     assert same.json() == back.json()
-    rows = (await client.get(f"{path}/history?limit=1")).json()
+    history_path = f"/v1/customers/{customer_id}/stage-history"
+    rows = (await client.get(f"{history_path}?limit=1")).json()
     assert (rows["data"][0]["stage"], rows["data"][0]["left_at"], rows["data"][0]["actor"][:7]) == ("attracted", None, "server:")
-    older = (await client.get(f"{path}/history", params={"limit": 1, "cursor": rows["next_cursor"]})).json()["data"][0]
+    older = (await client.get(history_path, params={"limit": 1, "cursor": rows["next_cursor"]})).json()["data"][0]
     assert (older["stage"], older["explanation"], older["left_at"]) == ("grown", "Knows the owner", rows["data"][0]["entered_at"])
 
 
@@ -379,7 +380,7 @@ async def test_moves_by_hand_are_refused(client, customer_id, path, body, status
 
 async def test_nobody_has_no_stages(client):
     assert (await client.get("/v1/customers/cus_nobody/stages")).status_code == 404
-    assert (await client.get("/v1/customers/cus_nobody/stages/history")).status_code == 404
+    assert (await client.get("/v1/customers/cus_nobody/stage-history")).status_code == 404
     assert (await client.put("/v1/customers/cus_nobody/stages/journey", json={"stage": "service"})).status_code == 404
 
 

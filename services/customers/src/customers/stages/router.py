@@ -29,7 +29,7 @@ async def get_stages(customer_id: CustomerIdInPath, connection: Reads, _: ReadsC
     return Stages.of(await service.places(connection, customer_id))
 
 
-@router.get("/customers/{customer_id}/stages/history", operation_id="stages_history", responses=problems(CustomerNotFound))
+@router.get("/customers/{customer_id}/stage-history", operation_id="stages_history", responses=problems(CustomerNotFound))
 async def get_history(customer_id: CustomerIdInPath, page: PageQuery, connection: Reads, _: ReadsCustomers) -> Page[StageMove]:
     """List the moves of a customer on both tracks, newest first."""
     rows = await service.history(connection, customer_id, page.key(datetime, int, str), page.fetch)
