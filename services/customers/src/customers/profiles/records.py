@@ -48,7 +48,7 @@ _TOLD = "unnest({}) WITH ORDINALITY AS c ({}, place)".format(
 _TELL = f"""INSERT INTO profile_changes ({_CHANGE}, recorded_at)
     SELECT c.customer_id, c.id, c.source, c.actor, c.cause, c.observed_at, c.rules_version, c.fields::jsonb, """
 
-# Who told which fields goes into the audit log beside them; what the service itself tells has no actor.
+# Who told which fields goes into the audit log beside them; what the service itself tells has no actor, and an import has one entry.
 _NAMES = "ARRAY(SELECT n FROM jsonb_object_keys({}) AS n ORDER BY n)"
 _AUDIT = "INSERT INTO audit_entries (actor, action, customer_id, fields) SELECT c.actor, '{}', c.customer_id, " + _NAMES.format(
     "c.fields::jsonb"
@@ -109,14 +109,16 @@ WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at), updated AS (
 ), told AS (
     {_TELL} moment.at FROM {_TOLD}, moment ORDER BY c.place
 ), audited AS (
-    {_AUDIT.format("customer_changed")} FROM {_TOLD} WHERE c.actor IS NOT NULL ORDER BY c.place
+    {_AUDIT.format("customer_changed")} FROM {_TOLD}
+    WHERE c.actor IS NOT NULL AND coalesce(c.cause, '') NOT LIKE 'imp~_%' ESCAPE '~' ORDER BY c.place
 )
 SELECT at FROM moment
 """
 _RENAME = "UPDATE customers SET external_id = $2 WHERE id = $1"
 
 _RULES = "SELECT version, rules FROM survivorship_rules ORDER BY version DESC LIMIT 1"
-_LOCKED = f"{COLUMNS}, merged_into, family_size, (SELECT to_jsonb(r) FROM ({_RULES}) AS r) AS survivorship"
+_IS_ROOT = "merged_into IS NULL AND erased_at IS NULL AS is_root"
+_LOCKED = f"{COLUMNS}, {_IS_ROOT}, family_size, (SELECT to_jsonb(r) FROM ({_RULES}) AS r) AS survivorship"
 # Whoever waits for a lock may find that its row is no root any more: he must be able to give it back.
 _TRY_LOCK = f"""
 SELECT {_LOCKED} FROM customers WHERE id = (SELECT root_id FROM customers WHERE id = $1) FOR NO KEY UPDATE SKIP LOCKED
@@ -242,7 +244,7 @@ async def rename(connection: Connection, record_id: str, external_id: str | None
 async def lock(connection: Connection, record_id: str) -> Locked | None:
     """Lock the family of a record, whichever of its ids is given; None when nobody has the id or he was erased."""
     row = await connection.fetchrow(_TRY_LOCK, record_id)
-    if row is not None and row["id"] == record_id and row["merged_into"] is None:
+    if row is not None and row["id"] == record_id and row["is_root"]:
         return _locked(record_id, row["external_id"], row)
     return (await lock_many(connection, [record_id])).get(record_id)
 
@@ -264,7 +266,7 @@ async def lock_many(connection: Connection, names: Sequence[str], by: str = "id"
     for _ in range(_MAX_ROUNDS):
         attempt = connection.transaction()
         await attempt.start()
-        rows = {row["id"]: row for row in await connection.fetch(_LOCK_MANY.format(by), names) if row["merged_into"] is None}
+        rows = {row["id"]: row for row in await connection.fetch(_LOCK_MANY.format(by), names) if row["is_root"]}
         named = {row[by]: (row["id"], row["external_id"], row["id"]) for row in rows.values()}
         if not all(name in named for name in names):
             # Told anew under the locks, whose families nobody changes now.
