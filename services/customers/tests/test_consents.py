@@ -122,6 +122,8 @@ async def test_a_batch_of_questions(client, customer):
     assert [each["decision"]["allowed"] for each in results if "decision" in each] == [True, False, True]
     kept = await client.get(f"/v1/consents/decisions/{results[0]['decision']['decision_id']}")
     assert kept.json() == results[0]["decision"]
+    bad = await client.post("/v1/consents/check/batch", json={"items": [{}, 7]})
+    assert [each["status"] for each in bad.json()["results"]] == [422, 422]
     nobody = await client.post("/v1/consents/check", json=items[2])
     assert (nobody.status_code, nobody.json()["code"]) == (404, "customer_not_found")
 

@@ -201,6 +201,19 @@ class TestComingBack:
         assert [each["status"] for each in results] == [201, 409, 409]
         assert {each["problem"]["code"] for each in results[1:]} == {"identity_erased"}
 
+    @pytest.mark.parametrize("path", ["/v1/orders", "/v1/interactions"])
+    async def test_nor_do_orders_and_interactions_bring_him_back(self, client, customer, clock, path):
+        await erase(client, customer)
+        order = {"placed_at": clock.now().isoformat(), "currency": "EUR", "lines": [{"sku": "x", "quantity": 1, "amount_minor": 1}]}
+        item = order if path == "/v1/orders" else {"kind": "call"}
+        theirs, others = {"customer_external_id": PERSON["external_id"]}, {"customer_external_id": "C-7"}
+        alone = await client.post(path, json=item | theirs)
+        assert (alone.status_code, alone.json()["code"]) == (409, "identity_erased")
+        batch = await client.post(f"{path}/batch", json={"items": [item | others, item | theirs, item | others]})
+        results = batch.json()["results"]
+        assert [each["status"] for each in results] == [201, 409, 201]
+        assert results[1]["problem"]["code"] == "identity_erased"
+
     async def test_it_starts_anew_when_the_policy_says_so(self, client, customer):
         await erase(client, customer, reimport="anew")
         anew = await client.post("/v1/customers", json=PERSON)

@@ -218,7 +218,10 @@ async def erase(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
 def _asked(row: Record) -> Asked | None:
     if row["root_id"] is None:
         return None
-    held = [Held(*each[:4], datetime.fromisoformat(each[4]), each[5]) for each in row["held"] or ()]
+    held = [
+        Held(consent_id, record_id, version, state, datetime.fromisoformat(observed_at), number)
+        for consent_id, record_id, version, state, observed_at, number in row["held"] or ()
+    ]
     return Asked(row["legal_basis"] or "consent", row["restricted"], held, _links(row["links"]))
 
 

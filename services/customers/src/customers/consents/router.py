@@ -1,6 +1,6 @@
 """Routes of consents, purposes and decisions."""
 
-from customers.consents import purposes, service
+from customers.consents import service
 from customers.consents.dependencies import ReadsConsents, ReadsOwnConsents, WritesConsents, WritesOwnConsents
 from customers.consents.errors import (
     ConfirmationInvalid,
@@ -11,6 +11,7 @@ from customers.consents.errors import (
     TextFixed,
     TextVersionUnknown,
 )
+from customers.consents.purposes import service as purposes
 from customers.consents.schemas import (
     ChannelInPath,
     Confirmation,

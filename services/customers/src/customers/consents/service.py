@@ -156,6 +156,8 @@ async def check(connection: Connection, questions: Sequence[tuple[str, str, str]
         questions: customer, purpose and channel of each.
         actor: who asks.
     """
+    if not questions:
+        return []
     known = await repository.asked(connection, questions)
     places = [place for place, asked in enumerate(known) if asked is not None]
     if not places:

@@ -12,6 +12,8 @@ from customers.interactions.errors import CustomerUnknown, InteractionDiffers, I
 from customers.interactions.repository import New, StoredInteraction
 from customers.interactions.rules import check_kind, check_occurred_at
 from customers.interactions.schemas import INTERACTION, InteractionDraft
+from customers.privacy.erasures.errors import IdentityErased
+from customers.privacy.erasures.suppression import erased_among
 from customers.profiles import service as profiles
 from shared.contracts.customers import InteractionRecorded
 from shared.database.pool import Connection
@@ -114,8 +116,10 @@ async def _settle(uow: UnitOfWork, waiting: dict[int, New], rows: dict[str, Reco
         elif (known := present.get(each.external_id or "")) is not None:
             same = (known["customer_id"], known["kind"]) == (row["customer_id"], each.kind)
             outcomes[key] = Recorded(known["id"], 0) if same else InteractionDiffers(pointer="/external_id", id=known["id"])
-    if missing:
-        await profiles.ensure(uow, missing)
+    erased = await erased_among(uow.connection, missing)
+    outcomes |= {key: IdentityErased() for key, each in waiting.items() if key not in outcomes and each.customer_external_id in erased}
+    if missing - erased:
+        await profiles.ensure(uow, missing - erased)
 
 
 def _publish(uow: UnitOfWork, new: New, row: Record) -> None:

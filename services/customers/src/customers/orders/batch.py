@@ -12,6 +12,8 @@ from customers.orders.errors import CustomerUnknown, OrderDiffers
 from customers.orders.rules import check_placed_at
 from customers.orders.schemas import ORDER, OrderDraft, priced
 from customers.orders.service import content, new_order, publish_placed
+from customers.privacy.erasures.errors import IdentityErased
+from customers.privacy.erasures.suppression import erased_among
 from customers.profiles import service as profiles
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import DomainError
@@ -39,6 +41,7 @@ async def place(uow: UnitOfWork, items: Sequence[Any], now: datetime) -> list[It
             results[number] = checked
         else:
             waiting.append(checked)
+    waiting = await _without_erased(uow, waiting, results)
     for _ in range(_MAX_ROUNDS):
         if not waiting:
             break
@@ -53,6 +56,16 @@ def _checked(place: int, draft: OrderDraft, now: datetime) -> _Item | ItemResult
         return _Item(place, draft, priced(draft))
     except DomainError as error:
         return refused(error)
+
+
+async def _without_erased(uow: UnitOfWork, items: list[_Item], results: dict[int, ItemResult]) -> list[_Item]:
+    """Refuse the orders that would bring an erased customer back."""
+    wanted = [item.draft.customer_external_id for item in items if item.draft.customer_external_id is not None]
+    erased = await erased_among(uow.connection, wanted)
+    if not erased:
+        return items
+    results.update((item.place, refused(IdentityErased())) for item in items if item.draft.customer_external_id in erased)
+    return [item for item in items if item.draft.customer_external_id not in erased]
 
 
 async def _place_round(uow: UnitOfWork, items: Sequence[_Item], results: dict[int, ItemResult]) -> list[_Item]:

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from asyncpg import Record
 
-from customers.consents import purposes, repository, tokens
+from customers.consents import repository, tokens
 from customers.consents.preferences.page import Choice, Section
 from customers.consents.preferences.words import DEFAULT, language_of
+from customers.consents.purposes import service as purposes
 from customers.consents.rules import State
 from customers.consents.service import Wish, answer, answers
 from customers.consents.tokens import TokenInvalid
@@ -88,7 +89,7 @@ async def preferences(connection: Connection, customer_id: str) -> Preferences |
         return None
     language = language_of(prepared.language)
     standing, given = await answers(connection, customer_id)
-    states = {(each.purpose, each.channel): each.state for each in given}
+    states: dict[tuple[str, str], State] = {(each.purpose, each.channel): each.state for each in given}
     rows = await purposes.catalogue(connection)
     sections = [_section(row, states, language) for row in rows if row["legal_basis"] in _ASKED_FOR]
     return Preferences(language, sections + _undescribed(rows, states), standing.restricted)
@@ -101,7 +102,7 @@ def _section(row: Record, states: Mapping[tuple[str, str], State], language: str
     channels = [*row["channels"], *sorted({channel for name, channel in states if name == purpose} - set(row["channels"]))]
     # What does not rest on consent is ticked until the customer objects.
     default: State | None = None if row["legal_basis"] == "consent" else "granted"
-    choices = [_choice(purpose, channel, states.get((purpose, channel), default)) for channel in channels]
+    choices = [_choice(purpose, channel, states.get((purpose, channel)) or default) for channel in channels]
     return Section(shown["title"], shown["text"], row["text_version"], choices)
 
 

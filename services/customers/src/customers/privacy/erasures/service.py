@@ -12,6 +12,7 @@ from customers.privacy.access_exports import repository as access_exports
 from customers.privacy.erasures import repository
 from customers.privacy.erasures.errors import ErasureNotFound, FamilyMoving
 from customers.privacy.erasures.rules import Kept, certificate_claims, faults_of_receipts
+from customers.privacy.erasures.suppression import remember_somebody
 from customers.privacy.followers import OWN, missing, service_of
 from customers.privacy.holders import erase_everywhere
 from shared.contracts.customers import CustomerErased
@@ -56,6 +57,7 @@ async def erase(uow: UnitOfWork, customer_id: str, reason: str, reimport: str, a
     erasure = await repository.insert(connection, erasure_id, whole.root_id, whole.ids, reason, reimport, actor)
     if reimport == "refuse":
         await repository.suppress(connection, whole.ids, erasure_id)
+        remember_somebody()
     erased = await _erase(connection, whole.ids)
     key = await receipt_key(connection)
     await repository.pin(connection, OWN, key.kid, key.jwk)
