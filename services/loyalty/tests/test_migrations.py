@@ -84,6 +84,17 @@ async def test_of_lots_and_orders_only_what_is_left_may_change(history, statemen
             "INSERT INTO postings SELECT 'ent_none', id, CASE kind WHEN 'member' THEN 1 ELSE -1 END FROM accounts",
             asyncpg.CheckViolationError,
         ),
+        (
+            "INSERT INTO lots (id, account_id, entry_id, granted, remaining, earned_at) VALUES ('lot_x', 999, 'ent_x', 1, 1, now())",
+            asyncpg.ForeignKeyViolationError,
+        ),
+        (
+            (
+                "INSERT INTO orders (order_id, customer_id, programme_id, rate_version, placed_at, amount_minor)"
+                " VALUES ('ord_x', 'cus_none', 'prg_x', 1, now(), 1)"
+            ),
+            asyncpg.ForeignKeyViolationError,
+        ),
         ("UPDATE lots SET remaining = granted + 1", asyncpg.CheckViolationError),
         ("UPDATE lots SET remaining = -1", asyncpg.CheckViolationError),
         (

@@ -1,3 +1,15 @@
+DROP TRIGGER refuse_lots_of_nobody ON lots;
+--;;
+DROP TRIGGER refuse_orders_of_nobody ON orders;
+--;;
+DROP FUNCTION refuse_lots_of_nobody;
+--;;
+DROP FUNCTION refuse_orders_of_nobody;
+--;;
+ALTER TABLE lots ADD CONSTRAINT fk_lots_account_id_accounts FOREIGN KEY (account_id) REFERENCES accounts (id);
+--;;
+ALTER TABLE orders ADD CONSTRAINT fk_orders_customer_id_members FOREIGN KEY (customer_id) REFERENCES members (customer_id);
+--;;
 ALTER TABLE accounts
     DROP CONSTRAINT ck_accounts_kind,
     ADD CONSTRAINT ck_accounts_kind CHECK (kind IN ('issuance', 'member')),
