@@ -343,6 +343,8 @@ class TestRatings:
         assert (await client.get(f"/v1/customers/{customer}/credit-ratings", headers=headers)).status_code == 403
         masked = (await client.get(f"/v1/customers/{customer}/financial-summary", headers=headers)).json()
         assert masked == full | {"credit_rating": None}
+        log = (await client.get("/v1/audit", params={"customer_id": customer})).json()["data"]
+        assert [entry["action"] for entry in log if entry["action"].startswith("credit")] == ["credit_rating_read", "credit_rated"]
 
 
 async def test_the_summary_adds_up(client, clock):

@@ -214,3 +214,10 @@ async def test_what_is_erased_is_gone_and_what_is_collected_is_all(client, datab
     assert (await client.get(f"/v1/interactions/{other['id']}")).status_code == 200
     late = await client.post("/v1/interactions", json={"kind": "call", "customer_id": mine["customer_id"]})
     assert (late.status_code, late.json()["code"]) == (422, "customer_unknown")
+
+
+async def test_who_reads_the_words_is_written_down(client):
+    for changes in ({}, {"external_id": "T-2", "text": None}):
+        await client.get(f"/v1/interactions/{(await send(client, **changes)).json()['id']}")
+    log = (await client.get("/v1/audit", params={"action": "interaction_read"})).json()["data"]
+    assert [entry["fields"] for entry in log] == [["text"]]

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Response
 
+from customers.audit.reads import Readings
+from customers.audit.service import Entry
 from customers.dependencies import Now, ReadsCustomers, WritesCustomers
 from customers.fields import CustomerIdInPath
 from customers.holdings import repository, service
@@ -126,10 +128,10 @@ async def list_of_customer(customer_id: CustomerIdInPath, page: PageQuery, conne
     responses={200: {**_EXISTED, "model": CreditRating}} | problems(CustomerNotFound, RatingDiffers),
 )
 async def rate_credit(
-    customer_id: CustomerIdInPath, draft: CreditRatingDraft, response: Response, uow: Uow, _: WritesCustomers
+    customer_id: CustomerIdInPath, draft: CreditRatingDraft, response: Response, uow: Uow, caller: WritesCustomers
 ) -> CreditRating:
     """Record a customer's credit rating with its source and date; the same again changes nothing."""
-    rating, is_new = await service.rate(uow, customer_id, vars(draft))
+    rating, is_new = await service.rate(uow, customer_id, vars(draft), caller.principal)
     if not is_new:
         response.status_code = 200
     return CreditRating.model_validate(dict(rating))
@@ -138,19 +140,32 @@ async def rate_credit(
 @router.get(
     "/v1/customers/{customer_id}/credit-ratings", operation_id="customers_list_credit_ratings", responses=problems(CustomerNotFound)
 )
-async def list_ratings(customer_id: CustomerIdInPath, page: PageQuery, connection: Reads, _: SeesRatings) -> Page[CreditRating]:
+async def list_ratings(
+    customer_id: CustomerIdInPath, page: PageQuery, connection: Reads, readings: Readings, caller: SeesRatings
+) -> Page[CreditRating]:
     """List a customer's credit ratings, newest first, to callers who may see contact data."""
     rows = await service.ratings(connection, customer_id, page.key(datetime, str), page.fetch)
+    if rows:
+        readings.note(_rating_read(caller, customer_id))
     return page.page(rows, key=lambda row: (row["rated_at"], row["id"]), item=lambda row: CreditRating.model_validate(dict(row)))
 
 
 @router.get(
     "/v1/customers/{customer_id}/financial-summary", operation_id="customers_financial_summary", responses=problems(CustomerNotFound)
 )
-async def financial_summary(customer_id: CustomerIdInPath, connection: Reads, now: Now, caller: ReadsCustomers) -> FinancialSummary:
+async def financial_summary(
+    customer_id: CustomerIdInPath, connection: Reads, readings: Readings, now: Now, caller: ReadsCustomers
+) -> FinancialSummary:
     """Tell what a customer holds, over all of his records; the credit rating to callers who may see contact data."""
     may_see = "contacts:read" in caller.scopes
-    return FinancialSummary.model_validate(await service.financial_summary(connection, customer_id, now.now(), with_rating=may_see))
+    summary = await service.financial_summary(connection, customer_id, now.now(), with_rating=may_see)
+    if summary["credit_rating"] is not None:
+        readings.note(_rating_read(caller, customer_id))
+    return FinancialSummary.model_validate(summary)
+
+
+def _rating_read(caller: Caller, customer_id: str) -> Entry:
+    return Entry(caller.principal, "credit_rating_read", customer_id, fields=("credit_rating",))
 
 
 def _shown(response: Response, holding: StoredHolding, now: datetime) -> Holding:

@@ -6,6 +6,8 @@ from typing import Any
 
 from asyncpg import Record
 
+from customers.audit.service import Entry
+from customers.audit.service import record as audit
 from customers.holdings import repository
 from customers.holdings.errors import CustomerUnknown, HoldingClosed, HoldingDiffers, HoldingNotFound, RatingDiffers
 from customers.holdings.repository import NewHolding, StoredHolding
@@ -186,8 +188,8 @@ async def balances(connection: Connection, holding_id: str, after: Sequence[Any]
     return found_balances
 
 
-async def rate(uow: UnitOfWork, customer_id: str, rating: Mapping[str, Any]) -> tuple[Record, bool]:
-    """Record a credit rating of a customer; return it, and whether it is new.
+async def rate(uow: UnitOfWork, customer_id: str, rating: Mapping[str, Any], actor: str) -> tuple[Record, bool]:
+    """Record a credit rating of a customer, also in the audit log; return it, and whether it is new.
 
     Raises:
         CustomerNotFound: nobody has the id.
@@ -198,6 +200,8 @@ async def rate(uow: UnitOfWork, customer_id: str, rating: Mapping[str, Any]) -> 
     stored = await repository.rated(uow.connection, customer_id, rating["rated_at"], rating["source"])
     if stored is None or (stored["rating"], stored["score"]) != (rating["rating"], rating["score"]):
         raise RatingDiffers(pointer="/rated_at")
+    if is_new:
+        await audit(uow.connection, [Entry(actor, "credit_rated", customer_id, stored["id"], ("credit_rating",))])
     return stored, is_new
 
 

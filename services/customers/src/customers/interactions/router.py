@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import Path, Response
 
+from customers.audit.reads import Readings
+from customers.audit.service import Entry
 from customers.dependencies import Now, ReadsCustomers, WritesCustomers
 from customers.interactions import service
 from customers.interactions.errors import CustomerUnknown, InteractionDiffers, InteractionNotFound, KindReserved, OccurredAtRefused
@@ -44,9 +46,14 @@ async def record_batch(request: BatchRequest[InteractionDraft], uow: Uow, now: N
 
 
 @router.get("/{interaction_id}", operation_id="interactions_get", responses=problems(InteractionNotFound))
-async def get(interaction_id: _InteractionId, response: Response, connection: Reads, _: ReadsCustomers) -> Interaction:
-    """Return an interaction with what was said."""
-    return _shown(response, await service.found(connection, interaction_id))
+async def get(
+    interaction_id: _InteractionId, response: Response, connection: Reads, readings: Readings, caller: ReadsCustomers
+) -> Interaction:
+    """Return an interaction with what was said; who reads the words is written down."""
+    interaction = await service.found(connection, interaction_id)
+    if interaction.text is not None:
+        readings.note(Entry(caller.principal, "interaction_read", interaction.customer_id, interaction.id, ("text",)))
+    return _shown(response, interaction)
 
 
 def _shown(response: Response, interaction: StoredInteraction) -> Interaction:
