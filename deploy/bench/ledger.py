@@ -1,7 +1,7 @@
 """P3, P4, P15: single accruals beside pgbench, batches beside row-locked posts, members with very many entries beside those with few.
 
-pgbench sends the same statements. Every accrual takes its points from the one account of the programme, which is the hot account of P4: ours stores no balance of it, the
-row-locked post updates one in the same transaction.
+pgbench sends the same statements. Every accrual takes its points from the one account of the programme, which is the hot account of P4:
+ours stores no balance of it, the row-locked post updates one in the same transaction.
 """
 
 import asyncio
