@@ -1,5 +1,6 @@
 """The timeline: what is recorded and heard, and what is shown of it."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customers.handlers import HANDLERS
+from customers.timeline import repository
 from customers.timeline.errors import PeriodRefused
 from customers.timeline.repository import page_statement
 from customers.timeline.rules import JOURNEY_STAGES, Felt, change_between, period_before, sentiment_of, stage_asked_of
@@ -312,6 +314,41 @@ async def test_pain_points_tell_where_it_hurts_and_how_that_changed(client, data
     assert {each["touches"] for each in rest} == {0}
     web = (await client.get("/v1/journey/pain-points", params=query | {"channel": "web"})).json()["data"]
     assert [(each["touches"], each["negative"]) for each in web if each["touches"]] == [(1, 0)]
+
+
+async def test_pain_points_read_only_what_was_felt(database):
+    async with database.acquire() as connection:
+        await connection.execute(
+            """
+            INSERT INTO touches (id, customer_id, kind, occurred_at, source_id, journey_stage, sentiment)
+            SELECT 'tch_' || n, 'cus_' || n % 50, 'call', now() - n * interval '1 minute', n::text, 'service',
+                   CASE WHEN n % 20 = 0 THEN 'negative' END FROM generate_series(1, 5000) AS n;
+            ANALYZE touches;
+            """
+        )
+        for statement, values in (
+            (repository._FELT, "now() - interval '2 days', now() - interval '1 day', now(), NULL"),
+            (repository._EXAMPLES, "now() - interval '1 day', now(), NULL, 5, ARRAY['service']"),
+        ):
+            await connection.execute(f"PREPARE asked AS {statement}")
+            plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
+            await connection.execute("DEALLOCATE asked")
+            assert "ix_touches_felt" in plan, plan
+
+
+async def test_what_is_told_while_a_customer_is_erased_waits_and_is_dropped(committed_client, committed_database):
+    customer_id = (await committed_client.post("/v1/customers", json={})).json()["id"]
+    async with committed_database.acquire() as erasing:
+        transaction = erasing.transaction()
+        await transaction.start()
+        await erasing.execute("SELECT FROM customers WHERE id = $1 FOR UPDATE", customer_id)
+        hearing = asyncio.create_task(deliver(committed_database, HANDLERS, [(response(customer_id), 1)]))
+        done, _ = await asyncio.wait([hearing], timeout=0.3)
+        assert not done
+        await erasing.execute("UPDATE customers SET erased_at = now(), root_id = NULL WHERE id = $1", customer_id)
+        await transaction.commit()
+    assert (await asyncio.wait_for(hearing, 10)).applied == 1
+    assert await stored(committed_database, customer_id) == []
 
 
 async def test_a_period_starts_before_it_ends(client):

@@ -105,7 +105,7 @@ _CLOSED = "SELECT count(*) FROM holdings WHERE customer_id = ANY($1::text[]) AND
 
 _RATE = """
 INSERT INTO credit_ratings (id, customer_id, rating, score, source, rated_at)
-SELECT $2, id, $3, $4, $5, $6 FROM customers WHERE id = $1 AND root_id IS NOT NULL
+SELECT $2, id, $3, $4, $5, $6 FROM customers WHERE id = $1 AND root_id IS NOT NULL FOR KEY SHARE
 ON CONFLICT (customer_id, rated_at, source) DO NOTHING RETURNING id
 """
 _RATED = "SELECT id, rating, score, source, rated_at FROM credit_ratings WHERE customer_id = $1 AND rated_at = $2 AND source = $3"

@@ -30,8 +30,8 @@ WHERE (present.customer_id, present.channel, present.journey_stage, present.sent
     (excluded.customer_id, excluded.channel, excluded.journey_stage, excluded.sentiment, excluded.occurred_at, excluded.summary)
 """
 
-# The same for what other services tell: nothing of whom nobody knows any more, and a response belongs to the stage of what was
-# last before it.
+# The same for what other services tell: nothing of whom nobody knows any more (and who is being erased is waited for), and a
+# response belongs to the stage of what was last before it.
 _RECORD_HEARD = f"""
 INSERT INTO touches ({_COLUMNS})
 SELECT t.id, t.customer_id, t.kind, t.channel, coalesce(last.journey_stage, t.journey_stage), t.sentiment, t.occurred_at, t.source_id,
@@ -46,6 +46,7 @@ LEFT JOIN LATERAL (
     ORDER BY p.occurred_at DESC, p.id DESC LIMIT 1
 ) AS last ON t.kind = 'response'
 ORDER BY t.kind, t.source_id
+FOR KEY SHARE OF c
 ON CONFLICT (kind, source_id) DO NOTHING
 """
 
