@@ -30,7 +30,9 @@ from customers.stages.rules import (
 from shared.contracts.customers import (
     ConsentChanged,
     CustomerErased,
+    CustomerMerged,
     CustomerRegistered,
+    CustomerUnmerged,
     InteractionRecorded,
     Line,
     OrderPlaced,
@@ -435,22 +437,35 @@ async def test_merged_customers_are_where_the_furthest_of_them_is(client, databa
     assert merge.status_code == 201, merge.text
     for each in (customer_id, other):
         assert await stages(client, each) == ("converted", "purchase")
-    found = {stage: (await client.get(f"/v1/customers?stage.lifecycle={stage}")).json()["data"] for stage in ("identified", "converted")}
-    assert found["identified"] == []
-    assert [each["id"] for each in found["converted"]] == [customer_id]
-    shopping = (await client.get("/v1/customers?stage.journey=purchase")).json()["data"]
-    assert [each["id"] for each in shopping] == [customer_id]
+    told = {"merge_id": merge.json()["id"], "survivor_id": customer_id, "merged_id": other}
+    await deliver(database, HANDLERS, [(CustomerMerged(**told, merged_at=AT), 1)])
+    assert await found(client, "lifecycle=identified") == []
+    assert await found(client, "lifecycle=converted") == [customer_id]
+    assert await found(client, "journey=purchase") == [customer_id]
+    counts = {each["stage"]: each["customers"] for each in (await client.get("/v1/stages/summary")).json()["lifecycle"]["stages"]}
+    assert (counts["identified"], counts["converted"]) == (0, 1)
+    # A record moves on under whom it belongs to.
+    await deliver(database, HANDLERS, [(placed(await buy(client, other, 2)), 1)])
+    assert await found(client, "lifecycle=retained") == [customer_id]
     assert (await client.post(f"/v1/merges/{merge.json()['id']}/undo")).status_code == 200
     assert await stages(client, customer_id) == ("identified", None)
-    assert await stages(client, other) == ("converted", "purchase")
-    assert [each["id"] for each in (await client.get("/v1/customers?stage.lifecycle=identified")).json()["data"]] == [customer_id]
+    assert await stages(client, other) == ("retained", "purchase")
+    await deliver(database, HANDLERS, [(CustomerUnmerged(**told, unmerged_at=AT), 2)])
+    assert await found(client, "lifecycle=identified") == [customer_id]
+    assert await found(client, "journey=purchase") == [other]
+
+
+async def found(client, query: str) -> list[str]:
+    answer = await client.get(f"/v1/customers?stage.{query}")
+    assert answer.status_code == 200, answer.text
+    return [each["id"] for each in answer.json()["data"]]
 
 
 _ROWS = """
 INSERT INTO customers (id, kind, root_id, created_at)
 SELECT 'cus_' || n, 'individual', 'cus_' || n, now() - n * interval '1 minute' FROM generate_series(1, 5000) AS n;
-INSERT INTO customer_stages (customer_id, version, lifecycle, lifecycle_entered_at, journey, journey_entered_at)
-SELECT 'cus_' || n, 1, CASE WHEN n % 500 = 0 THEN 'grown' ELSE 'identified' END, now(), 'service', now() FROM generate_series(1, 5000) AS n;
+INSERT INTO customer_stages (customer_id, version, shown_lifecycle, shown_journey)
+SELECT 'cus_' || n, 1, CASE WHEN n % 500 = 0 THEN 'grown' ELSE 'identified' END, 'service' FROM generate_series(1, 5000) AS n;
 INSERT INTO stage_moves (customer_id, number, track, stage, entered_at, left_at, reason)
 SELECT 'cus_' || 1 + n % 50, n, 'lifecycle', 'identified', now() - n * interval '1 hour', now() - n * interval '1 hour', 'x'
 FROM generate_series(1, 5000) AS n;
@@ -463,8 +478,8 @@ _SOON = "'lifecycle', now() - interval '2 hours', now()"
 @pytest.mark.parametrize(
     ("index", "statement", "values"),
     [
-        ("ix_customer_stages_lifecycle_customer_id", profiles._page_statement(("lifecycle",), "created_at", False), "'grown', 20"),
-        ("ix_customer_stages_journey_customer_id", profiles._page_statement(("journey",), "created_at", False), "'attention', 20"),
+        ("ix_customer_stages_shown_lifecycle_customer_id", profiles._page_statement(("lifecycle",), "created_at", False), "'grown', 20"),
+        ("ix_customer_stages_shown_journey_customer_id", profiles._page_statement(("journey",), "created_at", False), "'attention', 20"),
         ("ix_stage_moves_customer_id_entered_at_number", repository._NEXT_HISTORY, "ARRAY['cus_1'], 20, now(), 1, 'cus_1'"),
         ("ix_stage_moves_left", repository._MEDIANS, _SOON),
         ("ix_stage_moves_entered", repository._FLOWS, _SOON),

@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from customers.privacy.handlers import PRIVACY_HANDLERS
 from customers.stages import hearing as stages
 from customers.timeline import service as timeline
-from shared.contracts.customers import ConsentChanged, CustomerErased, CustomerRegistered, InteractionRecorded, OrderPlaced, OrderReturned
+from shared.contracts.customers import (
+    ConsentChanged,
+    CustomerErased,
+    CustomerMerged,
+    CustomerRegistered,
+    CustomerUnmerged,
+    InteractionRecorded,
+    OrderPlaced,
+    OrderReturned,
+)
 from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
 from shared.database.unit_of_work import UnitOfWork
@@ -43,6 +52,8 @@ HANDLERS: HandlerTable = {
     InteractionRecorded: stages.on_interactions_recorded,
     OrderPlaced: stages.on_orders_placed,
     OrderReturned: stages.on_orders_returned,
+    CustomerMerged: stages.on_customers_merged,
+    CustomerUnmerged: stages.on_customers_merged,
     CustomerErased: stages.on_customers_erased,
     ResponseRecorded: on_responses_recorded,
     MemberEnrolled: on_members_enrolled,

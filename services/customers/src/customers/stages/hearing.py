@@ -8,7 +8,16 @@ from collections.abc import Sequence
 
 from customers.stages import service
 from customers.stages.rules import Fact
-from shared.contracts.customers import ConsentChanged, CustomerErased, CustomerRegistered, InteractionRecorded, OrderPlaced, OrderReturned
+from shared.contracts.customers import (
+    ConsentChanged,
+    CustomerErased,
+    CustomerMerged,
+    CustomerRegistered,
+    CustomerUnmerged,
+    InteractionRecorded,
+    OrderPlaced,
+    OrderReturned,
+)
 from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import PointsAccrued
 from shared.database.unit_of_work import UnitOfWork
@@ -64,6 +73,12 @@ async def on_points_accrued(uow: UnitOfWork, events: Sequence[Received[PointsAcc
     """Points for a referral tell of one."""
     facts = [Fact(event.customer_id, "points_accrued", event.occurred_at, {"reason": event.reason}) for event, _ in events]
     await service.advance(uow, facts)
+
+
+async def on_customers_merged(uow: UnitOfWork, events: Sequence[Received[CustomerMerged]] | Sequence[Received[CustomerUnmerged]]) -> None:
+    """Lists and counts show a customer where the furthest of his records is, whoever they are now."""
+    ids = sorted({each for event, _ in events for each in (event.survivor_id, event.merged_id)})
+    await service.show(uow.connection, ids)
 
 
 async def on_customers_erased(uow: UnitOfWork, events: Sequence[Received[CustomerErased]]) -> None:

@@ -20,6 +20,9 @@ customer_stages = sa.Table(
         for track in ("lifecycle", "journey")
         for suffix, kind in (("", sa.Text), ("_entered_at", sa.DateTime(timezone=True)), ("_reason", sa.Text))
     ),
+    # Where the customer is over all of his records; of merged records nothing. Follows merges through their events.
+    sa.Column("shown_lifecycle", sa.Text),
+    sa.Column("shown_journey", sa.Text),
     sa.CheckConstraint("version >= 0", name="version"),
     sa.CheckConstraint(f"lifecycle IN {_LIFECYCLE}", name="lifecycle"),
     sa.CheckConstraint(f"journey IN {_JOURNEY}", name="journey"),
@@ -28,8 +31,8 @@ customer_stages = sa.Table(
         for track in ("lifecycle", "journey")
     ),
     # Who is in a stage: lists and counts.
-    sa.Index(None, "lifecycle", "customer_id"),
-    sa.Index(None, "journey", "customer_id"),
+    sa.Index(None, "shown_lifecycle", "customer_id"),
+    sa.Index(None, "shown_journey", "customer_id"),
 )
 
 stage_moves = sa.Table(

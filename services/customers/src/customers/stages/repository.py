@@ -8,9 +8,10 @@ from typing import Any
 
 from asyncpg import Record
 
-from customers.stages.rules import Move, Place, State
+from customers.stages.rules import LIFECYCLE, Move, Place, State
 from shared.database.pool import Connection
 
+_RANK = "array_position(ARRAY[{}], s.lifecycle)".format(", ".join(f"'{stage}'" for stage in LIFECYCLE))
 _PLACES = "lifecycle, lifecycle_entered_at, lifecycle_reason, journey, journey_entered_at, journey_reason"
 # In the order of the ids, so that two batches never wait for each other in a circle; not for who is erased.
 _KNOW = """
@@ -55,10 +56,30 @@ CROSS JOIN LATERAL (
 _ENTER = """
 UPDATE customer_stages AS s
 SET version = t.version, lifecycle = t.lifecycle, lifecycle_entered_at = t.lifecycle_entered_at, lifecycle_reason = t.lifecycle_reason,
-    journey = t.journey, journey_entered_at = t.journey_entered_at, journey_reason = t.journey_reason
+    journey = t.journey, journey_entered_at = t.journey_entered_at, journey_reason = t.journey_reason,
+    shown_lifecycle = t.lifecycle, shown_journey = t.journey
 FROM unnest($1::text[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::timestamptz[], $8::text[])
     AS t (customer_id, version, lifecycle, lifecycle_entered_at, lifecycle_reason, journey, journey_entered_at, journey_reason)
 WHERE s.customer_id = t.customer_id
+"""
+# The furthest of a family's records on the lifecycle, the last to move on the journey.
+_SHOW = f"""
+WITH asked AS (
+    SELECT DISTINCT root_id FROM customers WHERE id = ANY($1::text[]) AND root_id IS NOT NULL AND ($2 OR root_id <> id OR family_size > 1)
+), members AS (
+    SELECT root_id, root_id AS id FROM asked
+    UNION ALL
+    SELECT m.root_id, m.id FROM asked JOIN customers AS m USING (root_id) WHERE m.merged_into IS NOT NULL
+), best AS (
+    SELECT members.root_id, (array_agg(s.lifecycle ORDER BY {_RANK} DESC NULLS LAST))[1] AS lifecycle,
+        (array_agg(s.journey ORDER BY s.journey_entered_at DESC NULLS LAST))[1] AS journey
+    FROM members JOIN customer_stages AS s ON s.customer_id = members.id GROUP BY members.root_id
+)
+INSERT INTO customer_stages AS present (customer_id, shown_lifecycle, shown_journey)
+SELECT id, CASE WHEN id = root_id THEN lifecycle END, CASE WHEN id = root_id THEN journey END FROM members JOIN best USING (root_id)
+ORDER BY id
+ON CONFLICT (customer_id) DO UPDATE SET shown_lifecycle = excluded.shown_lifecycle, shown_journey = excluded.shown_journey
+WHERE (present.shown_lifecycle, present.shown_journey) IS DISTINCT FROM (excluded.shown_lifecycle, excluded.shown_journey)
 """
 _LEAVE = """
 UPDATE stage_moves AS m SET left_at = t.at, entered_at = least(m.entered_at, t.at)
@@ -80,9 +101,10 @@ ORDER BY entered_at DESC, number DESC, customer_id DESC LIMIT $2
 _FIRST_HISTORY = HISTORY.format(beyond="")
 _NEXT_HISTORY = HISTORY.format(beyond="AND (entered_at, number, customer_id) < ($3, $4, $5)")
 _COUNTS = """
-SELECT 'lifecycle' AS track, lifecycle AS stage, count(*) AS customers FROM customer_stages WHERE lifecycle IS NOT NULL GROUP BY lifecycle
+SELECT 'lifecycle' AS track, shown_lifecycle AS stage, count(*) AS customers FROM customer_stages
+WHERE shown_lifecycle IS NOT NULL GROUP BY shown_lifecycle
 UNION ALL
-SELECT 'journey', journey, count(*) FROM customer_stages WHERE journey IS NOT NULL GROUP BY journey
+SELECT 'journey', shown_journey, count(*) FROM customer_stages WHERE shown_journey IS NOT NULL GROUP BY shown_journey
 """
 _MEDIANS = """
 SELECT track, stage, percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM left_at - entered_at)) AS seconds, count(*) AS ended
@@ -122,6 +144,7 @@ async def purchases(connection: Connection, rows: Sequence[tuple[int, str, datet
 async def write(connection: Connection, after: Sequence[State], moves: Sequence[Move]) -> None:
     """Write where locked records are now, and how they came there."""
     await connection.execute(_ENTER, *_columns(_row(state) for state in after))
+    await connection.execute(_SHOW, [state.customer_id for state in after], False)
     left: dict[tuple[str, str], datetime] = {}
     ends: list[datetime | None] = []
     for move in reversed(moves):
@@ -131,13 +154,18 @@ async def write(connection: Connection, after: Sequence[State], moves: Sequence[
     await connection.execute(_MOVE, *_columns((*move, end) for move, end in zip(moves, reversed(ends), strict=True)))
 
 
+async def show(connection: Connection, ids: Sequence[str]) -> None:
+    """Work out again where the customers are whom records stand for, after these were merged or are their own again."""
+    await connection.execute(_SHOW, ids, True)
+
+
 async def history(connection: Connection, ids: Sequence[str], after: tuple[Any, ...] | None, limit: int) -> list[Record]:
     """Return the moves of records, newest first, after a sort key."""
     return await connection.fetch(_FIRST_HISTORY if after is None else _NEXT_HISTORY, ids, limit, *(after or ()))
 
 
 async def counts(connection: Connection) -> list[Record]:
-    """Return how many records are in each stage."""
+    """Return how many customers are in each stage."""
     return await connection.fetch(_COUNTS)
 
 

@@ -134,7 +134,7 @@ class StageCount(OutputModel):
     """A stage and who is there."""
 
     stage: str = Field(description="The stage.", examples=["retained"])
-    customers: int = Field(description="Records that are there now.", examples=[120])
+    customers: int = Field(description="Customers who are there now.", examples=[120])
     entered: int = Field(description="Moves into it within the period.", examples=[40])
     left: int = Field(description="Moves out of it within the period.", examples=[12])
     median_seconds: float | None = Field(description="How long those who left had been there; null when nobody left.", examples=[86400.0])

@@ -147,6 +147,11 @@ def _touch(move: Move) -> Touch:
     )
 
 
+async def show(connection: Connection, ids: Sequence[str]) -> None:
+    """Let lists and counts follow records that were merged or are their own again."""
+    await repository.show(connection, ids)
+
+
 async def places(connection: Connection, customer_id: str) -> dict[str, Any]:
     """Return where a customer is on each track, over all of his records.
 

@@ -224,10 +224,12 @@ def _create_customer_stages() -> None:
         sa.Column("customer_id", sa.Text, primary_key=True),
         sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("0")),
         *columns,
+        sa.Column("shown_lifecycle", sa.Text),
+        sa.Column("shown_journey", sa.Text),
         sa.CheckConstraint("version >= 0", name="version"),
     )
     for track in _STAGES:
-        op.create_index(f"ix_customer_stages_{track}_customer_id", "customer_stages", [track, "customer_id"])
+        op.create_index(f"ix_customer_stages_shown_{track}_customer_id", "customer_stages", [f"shown_{track}", "customer_id"])
 
 
 def _create_stage_moves() -> None:
