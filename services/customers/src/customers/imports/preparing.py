@@ -19,17 +19,11 @@ class Prepared(NamedTuple):
 
     Attributes:
         customer_id: his id.
-        change_id: that of his first change set.
-        search_name: what his name is found by.
-        facts: the fields of the change set, as JSON.
-        columns: the values of some fields, in their order; lists and objects as JSON.
+        row: his row and his first change set, as a JSON object: `id`, `change_id`, `search_name`, `facts` and the columns.
     """
 
     customer_id: str
-    change_id: str
-    search_name: str
-    facts: str
-    columns: tuple[Any, ...]
+    row: str
 
 
 def columns_of(fields: frozenset[str]) -> tuple[str, ...]:
@@ -50,15 +44,11 @@ def prepare(fields: Mapping[str, Any], names: tuple[str, ...]) -> Prepared:
             facts |= {PREFIX + key: inner for key, inner in (value or {}).items() if inner is not None}
         else:
             facts[name] = None if value == DEFAULTS[name] else value.isoformat() if isinstance(value, date) else value
-    columns = tuple(_column(name, fields.get(name)) for name in names)
-    return Prepared(new_id("cus"), new_id("chg"), fold(fields.get("name")), orjson.dumps(facts).decode(), columns)
-
-
-def _column(name: str, value: Any) -> Any:
-    if name not in JSON_FIELDS:
-        return DEFAULTS[name] if value is None else value
-    if not value:
-        return "{}" if name in OBJECTS else "[]"
-    if name == "attributes":
-        value = {key: inner for key, inner in value.items() if inner is not None}
-    return orjson.dumps(value).decode()
+    customer_id = new_id("cus")
+    row = {"id": customer_id, "change_id": new_id("chg"), "search_name": fold(fields.get("name")), "facts": facts}
+    for name in names:
+        value = fields.get(name)
+        row[name] = DEFAULTS[name] if value is None else value
+    if row.get("attributes"):
+        row["attributes"] = {key: inner for key, inner in row["attributes"].items() if inner is not None}
+    return Prepared(customer_id, orjson.dumps(row).decode())

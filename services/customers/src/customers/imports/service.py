@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 from asyncpg import Record
 
+from customers.audit.service import Entry
+from customers.audit.service import record as audit
 from customers.imports import job, repository
 from customers.imports import undo as undo_job
 from customers.imports.detection import detect_delimiter, detect_encoding
@@ -74,6 +76,8 @@ async def accept(uow: UnitOfWork, caller: Caller, upload: Upload, options: Impor
     """
     reading = await asyncio.to_thread(_reading, upload, options)
     job_id = await enqueue(uow, job.KIND, {"import_id": upload.import_id}, caller=caller.principal, total=upload.size)
+    action = "import_previewed" if options.dry_run else "customers_imported"
+    await audit(uow.connection, [Entry(caller.principal, action, subject_id=upload.import_id)])
     start, first_row = reading["shape"]["start"], reading["shape"]["first_row"]
     common = (upload.import_id, job_id, caller.principal, options.dry_run, options.source, options.match, options.mode)
     return await repository.insert(uow.connection, (*common, reading, upload.size, upload.sha256, start, first_row, keep_until))
@@ -175,6 +179,7 @@ async def apply(uow: UnitOfWork, caller: Caller, import_id: str) -> Record:
     if not await repository.read_file(uow.connection, import_id, 0, 1):
         raise ImportFileGone
     job_id = await enqueue(uow, job.KIND, {"import_id": import_id}, caller=caller.principal, total=row["file_bytes"])
+    await audit(uow.connection, [Entry(caller.principal, "customers_imported", subject_id=import_id)])
     await repository.drop_errors(uow.connection, import_id)
     shape = row["reading"]["shape"]
     return await repository.restart(uow.connection, import_id, job_id, shape["start"], shape["first_row"])
@@ -210,6 +215,7 @@ async def undo(uow: UnitOfWork, caller: Caller, import_id: str) -> Record:
     if row["status"] not in _HAS_WRITTEN or row["dry_run"]:
         raise ImportNotFinished
     job_id = await enqueue(uow, undo_job.KIND, {"import_id": import_id}, caller=caller.principal)
+    await audit(uow.connection, [Entry(caller.principal, "import_undone", subject_id=import_id)])
     await repository.set_job(uow.connection, import_id, job_id)
     await repository.set_status(uow.connection, import_id, "undoing")
     return await found(uow.connection, import_id)

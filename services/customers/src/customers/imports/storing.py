@@ -19,18 +19,18 @@ from shared.database.unit_of_work import UnitOfWork
 _TURN = 250
 # A new customer, and the fields that were told of him.
 New = tuple[Prepared, Mapping[str, Any]]
-# Beside the fields: id, text that the name is found by, change set and its fields; then what all change sets share.
+# One text for all rows: to take thousands of arrays' elements apart would hold the event loop up.
 _INSERT = """
 WITH told AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]{arrays}) AS t (id, change_id, search_name, facts{columns})
+    SELECT * FROM json_to_recordset($1::text::json) AS t (id text, change_id text, search_name text, facts jsonb{typed})
 ), made AS (
     INSERT INTO customers (id, root_id, search_name{columns})
-    SELECT id, id, search_name{read} FROM told ORDER BY {order}
+    SELECT id, id, search_name{columns} FROM told ORDER BY {order}
     ON CONFLICT (external_id) DO NOTHING
     RETURNING id, created_at
 ), noted AS (
     INSERT INTO profile_changes (id, customer_id, source, actor, cause, fields)
-    SELECT change_id, id, ${source}, ${actor}, ${cause}, facts::jsonb FROM told JOIN made USING (id)
+    SELECT change_id, id, $2, $3, $4, facts FROM told JOIN made USING (id)
 )
 SELECT id, created_at FROM made
 """
@@ -79,8 +79,8 @@ async def create(uow: UnitOfWork, drafts: Sequence[New], names: tuple[str, ...],
     """
     if not drafts:
         return set()
-    columns = [list(column) for column in zip(*(draft[:4] + draft.columns for draft, _ in drafts), strict=True)]
-    rows = await uow.connection.fetch(_insert_statement(names), *columns, provenance.source, provenance.actor, provenance.cause)
+    content = f"[{','.join([draft.row for draft, _ in drafts])}]"
+    rows = await uow.connection.fetch(_insert_statement(names), content, provenance.source, provenance.actor, provenance.cause)
     made: dict[str, datetime] = {row["id"]: row["created_at"] for row in rows}
     for number, (draft, fields) in enumerate(drafts):
         if number % _TURN == 0:
@@ -92,21 +92,17 @@ async def create(uow: UnitOfWork, drafts: Sequence[New], names: tuple[str, ...],
 
 @lru_cache(maxsize=64)
 def _insert_statement(names: tuple[str, ...]) -> str:
-    arrays = "".join(f", ${number}::{_type(name)}[]" for number, name in enumerate(names, 5))
-    last = 4 + len(names)
-    columns = "".join(f', "{name}"' for name in names)
+    typed = "".join(f', "{name}" {_type(name)}' for name in names)
     # As all writers of customers, so that no two wait for each other in a circle.
-    order = "external_id" if "external_id" in names else "id"
-    read = "".join(f", {_read(name)}" for name in names)
-    return _INSERT.format(arrays=arrays, columns=columns, read=read, order=order, source=last + 1, actor=last + 2, cause=last + 3)
+    return _INSERT.format(
+        typed=typed, columns="".join(f', "{name}"' for name in names), order="external_id" if "external_id" in names else "id"
+    )
 
 
 def _type(name: str) -> str:
+    if name in JSON_FIELDS:
+        return "jsonb"
     return "date" if name == "birth_date" else "text"
-
-
-def _read(name: str) -> str:
-    return f'"{name}"::jsonb' if name in JSON_FIELDS else f'"{name}"'
 
 
 def _publish_registered(uow: UnitOfWork, customer_id: str, fields: Mapping[str, Any], at: datetime) -> None:

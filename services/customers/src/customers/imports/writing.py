@@ -14,6 +14,7 @@ from customers.imports import matching, storing
 from customers.imports import repository as imports
 from customers.imports.preparing import Prepared, prepare
 from customers.imports.validation import Draft, Refusal
+from customers.privacy.erasures import repository as erasures
 from customers.privacy.erasures.errors import IdentityErased
 from customers.privacy.erasures.suppression import places_refused
 from customers.profiles.rules import OBJECTS
@@ -124,9 +125,10 @@ async def write(uow: UnitOfWork, order: Order, drafts: Sequence[Draft]) -> Outco
     groups = await _groups(uow, order, drafts)
     # Identities without a constraint stay unique among imports by this lock, whatever runs beside them.
     await matching.lock(uow.connection)
-    keys = list(groups)
-    for place in await places_refused(uow.connection, [groups[key].fields for key in keys]):
-        outcome.refuse(groups.pop(keys[place]).drafts, *_ERASED)
+    if await erasures.any_suppressed(uow.connection):
+        keys = list(groups)
+        for place in await places_refused(uow.connection, [groups[key].fields for key in keys]):
+            outcome.refuse(groups.pop(keys[place]).drafts, *_ERASED)
     await _write(uow, order, groups, outcome)
     return outcome
 
