@@ -309,9 +309,13 @@ class TestTogether:
         items = [{"external_id": f"U-{number}", "name": "x"} for number in range(4)]
         ids = [each["id"] for each in (await committed_client.post("/v1/customers/batch", json={"items": items})).json()["results"]]
 
+        # No more at once than the pool has connections to wait with.
+        at_once = asyncio.Semaphore(6)
+
         async def upsert(number: int) -> int:
             pair = [{"external_id": f"U-{(number + step) % 4}", "attributes": {f"n{number}": number}} for step in (0, 2)]
-            answer = await committed_client.post("/v1/customers/batch", json={"items": pair[:: 1 if number % 2 else -1]})
+            async with at_once:
+                answer = await committed_client.post("/v1/customers/batch", json={"items": pair[:: 1 if number % 2 else -1]})
             return answer.status_code
 
         async def join() -> list[int]:

@@ -2,7 +2,8 @@
 
 # ruff: noqa: S608 - statements are put together from the constants of this module only
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -263,21 +264,19 @@ async def lock_many(connection: Connection, names: Sequence[str], by: str = "id"
     Raises:
         Unavailable: merges were faster, time and again.
     """
-    for _ in range(_MAX_ROUNDS):
-        attempt = connection.transaction()
-        await attempt.start()
+
+    async def attempt() -> dict[str, Locked]:
         rows = {row["id"]: row for row in await connection.fetch(_LOCK_MANY.format(by), names) if row["is_root"]}
         named = {row[by]: (row["id"], row["external_id"], row["id"]) for row in rows.values()}
         if not all(name in named for name in names):
             # Told anew under the locks, whose families nobody changes now.
-            named = {
-                row["name"]: (row["id"], row["external_id"], row["root_id"]) for row in await connection.fetch(_NAMED.format(by), names)
-            }
-        if all(root_id in rows for _, _, root_id in named.values()):
-            await attempt.commit()
-            return {name: _locked(record_id, external_id, rows[root_id]) for name, (record_id, external_id, root_id) in named.items()}
-        await attempt.rollback()
-    raise Unavailable(retry_after_seconds=1)
+            again = await connection.fetch(_NAMED.format(by), names)
+            named = {row["name"]: (row["id"], row["external_id"], row["root_id"]) for row in again}
+        if not all(root_id in rows for _, _, root_id in named.values()):
+            raise _Outrun
+        return {name: _locked(record_id, external_id, rows[root_id]) for name, (record_id, external_id, root_id) in named.items()}
+
+    return await _unless_outrun(connection, attempt)
 
 
 async def lock_families(connection: Connection, ids: Sequence[str]) -> dict[str, Locked]:
@@ -289,16 +288,28 @@ async def lock_families(connection: Connection, ids: Sequence[str]) -> dict[str,
     Raises:
         Unavailable: merges were faster, time and again.
     """
-    for _ in range(_MAX_ROUNDS):
-        attempt = connection.transaction()
-        await attempt.start()
+
+    async def attempt() -> dict[str, Locked]:
         rows = {row["id"]: row for row in await connection.fetch(_LOCK_FAMILIES, ids)}
         found = await families(connection, ids)
-        if all(record_id in rows for family in found.values() for record_id in family.ids):
-            await attempt.commit()
-            return {name: _locked(name, rows[name]["external_id"], rows[family.root_id]) for name, family in found.items()}
-        await attempt.rollback()
+        if not all(record_id in rows for family in found.values() for record_id in family.ids):
+            raise _Outrun
+        return {name: _locked(name, rows[name]["external_id"], rows[family.root_id]) for name, family in found.items()}
+
+    return await _unless_outrun(connection, attempt)
+
+
+async def _unless_outrun(connection: Connection, attempt: Callable[[], Awaitable[dict[str, Locked]]]) -> dict[str, Locked]:
+    """Return what an attempt locked; one that was outrun gives its locks back before the next."""
+    for _ in range(_MAX_ROUNDS):
+        with suppress(_Outrun):
+            async with connection.transaction():
+                return await attempt()
     raise Unavailable(retry_after_seconds=1)
+
+
+class _Outrun(Exception):
+    """A merge was faster."""
 
 
 def _locked(record_id: str, external_id: str | None, root: Record) -> Locked:
