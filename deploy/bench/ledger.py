@@ -44,7 +44,7 @@ ROUNDS = 3
 _BATCH_GOAL = 10_000
 # Entries, all of them open lots, of the members whom P15 compares.
 FEW, MANY = 100, 100_000
-LOOKS = 300
+LOOKS = 200
 _GROWTH_GOAL = 1.5
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)
 _NEVER_SOON = datetime(2190, 1, 1, tzinfo=UTC)

@@ -178,3 +178,17 @@ async def test_any_order_of_partial_returns_of_spent_points_ends_the_same(empty_
             lots = await ledger.fetch("SELECT earned_at, granted, remaining FROM lots ORDER BY earned_at, granted")
             ends.append((await ledger.member("cus_1"), [tuple(row) for row in lots if row["remaining"] != 0]))
     assert ends[0] == ends[1] == ends[2]
+
+
+async def test_the_worked_example_of_the_guide(ledger):
+    march, april = NOW + 30 * DAY, NOW + 60 * DAY
+    async with UnitOfWork(ledger.database) as uow:
+        await service.grant(uow, [Grant("cus_1", 40, "src_1", NOW, expires_at=march), Grant("cus_1", 10, "src_2", NOW)], at=NOW)
+        await service.draw(uow, [Draw("cus_1", 45, "rdm_1")], at=NOW)
+        await service.restore(uow, [Restoration("rdm_1", "rdm_1:half", 20)], at=april)
+        [all_of_it] = await service.draw(uow, [Draw("cus_1", 11, "rdm_2")], at=april)
+        assert (all_of_it.status, all_of_it.spendable) == ("insufficient", 10)
+        await service.book_expiries(uow, 10, at=april)
+        await uow.commit()
+    totals = (await ledger.proof()).totals
+    assert (totals.points_issued, totals.points_spent, totals.points_expired, totals.points_outstanding) == (50, 25, 15, 10)

@@ -39,6 +39,7 @@ def event_of(line: Line) -> Event:
         "occurred_at": line.occurred_at,
         "wallet": line.wallet,
     }
+    signed: dict[str, Any] = {**facts, "points": line.points}
     match line.kind:
         case "accrual":
             reason = "order" if line.order_id is not None else "rule"
@@ -54,7 +55,7 @@ def event_of(line: Line) -> Event:
         case "forfeiture":
             return PointsExpired(reason="forfeited", **facts)
         case "adjustment":
-            return PointsAdjusted(adjustment_id=line.source_id, **(facts | {"points": line.points}))
+            return PointsAdjusted(adjustment_id=line.source_id, **signed)
         case "transfer_in" | "transfer_out":
-            return PointsTransferred(transfer_id=line.source_id, **(facts | {"points": line.points}))
+            return PointsTransferred(transfer_id=line.source_id, **signed)
     raise ValueError(f"nothing tells of {line.kind}")

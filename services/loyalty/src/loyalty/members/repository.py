@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from loyalty.members.rules import Person, WalletState
 from shared.database.pool import Connection
 from shared.http.pagination import SortKey
 
@@ -55,33 +56,6 @@ class MemberRow(NamedTuple):
     lifetime: int
     pending: int
     held: int
-
-
-class Person(NamedTuple):
-    """Who stands behind a customer id: his family, and all whose points he can spend."""
-
-    customer_id: str
-    family: list[str]
-    pool: list[str]
-    closed_at: datetime | None
-    enrolled_at: datetime | None
-    version: int
-    household_id: str | None
-
-
-class WalletState(NamedTuple):
-    """What a family holds of one kind; `lapsed` has expired and is not booked yet, `booked` is the sum of the ledger."""
-
-    wallet: str
-    kind: str
-    currency: str | None
-    balance: int
-    lifetime: int
-    pending: int
-    held: int
-    lapsed: int
-    booked: int
-    pool_balance: int | None
 
 
 async def enrol(connection: Connection, programme_id: str, customers: Sequence[tuple[str, datetime]]) -> list[Enrolled]:

@@ -3,31 +3,36 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple
 from zlib import crc32
 
 _POINTS = "points"
 
 
-class Person(Protocol):
-    """Who stands behind a customer id."""
+class Person(NamedTuple):
+    """Who stands behind a customer id: his family, and all whose points he can spend."""
 
     customer_id: str
-    family: Sequence[str]
+    family: list[str]
+    pool: list[str]
+    closed_at: datetime | None
     enrolled_at: datetime | None
     version: int
     household_id: str | None
 
 
-class WalletState(Protocol):
-    """What he holds of one kind."""
+class WalletState(NamedTuple):
+    """What a family holds of one kind; `lapsed` has expired and is not booked yet, `booked` is the sum of the ledger."""
 
     wallet: str
+    kind: str
+    currency: str | None
     balance: int
     lifetime: int
     pending: int
     held: int
     lapsed: int
+    booked: int
     pool_balance: int | None
 
 
