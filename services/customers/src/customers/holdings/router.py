@@ -9,7 +9,7 @@ from customers.audit.reads import Readings
 from customers.audit.service import Entry
 from customers.dependencies import Now, ReadsCustomers, WritesCustomers
 from customers.fields import CustomerIdInPath
-from customers.holdings import repository, service
+from customers.holdings import service
 from customers.holdings.errors import (
     BalanceAtRefused,
     CustomerUnknown,
@@ -73,7 +73,7 @@ async def list_holdings(
     query: Annotated[dict[str, Any], Depends(_filter)], page: PageQuery, connection: Reads, now: Now, _: ReadsCustomers
 ) -> Page[Holding]:
     """List holdings, the last recorded first, filtered, page by page."""
-    holdings = await repository.page(connection, query, page.key(str), page.fetch)
+    holdings = await service.listed(connection, query, page.key(str), page.fetch)
     return page.page(holdings, key=lambda holding: (holding.id,), item=lambda holding: _view(holding, now.now()))
 
 

@@ -166,6 +166,11 @@ async def found(connection: Connection, holding_id: str) -> StoredHolding:
     return holding
 
 
+async def listed(connection: Connection, filters: Mapping[str, Any], after: Sequence[Any] | None, limit: int) -> list[StoredHolding]:
+    """Return the holdings that pass the filters, newest first, after an id."""
+    return await repository.page(connection, filters, after, limit)
+
+
 async def of_customer(connection: Connection, customer_id: str, after: Sequence[Any] | None, limit: int) -> list[StoredHolding]:
     """Return the holdings of a customer's family, newest first.
 
