@@ -263,3 +263,15 @@ async def test_nobody_reads_for_long_while_the_log_cannot_be_written(committed_d
     await log.flush()
     log.note(Entry("staff:1", "contact_read"))
     await log.flush()
+
+
+async def test_an_import_is_one_entry(quiet_client, work):
+    headers = {"content-type": "text/csv"}
+    answer = await quiet_client.post("/v1/imports", content=b"external_id,name\nC-1,Ilze\nC-2,Anna\n", headers=headers)
+    await work()
+    imported = (await quiet_client.get(answer.headers["location"])).json()
+    assert imported["counts"]["created"] == 2
+    await quiet_client.post(f"/v1/imports/{imported['id']}/undo")
+    await work()
+    told = (await quiet_client.get("/v1/audit")).json()["data"]
+    assert [each["action"] for each in told if each["subject_id"] == imported["id"]] == ["import_undone", "customers_imported"]
