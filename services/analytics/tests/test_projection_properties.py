@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.app import SERVICE
+from analytics.history import repository as history_repository
 from analytics.history.repository import HistoryRepository
 from analytics.history.service import checksum, reset_projection
 from shared.contracts.customers import CustomerRegistered, CustomerUpdated, Line, OrderPlaced, OrderReturned
@@ -144,15 +145,21 @@ async def _fingerprint(database) -> str:
         return (await checksum(HistoryRepository(connection))).sha256
 
 
+# Each TRUNCATE of a reset leaves new files behind until the test's transaction ends; between stories rows are deleted instead.
+_DELETE = "; ".join(f"DELETE FROM {table.strip()}" for table in [*history_repository._EMPTIED_TABLES.split(","), "erased_customers"])
+
+
 async def _emptied(database, *, as_by_rebuild: bool = False) -> None:
     async with UnitOfWork(database) as uow:
-        await reset_projection(uow)
-        if not as_by_rebuild:
-            await uow.connection.execute("DELETE FROM erased_customers")
+        if as_by_rebuild:
+            await reset_projection(uow)
+        else:
+            await uow.connection.execute(_DELETE)
+            await uow.connection.execute(history_repository._FORGET_LATEST)
         await uow.commit()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     history=histories(),
     seed=st.integers(0, 2**32),
@@ -180,7 +187,7 @@ async def test_any_order_any_duplication_any_batches_equal_a_recomputation(datab
     assert await _fingerprint(database) == in_order
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories(), seed=st.integers(0, 2**32), cut=st.integers(1, 20))
 async def test_through_the_consumer_any_order_and_duplication_equal_a_recomputation(database, history, seed, cut):
     await _emptied(database)
