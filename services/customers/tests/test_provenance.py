@@ -247,10 +247,10 @@ async def test_any_story_ends_as_if_nobody_had_been_merged(client, database, ste
                 await patch(client, ids[one], **fields, source=sources[number % 2])
                 await patch(client, others[one], **fields, source=sources[number % 2])
             case "upsert":
-                items = [{"external_id": names[one], "source": sources[number % 2]} | fields for names in (merged, twins)]
+                items = [{"external_id": name, "source": sources[number % 2], **fields} for name in (merged[one], twins[one])]
                 assert (await client.post("/v1/customers/batch", json={"items": items})).status_code == 200
             case "merge":
-                answer = await client.post("/v1/merges", json={"survivor_id": ids[one], "merged_id": ids[two]})
+                answer = await client.post("/v1/merges", json={"survivor_id": ids[one], "merged_id": ids[int(two)]})
                 assert answer.status_code in {201, 409}
                 links += [answer.json()["id"]] if answer.status_code == 201 else []
             case "undo" if links:
