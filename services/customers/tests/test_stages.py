@@ -347,6 +347,24 @@ async def test_growth_is_a_year_against_the_year_before(client, database, custom
     assert (await stages(client, customer_id))[0] == "grown"
 
 
+async def test_the_events_that_the_service_publishes_itself_move_its_customers(client, database, customer_id, published, clock):
+    order = await buy(client, customer_id, 1)
+    body = {"customer_id": customer_id, "kind": "chat", "direction": "inbound", "occurred_at": (AT + timedelta(hours=1)).isoformat()}
+    assert (await client.post("/v1/interactions", json=body)).status_code == 201
+    assert (await client.post(f"/v1/orders/{order['id']}/returns", json={})).status_code == 201
+    wish = {"granted": True, "source": "shop", "text_version": "1"}
+    answered = await client.put(f"/v1/customers/{customer_id}/consents/marketing/email", json=wish)
+    assert answered.status_code == 200, answered.text
+    told = await published("customer", "order", "interaction", "consent")
+    applied = await deliver(database, HANDLERS, told)
+    assert (applied.dead, applied.applied) == (0, len(told))
+    assert await stages(client, customer_id) == ("converted", "service")
+    # What they lead to is published in turn, and moves nobody.
+    moves = await published("customer_stage")
+    again = await deliver(database, HANDLERS, moves)
+    assert (again.dead, len(await published("customer_stage"))) == (0, len(moves))
+
+
 # By hand, and over HTTP
 
 
