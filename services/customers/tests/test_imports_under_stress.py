@@ -65,6 +65,21 @@ async def test_a_killed_import_goes_on_where_it_stopped(quiet_client, database, 
     assert len({event.customer_id for event, sequence in await published("customer") if sequence == 1}) == 360
 
 
+async def test_no_piece_is_read_from_the_beginning_again(quiet_client, work, monkeypatch):
+    """As Mautic has it: each batch of an import read the file from its start, so that a long one never ended."""
+    plain, positions = job.repository.read_file, []
+
+    async def read_file(connection, import_id, position, length):
+        positions.append(position)
+        return await plain(connection, import_id, position, length)
+
+    monkeypatch.setattr(job.repository, "read_file", read_file)
+    await sent(quiet_client, file_of(ROWS))
+    await work()
+    assert len(positions) == ROWS / 50
+    assert positions == sorted(set(positions))
+
+
 async def test_the_same_file_twice_at_once(quiet_committed_client, committed_database):
     """Both imports go through the whole file; together they make each customer once."""
     client = quiet_committed_client
