@@ -331,6 +331,20 @@ END $$
 """
 
 
+# Once a statement, so that a batch and an import pay for one look.
+_REFUSE_ERASED_ARRIVALS = """
+CREATE FUNCTION refuse_erased_arrivals() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM suppressions) AND EXISTS (
+        SELECT FROM added AS a
+        CROSS JOIN LATERAL (VALUES ('email', a.email), ('phone', a.phone), ('external_id', a.external_id)) AS i (kind, value)
+        JOIN suppressions AS s ON s.digest = identity_digest(i.kind, i.value)
+    ) THEN
+        RAISE EXCEPTION 'this identity was erased' USING ERRCODE = 'check_violation', CONSTRAINT = 'identity_erased', TABLE = 'customers';
+    END IF;
+    RETURN NULL;
+END $$
+"""
 _REFUSE_ERASED_MORE = """
 CREATE FUNCTION refuse_erased_identities() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -348,12 +362,16 @@ END $$
 
 def _guard_identities() -> None:
     op.execute(_REFUSE_ERASED)
+    op.execute(_REFUSE_ERASED_ARRIVALS)
     op.execute(_REFUSE_ERASED_MORE)
     op.execute(
         "CREATE TRIGGER identities_arrive AFTER INSERT ON customer_identities REFERENCING NEW TABLE AS added "
         "FOR EACH STATEMENT EXECUTE FUNCTION refuse_erased_identities()"
     )
-    op.execute("CREATE TRIGGER identities_arrive BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION refuse_erased_identity()")
+    op.execute(
+        "CREATE TRIGGER identities_arrive AFTER INSERT ON customers REFERENCING NEW TABLE AS added "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_erased_arrivals()"
+    )
     op.execute(
         "CREATE TRIGGER identities_change BEFORE UPDATE OF email, phone, external_id ON customers FOR EACH ROW "
         "WHEN ((NEW.email, NEW.phone, NEW.external_id) IS DISTINCT FROM (OLD.email, OLD.phone, OLD.external_id)) "
@@ -371,7 +389,7 @@ def downgrade() -> None:
         op.drop_table(table)
     drop_receipt_keys()
     for function in (
-        *("refuse_erased_identity()", "refuse_erased_identities()", "audit_consents()"),
+        *("refuse_erased_identity()", "refuse_erased_arrivals()", "refuse_erased_identities()", "audit_consents()"),
         *("refuse_change()", "identity_digest(text, text)"),
     ):
         op.execute(f"DROP FUNCTION {function}")
