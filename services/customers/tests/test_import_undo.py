@@ -1,5 +1,6 @@
 """Imports that are undone: what they did is gone, what others did since stays."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from customers.imports import job, undo
 from customers.imports.undo_rules import Told, reversal_of
+from customers.timeline.service import Touch, record
 from shared.contracts.customers import CustomerErased, CustomerUpdated
 
 CSV = {"content-type": "text/csv"}
@@ -100,6 +102,19 @@ async def test_who_ordered_since_stays(client, imported, undone):
     assert answer.json()["results"][0]["status"] == 201, answer.text
     assert await undone(path) == {"removed": 1, "restored": 0, "kept": 1}
     assert set(await customers(client)) == {"C-1"}
+
+
+@pytest.mark.parametrize(("kind", "removed"), [("member_enrolled", 1), ("stage_changed", 1), ("points_accrued", 0)])
+async def test_what_comes_by_itself_is_no_use_and_points_are(client, imported, undone, database, kind, removed):
+    """Every new customer becomes a member and enters a stage; that alone keeps nobody."""
+    path = await imported("external_id,name\nC-1,Anna\n")
+    row = (await client.get("/v1/customers", params={"external_id": "C-1"})).json()["data"][0]
+    async with database.acquire() as connection:
+        await record(connection, [Touch(row["id"], kind, "x", datetime(2026, 3, 1, tzinfo=UTC))])
+    assert await undone(path) == {"removed": removed, "restored": 0, "kept": 1 - removed}
+    async with database.acquire() as connection:
+        left = await connection.fetchval("SELECT count(*) FROM touches WHERE customer_id = $1", row["id"])
+    assert left == 1 - removed
 
 
 async def test_undone_once(client, imported, undone):

@@ -27,7 +27,9 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
 ORDER BY 1, 2
 """
 # What is made with the record and goes with it: it says nothing that the record does not.
-OWN = frozenset({"profile_changes", "customer_identities", "duplicate_pairs", "attribute_values", "customer_stages", "stage_moves"})
+OWN = frozenset({"profile_changes", "duplicate_pairs", "attribute_values", "customer_stages", "stage_moves", "touches"})
+# Touches that come of themselves to everybody who is made.
+_COMING_BY_THEMSELVES = "kind NOT IN ('member_enrolled', 'stage_changed')"
 # Traces of a record in what is kept for other reasons, and holds no more than its id.
 _TRACES = frozenset({"audit_entries", "consent_decisions"})
 _REMOVE = "DELETE FROM customers WHERE id = ANY($1::text[])"
@@ -73,6 +75,7 @@ async def used(connection: Connection, ids: Sequence[str], places: Iterable[Refe
         for table, column in places
         if table not in OWN and table not in _TRACES
     ]
+    selects.append(f"SELECT customer_id FROM touches WHERE customer_id = ANY($1::text[]) AND {_COMING_BY_THEMSELVES}")
     return {row["id"] for row in await connection.fetch(" UNION ".join(selects), ids)}
 
 
