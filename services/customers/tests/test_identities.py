@@ -260,10 +260,20 @@ async def test_the_rules_are_data(client):
 
 
 async def test_contact_data_is_masked_for_who_may_not_see_it(client):
-    ilze = await make(client, email="ilze@example.com")
+    ilze = await make(client, email="ilze@example.com", phone="+37126123456", external_id="C-1")
+    await give(client, ilze, kind="card", value="1234567")
     key = (await client.post("/v1/api-keys", json={"name": "till", "scopes": ["customers:read"]})).json()["key"]
     answer = await client.get(f"/v1/customers/{ilze}/identities", headers={"authorization": f"Bearer {key}"})
-    assert [each["value"] for each in answer.json()["data"]] == ["il…"]
+    assert {each["value"] for each in answer.json()["data"]} == {"i***@***.com", "***56", "C-1", "12***"}
+    answer = await client.get("/v1/customers/resolve", params={"card": "1234567"}, headers={"authorization": f"Bearer {key}"})
+    assert answer.json()["email"] == "i***@***.com"
+
+
+async def test_who_sees_it_in_the_clear_is_written_down(client):
+    ilze = await make(client, email="ilze@example.com")
+    await client.get(f"/v1/customers/{ilze}/identities")
+    entries = (await client.get("/v1/audit", params={"customer_id": ilze, "action": "contact_read"})).json()["data"]
+    assert [each["fields"] for each in entries] == [["email"]]
 
 
 async def test_a_member_reads_his_own(client):
@@ -293,3 +303,13 @@ async def test_erasure_takes_identities_and_access_shows_them(client, database):
         assert await service.erase(connection, [ilze]) == {"customer_identities": 1}
         assert await service.collect(connection, [ilze]) == {"customer_identities": []}
     assert await resolved(client, card="2") == anna
+
+
+async def test_an_erased_identity_does_not_come_back(client):
+    ilze = await make(client)
+    await give(client, ilze, kind="card", value="99")
+    erasure = await client.post("/v1/erasures", json={"customer_id": ilze, "reimport": "refuse"})
+    assert erasure.status_code in (201, 202), erasure.text
+    answer = await give(client, await make(client), kind="card", value="9-9")
+    assert (answer.status_code, answer.json()["code"]) == (409, "identity_erased")
+    assert await resolved(client, card="99") == (404, "customer_not_resolved")

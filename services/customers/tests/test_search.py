@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from customers.profiles.search import MAX_FOLDED_LENGTH, fold
 from customers.search.names import sound, sound_keys, words
+from customers.search.repository import similar
 from customers.search.rules import lexeme, prefix, search_for, without
 from customers.search.service import forget_names
 from customers.search.spelling import is_typing_error
@@ -265,3 +266,13 @@ async def test_the_document_s_email_key_is_that_of_the_rules(database):
     async with database.acquire() as connection:
         for address in addresses:
             assert await connection.fetchval("SELECT customer_email_key($1)", address) == email_key(address)
+
+
+async def test_similar_words_are_found_through_the_trigrams(database):
+    scans = "SELECT pg_stat_get_xact_numscans('ix_name_words_trigrams'::regclass)"
+    async with database.acquire() as connection:
+        words_of_names = "SELECT translate(md5(n::text), '0123456789', 'ghijklmnop') FROM generate_series(1, 2000) AS n"
+        await connection.execute(f"INSERT INTO name_words {words_of_names} UNION ALL SELECT 'berzins'; ANALYZE name_words")
+        before = await connection.fetchval(scans)
+        assert await similar(connection, ["brezins", "erzin"], 5) == {"brezins": ["berzins"], "erzin": ["berzins"]}
+        assert await connection.fetchval(scans) > before

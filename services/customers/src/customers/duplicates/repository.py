@@ -13,11 +13,16 @@ from shared.database.pool import Connection
 from shared.ids import new_id
 
 _PERSON = "c.id, c.kind, c.name, c.email, c.phone, c.birth_date, c.sex, c.city, c.country"
-_PERSONS = f"SELECT {_PERSON} FROM customers AS c WHERE c.id = ANY($1::text[]) AND c.root_id = c.id"
-_NEXT_PERSONS = f"SELECT {_PERSON} FROM customers AS c WHERE c.id > $1 AND c.root_id = c.id ORDER BY c.id LIMIT $2"
-_COUNT = "SELECT count(*) FROM customers WHERE root_id = id"
-_PLACE = "SELECT id FROM customers WHERE root_id = id ORDER BY id OFFSET $1 LIMIT 1"
-# One look-up by index for each key of each person; so many at most share a key that says anything.
+# Neither merged into somebody nor erased: told so, the planner knows how few are not.
+_OWN = "c.merged_into IS NULL AND c.erased_at IS NULL"
+_PERSONS = f"SELECT {_PERSON} FROM customers AS c WHERE c.id = ANY($1::text[]) AND {_OWN}"
+_NEXT_PERSONS = f"SELECT {_PERSON} FROM customers AS c WHERE c.id > $1 AND {_OWN} ORDER BY c.id LIMIT $2"
+_COUNT = f"SELECT count(*) FROM customers AS c WHERE {_OWN}"
+_PLACE = f"SELECT c.id FROM customers AS c WHERE {_OWN} ORDER BY c.id OFFSET $1 LIMIT 1"
+# New documents wait in a list that each look-up reads from end to end; a scan makes thousands of them.
+_SORT_DOCUMENTS = "SELECT gin_clean_pending_list('ix_customers_search_document')"
+# One look-up by index for each key of each person; so many at most share a key that says anything. That they are nobody else's is
+# told by `root_id`, of which the planner expects little: it never hopes to meet the first hundred by reading the table.
 _CANDIDATES = f"""
 SELECT asked.n, {_PERSON.replace("c.", "found.")}
 FROM unnest($1::int[], $2::text[], $3::text[]) AS asked (n, id, query)
@@ -61,7 +66,7 @@ _PAGE = f"""
 SELECT {_COLUMNS} FROM duplicate_pairs AS d
 JOIN customers AS f ON f.id = d.first_id JOIN customers AS s ON s.id = d.second_id
 WHERE d.status = $1 AND d.score >= $2 AND (d.score, d.id) < ($3, $4)
-    AND (d.status <> 'open' OR (f.root_id = f.id AND s.root_id = s.id))
+    AND (d.status <> 'open' OR (f.merged_into IS NULL AND s.merged_into IS NULL))
 ORDER BY d.score DESC, d.id DESC LIMIT $5
 """
 # What people have decided is never proposed again; in the order of the pairs, so that two scans never wait in a circle.
@@ -124,6 +129,11 @@ class Sharing(NamedTuple):
 
 # Two ids in order, and how alike they are.
 FoundPair = tuple[str, str, Likeness]
+
+
+async def sort_documents(connection: Connection) -> None:
+    """Bring new documents into the index proper, for many look-ups to come."""
+    await connection.execute(_SORT_DOCUMENTS)
 
 
 async def persons(connection: Connection, ids: Iterable[str]) -> dict[str, Person]:

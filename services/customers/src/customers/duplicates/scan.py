@@ -24,6 +24,7 @@ async def run(job: Job) -> Mapping[str, Any]:
             scanned = await repository.next_persons(uow.connection, after, CHUNK)
             if not scanned:
                 return {"customers": done, "pairs": changed}
+            await repository.sort_documents(uow.connection)
             found = await found_pairs(uow.connection, scanned)
             await repository.drop_others(uow.connection, [person.id for person in scanned], found)
             changed += await repository.store(uow.connection, found) if found else 0

@@ -2,6 +2,7 @@
 
 from fastapi import Response
 
+from customers.audit.reads import Readings
 from customers.dependencies import Now, ReadsCustomer, ReadsCustomers, WritesCustomers
 from customers.fields import CustomerIdInPath
 from customers.identities import service
@@ -26,13 +27,15 @@ from customers.identities.schemas import (
     IdentityRuleSet,
     IdentityRulesView,
 )
+from customers.identities.viewing import viewed
+from customers.privacy.erasures.errors import IdentityErased
+from customers.privacy.viewing import view
 from customers.profiles import service as profiles
 from customers.profiles.errors import CustomerNotFound
 from customers.profiles.schemas import Customer
 from shared.errors import PreconditionFailed, PreconditionRequired
-from shared.http import APIRouter, Caller, Reads, Uow, problems
+from shared.http import APIRouter, Reads, Uow, problems
 from shared.http.etags import IfMatch, set_etag
-from shared.http.scopes import Scope
 
 # Before the routes of customers: `resolve` is no customer's id.
 router = APIRouter(prefix="/v1", tags=["identities"])
@@ -45,19 +48,28 @@ _SEEN_AGAIN = {"description": "The customer has it already; it was seen again."}
     operation_id="customers_resolve",
     responses=problems(NobodyResolved, IdentitiesDisagree, CustomerAmbiguous, IdentityRefused, NothingToResolve),
 )
-async def resolve(asked: Asked, response: Response, connection: Reads, _: ReadsCustomers) -> Customer:
-    """Return the customer whom identifiers lead to; several must agree, and what is blocked or shared by too many leads to nobody."""
+async def resolve(asked: Asked, response: Response, connection: Reads, readings: Readings, caller: ReadsCustomers) -> Customer:
+    """Return the customer whom identifiers lead to; several must agree, and what is blocked or shared by too many leads to nobody.
+
+    Contact data is masked without `contacts:read`.
+    """
+    show = await view(connection, caller, readings)
     customer = await profiles.found(connection, await service.resolve(connection, asked))
     set_etag(response, customer.version)
     response.headers["content-location"] = f"/v1/customers/{customer.id}"
-    return Customer.of(customer)
+    return show(customer)
 
 
 @router.get("/customers/{customer_id}/identities", operation_id="identities_list", responses=problems(CustomerNotFound))
-async def list_identities(customer_id: CustomerIdInPath, connection: Reads, caller: ReadsCustomer) -> CustomerIdentities:
-    """Return all identifiers of a customer, those of his profile and of records merged into his included."""
-    shown = await service.listed(connection, customer_id)
-    return CustomerIdentities(data=[CustomerIdentity.of(each, in_the_clear=_in_the_clear(caller)) for each in shown])
+async def list_identities(
+    customer_id: CustomerIdInPath, connection: Reads, readings: Readings, caller: ReadsCustomer
+) -> CustomerIdentities:
+    """Return all identifiers of a customer, those of his profile and of records merged into his included.
+
+    They are masked without `contacts:read`.
+    """
+    show = viewed(caller, customer_id, readings)
+    return CustomerIdentities(data=show(await service.listed(connection, customer_id)))
 
 
 @router.post(
@@ -65,7 +77,7 @@ async def list_identities(customer_id: CustomerIdInPath, connection: Reads, call
     operation_id="identities_add",
     status_code=201,
     responses={200: {**_SEEN_AGAIN, "model": CustomerIdentity}}
-    | problems(CustomerNotFound, IdentityRefused, IdentityBlocked, IdentityLimitReached),
+    | problems(CustomerNotFound, IdentityRefused, IdentityBlocked, IdentityLimitReached, IdentityErased),
 )
 async def add(
     customer_id: CustomerIdInPath, draft: IdentityDraft, response: Response, uow: Uow, now: Now, caller: WritesCustomers
@@ -76,7 +88,7 @@ async def add(
     response.headers["location"] = f"/v1/customers/{customer_id}/identities/{shown.kept.id}"
     if not is_new:
         response.status_code = 200
-    return CustomerIdentity.of(shown, in_the_clear=_in_the_clear(caller))
+    return viewed(caller, customer_id)([shown])[0]
 
 
 @router.delete(
@@ -104,7 +116,3 @@ async def replace_rules(wanted: IdentityRuleSet, match: IfMatch, response: Respo
     rules = wanted.rules()
     set_etag(response, await service.replace_rules(uow.connection, rules, match))
     return IdentityRulesView.of(rules)
-
-
-def _in_the_clear(caller: Caller) -> bool:
-    return Scope.CONTACTS_READ in caller.scopes

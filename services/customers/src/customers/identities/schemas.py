@@ -43,14 +43,14 @@ class CustomerIdentity(OutputModel):
     last_seen_at: Moment = Field(description="UTC.")
 
     @classmethod
-    def of(cls, shown: Shown, *, in_the_clear: bool) -> Self:
-        """Return what a caller sees of an identity."""
+    def of(cls, shown: Shown, value: str) -> Self:
+        """Return what is shown of an identity."""
         kept = shown.kept
         return cls(
             id=kept.id,
             customer_id=kept.customer_id,
             kind=kept.identity.kind,
-            value=kept.identity.value if in_the_clear else f"{kept.identity.value[:2]}…",
+            value=value,
             source=kept.identity.source or None,
             standing=shown.standing,
             first_seen_at=kept.first_seen_at,

@@ -20,6 +20,7 @@ from customers.identities.rules import (
     written_rules,
 )
 from customers.links.repository import family
+from customers.privacy.erasures.errors import refusing_erased
 from shared.database.pool import Connection
 from shared.errors import PreconditionFailed
 from shared.http.etags import check_version
@@ -100,6 +101,7 @@ async def add(connection: Connection, customer_id: str, identity: Identity, seen
         CustomerNotFound: there is no such customer.
         IdentityBlocked: the value identifies nobody.
         IdentityLimitReached: he was given too many of this kind in the period of the rules.
+        IdentityErased: whom it belonged to was erased.
     """
     members = await family(connection, customer_id)
     _, present = await rules(connection)
@@ -111,7 +113,8 @@ async def add(connection: Connection, customer_id: str, identity: Identity, seen
         since = None if limit.period_days is None else seen_at - timedelta(days=limit.period_days)
         if await repository.count_others(connection, members.ids, identity, since) >= limit.max_values:
             raise IdentityLimitReached(limit=limit.max_values, period_days=limit.period_days)
-    kept, is_new = await repository.add(connection, customer_id, identity, seen_at)
+    with refusing_erased():
+        kept, is_new = await repository.add(connection, customer_id, identity, seen_at)
     [found] = await _find(connection, present, [identity])
     return Shown(kept, _standing(found)), is_new
 

@@ -99,7 +99,13 @@ async def page(connection: Connection, filters: dict[str, Any], sort: str, after
         limit: rows at most.
     """
     names = tuple(sorted(filters))
-    rows = await connection.fetch(_page_statement(names, sort, after is not None), *map(filters.get, names), *(after or ()), limit)
+    statement = _page_statement(names, sort, after is not None)
+    parameters = (*map(filters.get, names), *(after or ()), limit)
+    if "document" in filters:
+        # Planned anew each time: whether to walk the order or the index of documents depends on how frequent the words are.
+        rows = await (await connection.prepare(statement)).fetch(*parameters)
+    else:
+        rows = await connection.fetch(statement, *parameters)
     key = "search_name" if sort == "name" else "created_at"
     return [Listed(stored_of(row), (row[key], row["id"])) for row in rows]
 

@@ -5,15 +5,7 @@ from collections.abc import Sequence
 from shared.database.pool import Connection
 
 # Words that hold the typed one, and words that resemble it; the trigram index knows both.
-_SIMILAR = """
-SELECT asked.word AS typed, found.word AS similar
-FROM unnest($1::text[]) AS asked (word)
-CROSS JOIN LATERAL (
-    SELECT known.word FROM name_words AS known
-    WHERE known.word % asked.word OR known.word LIKE '%' || asked.word || '%'
-    GROUP BY known.word ORDER BY similarity(known.word, asked.word) DESC, known.word LIMIT $2
-) AS found
-"""
+_SIMILAR = "SELECT typed_word AS typed, similar_word AS similar FROM similar_words($1::text[], $2)"
 # The names of the erased must not remain; a word goes when no document holds it.
 _FORGET = """
 DELETE FROM name_words AS known

@@ -1,0 +1,51 @@
+"""Resolution, candidates and lists of pairs read by index, however many customers there are."""
+
+import pytest
+
+from customers.duplicates import repository as duplicates
+from customers.identities import repository as identities
+
+_QUERY = "'''@1@b.lv'''"
+_STATEMENTS = [
+    (
+        ("ix_customers_email", "ix_customers_phone", "uq_customers_external_id", "ix_customer_identities_kind_value"),
+        identities._HOLDERS,
+        "ARRAY[0], ARRAY['email'], ARRAY['1@b.lv'], ARRAY[''], 101",
+    ),
+    (("pk_customers", "uq_customer_identities_customer_id", "pk_profile_changes"), identities._OF_RECORDS, "ARRAY['cus_1']"),
+    (("ix_customers_search_document",), duplicates._CANDIDATES, f"ARRAY[0], ARRAY['cus_1'], ARRAY[{_QUERY}], 101"),
+    (("ix_customers_root_id", "ix_customer_identities_kind_value"), duplicates._SHARING, "ARRAY['cus_1'], 101"),
+    (("ix_duplicate_pairs_second_id", "uq_duplicate_pairs_first_id_second_id"), duplicates._REJECTED, "ARRAY['cus_1']"),
+    (("ix_duplicate_pairs_status_score_id",), duplicates._PAGE, "'open', 50, 101, '', 21"),
+    (("pk_customers",), duplicates._NEXT_PERSONS, "'cus_5', 100"),
+]
+
+
+@pytest.fixture
+async def connection(database):
+    async with database.acquire() as connection:
+        await connection.execute(
+            """
+            INSERT INTO customers (id, root_id, kind, external_id, search_name, email, phone)
+            SELECT 'cus_' || n, 'cus_' || n, 'individual', n::text, ' name ' || md5(n::text), n || '@b.lv', '+371' || n
+            FROM generate_series(1, 3000) AS n;
+            INSERT INTO customer_identities (id, customer_id, kind, value, source)
+            SELECT 'idn_' || n, 'cus_' || n, 'card', n::text, '' FROM generate_series(1, 3000) AS n;
+            INSERT INTO duplicate_pairs (id, first_id, second_id, score, reasons, status, decided_at)
+            SELECT 'dup_' || n || '_' || m, 'cus_' || n, 'cus_' || n || m, 50 + n % 50, '[]', CASE m WHEN 0 THEN 'open' ELSE 'rejected' END,
+                CASE m WHEN 0 THEN NULL ELSE now() END
+            FROM generate_series(1, 299) AS n, generate_series(0, 5) AS m;
+            ANALYZE customers; ANALYZE customer_identities; ANALYZE duplicate_pairs;
+            SET LOCAL enable_seqscan = off;
+            """
+        )
+        yield connection
+
+
+@pytest.mark.parametrize(("indexes", "statement", "values"), _STATEMENTS, ids=[each[0][0] for each in _STATEMENTS])
+async def test_the_indexes_are_used(connection, indexes, statement, values):
+    await connection.execute(f"PREPARE asked AS {statement}")
+    plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
+    await connection.execute("DEALLOCATE asked")
+    assert [index for index in indexes if index not in plan] == [], plan
+    assert "Seq Scan" not in plan
