@@ -1,8 +1,10 @@
 """Every event that the service listens to."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from loyalty.ledger import service as ledger
+from loyalty.ledger.rules import check_id
 from loyalty.members import service as members
 from loyalty.privacy import service as privacy
 from shared.contracts.customers import CustomerRegistered, OrderCancelled, OrderPlaced, OrderReturned
@@ -14,7 +16,7 @@ from shared.following.erasure import erasure_handlers
 from shared.following.links import following_handlers
 from shared.following.tombstones import unless_erased
 from shared.http.access_events import access_handlers
-from shared.messaging.handlers import HandlerTable
+from shared.messaging.handlers import Handler, HandlerTable
 
 
 async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[CustomerRegistered]]) -> None:
@@ -37,13 +39,25 @@ async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCa
     await ledger.cancel(uow, [received.event for received in events])
 
 
+def _of_members(handler: Handler) -> Handler:
+    """Return the handler without the events of erased customers; an id that no table could hold is refused before it is looked for."""
+    kept = unless_erased(handler)
+
+    async def handle(uow: UnitOfWork, events: Sequence[Received[Any]]) -> None:
+        for event, _ in events:
+            check_id("customer_id", event.customer_id)
+        await kept(uow, events)
+
+    return handle
+
+
 HANDLERS: HandlerTable = {
     **following_handlers(),
     **erasure_handlers(privacy.erase, LoyaltyErasureConfirmed),
     **access_request_handlers(privacy.collect, LoyaltyDataProvided),
-    CustomerRegistered: unless_erased(on_customers_registered),
-    OrderPlaced: unless_erased(on_orders_placed),
-    OrderReturned: unless_erased(on_orders_returned),
-    OrderCancelled: unless_erased(on_orders_cancelled),
+    CustomerRegistered: _of_members(on_customers_registered),
+    OrderPlaced: _of_members(on_orders_placed),
+    OrderReturned: _of_members(on_orders_returned),
+    OrderCancelled: _of_members(on_orders_cancelled),
     **access_handlers,
 }
