@@ -2,12 +2,18 @@
 
 import csv
 import io
+from dataclasses import replace
 from typing import Any
 
+import httpx2
 import orjson
 import pytest
 
+from customers.app import SERVICE
+from customers.settings import CustomersSettings
 from shared.contracts.customers import CustomerRegistered, CustomerUpdated
+from shared.http import create_app
+from shared.http.api_keys import generate_key
 
 HEADER = "external_id,name,email,phone,city\n"
 CSV = {"content-type": "text/csv"}
@@ -339,3 +345,27 @@ async def test_who_was_erased_is_not_brought_back(client, imported):
     done = await imported(HEADER + "C-1,Anna,,,\nC-2,Eva,anna@example.com,,\nC-3,Zane,,,\n")
     assert (done["counts"]["created"], done["counts"]["refused"]) == (1, 2)
     assert [(each["row"], each["code"]) for each in await errors_of(client, done["id"])] == [(2, "identity_erased"), (3, "identity_erased")]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_files_have_a_limit_of_their_own(database, clock, chunked):
+    key = generate_key().key
+    limits = {"max_body_bytes": 1_024, "import_max_bytes": 4_096}
+    settings = CustomersSettings.model_validate({"database_url": "postgresql://unused", "bootstrap_server_key": key, **limits})
+    app = create_app(replace(SERVICE, jobs={}), settings, database=database, clock=clock)
+    headers = {"authorization": f"Bearer {key}", **CSV}
+
+    async def pieces(rows: int):
+        yield b"external_id\n"
+        for number in range(rows):
+            yield f"C-{number:07}\n".encode()
+
+    async def send(client, path: str, rows: int) -> int:
+        content = pieces(rows) if chunked else b"".join([piece async for piece in pieces(rows)])
+        return (await client.post(path, content=content, headers=headers)).status_code
+
+    transport = httpx2.ASGITransport(app)
+    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://customers") as client:
+        assert await send(client, "/v1/imports", 300) == 202
+        assert await send(client, "/v1/imports", 500) == 413
+        assert await send(client, "/v1/customers", 300) == 413

@@ -35,7 +35,7 @@ def body_limits(routes: list[APIRoute], settings: ServiceSettings) -> dict[tuple
         (method, route.path): getattr(settings, setting)
         for route in routes
         if (setting := getattr(route.endpoint, _SETTING, None)) is not None
-        for method in route.methods
+        for method in route.methods or ()
     }
 
 
