@@ -12,6 +12,7 @@ from customers.duplicates import scan, service
 from customers.duplicates.names import compare_names, compare_words, name_words
 from customers.duplicates.rules import MIN_SCORE, PRIOR, Person, likeness, pair
 from shared.http.jobs import JobRunner
+from shared.http.pagination import binding_of, write_cursor
 
 WORDS = st.text(min_size=1, max_size=8, alphabet=string.ascii_lowercase)
 NAMES = st.none() | st.lists(WORDS, min_size=1, max_size=3).map(" ".join)
@@ -308,3 +309,11 @@ async def test_unknown_pairs_are_not_found(client):
     for method, path in (("GET", ""), ("POST", "/reject"), ("POST", "/confirm")):
         answer = await client.request(method, f"/v1/duplicates/dup_unknown{path}", json={} if path == "/confirm" else None)
         assert (answer.status_code, answer.json()["code"]) == (404, "duplicate_not_found")
+
+
+@pytest.mark.parametrize(("score", "listed_again"), [(-(10**9), 0), (10**9, 1)])
+async def test_a_forged_cursor_does_no_harm(client, database, pairs, score, listed_again):
+    await scanned(client, database)
+    cursor = write_cursor((score, "x"), binding_of("/v1/duplicates", []))
+    answer = await client.get("/v1/duplicates", params={"cursor": cursor})
+    assert (answer.status_code, len(answer.json()["data"])) == (200, listed_again)

@@ -35,7 +35,8 @@ async def candidates(connection: Connection, customer_id: str, min_score: int) -
 async def listed(connection: Connection, status: Status, min_score: int, after: tuple[int, str] | None, limit: int) -> list[StoredPair]:
     """Return pairs, the surest first; no open pair of whom relatives were rejected as each other."""
     found: list[StoredPair] = []
-    place = min(after or _BEYOND, _BEYOND)
+    # Of a forged cursor not even the number need be one that the database can hold.
+    place = _BEYOND if after is None else (max(-1, min(after[0], _BEYOND[0])), after[1])
     while len(found) < limit:
         rows = await repository.page(connection, status, min_score, place, limit)
         found += await _undecided(connection, rows) if status == "open" else rows
