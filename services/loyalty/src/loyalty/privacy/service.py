@@ -8,6 +8,7 @@ from typing import Any
 
 from loyalty.ledger.events import event_of
 from loyalty.privacy import repository
+from loyalty.vouchers import service as vouchers
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 
@@ -17,9 +18,13 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
     lines = await repository.close(uow.connection, customer_ids)
     for line in lines:
         uow.publish(event_of(line), sequence=line.sequence)
-    return {"forfeitures": len(lines), **await repository.blank(uow.connection, customer_ids)}
+    return {
+        "forfeitures": len(lines),
+        **await repository.blank(uow.connection, customer_ids),
+        **await vouchers.erase(uow.connection, customer_ids),
+    }
 
 
 async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
     """Return all that is kept of a customer, by kind of record."""
-    return await repository.collect(connection, customer_ids)
+    return await repository.collect(connection, customer_ids) | await vouchers.collect(connection, customer_ids)
