@@ -38,6 +38,8 @@ _FILTERS = {
     "created_from": "created_at >= ${n}",
     "created_to": "created_at < ${n}",
     "document": "search_document @@ ${n}::text::tsquery",
+    # Postgres takes any beginning of a lexeme for frequent and would walk the order; that this says nothing new it does not know.
+    "rare_document": "search_document @@ ${n}::text::tsquery AND root_id = id",
     **ATTRIBUTE_FILTERS,
     **STAGE_FILTERS,
 }
@@ -101,7 +103,7 @@ async def page(connection: Connection, filters: dict[str, Any], sort: str, after
     names = tuple(sorted(filters))
     statement = _page_statement(names, sort, after is not None)
     parameters = (*map(filters.get, names), *(after or ()), limit)
-    if "document" in filters:
+    if "document" in filters or "rare_document" in filters:
         # Planned anew each time: whether to walk the order or the index of documents depends on how frequent the words are.
         rows = await (await connection.prepare(statement)).fetch(*parameters)
     else:

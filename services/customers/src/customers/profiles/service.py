@@ -257,8 +257,9 @@ async def listed(connection: Connection, wanted: CustomerFilter, after: tuple[An
     if wanted.search is None:
         return await repository.page(connection, values, wanted.sort, after, limit)
 
-    async def read(query: str, after: tuple[Any, ...] | None, limit: int) -> list[Listed]:
-        return await repository.page(connection, {**values, "document": query}, wanted.sort, after, limit)
+    async def read(query: str, is_rare: bool, after: tuple[Any, ...] | None, limit: int) -> list[Listed]:  # noqa: FBT001
+        name = "rare_document" if is_rare else "document"
+        return await repository.page(connection, {**wanted.values, name: query}, wanted.sort, after, limit)
 
     found = await search.page(connection, wanted.search, read, after, limit)
     return [row._replace(sort_key=(number, *row.sort_key)) for number, row in found]

@@ -21,10 +21,12 @@ class Search:
         classes: text queries on a customer's document, the best matches first; none when nothing can match.
         correctable: words that may hold typing errors.
         words: all words in Latin letters, each of which a match must hold in the last class.
+        is_rare: whether few can match, as with a number or an address.
     """
 
     classes: tuple[str, ...]
     words: tuple[str, ...] = ()
+    is_rare: bool = False
 
     @property
     def correctable(self) -> tuple[str, ...]:
@@ -37,10 +39,10 @@ def search_for(query: str) -> Search:
     text = query.strip()
     if "@" in text:
         address = text.lower()
-        return Search((lexeme(f"@{address}"), prefix(f"@{address}")))
+        return Search((lexeme(f"@{address}"), prefix(f"@{address}")), is_rare=True)
     digits = "".join(letter for letter in text if letter.isdecimal() and letter.isascii())
     if len(digits) >= _MIN_DIGITS and _PHONE_CHARACTERS.issuperset(text):
-        return Search((any_of([lexeme(f"+{digits}"), lexeme(f"!{text.lower()}")]), _by_digits(text, digits)))
+        return Search((any_of([lexeme(f"+{digits}"), lexeme(f"!{text.lower()}")]), _by_digits(text, digits)), is_rare=True)
     latin = tuple(words(text)[:MAX_WORDS])
     if not latin:
         return Search(())

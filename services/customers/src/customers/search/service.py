@@ -13,8 +13,8 @@ from shared.database.pool import Connection
 MAX_CORRECTIONS = 30
 
 Row = TypeVar("Row")
-# Gives the rows of one class after a sort key, at most so many.
-ReadClass = Callable[[str, tuple[Any, ...] | None, int], Awaitable[list[Row]]]
+# Gives the rows of one class after a sort key, at most so many; told whether few can be in it.
+ReadClass = Callable[[str, bool, tuple[Any, ...] | None, int], Awaitable[list[Row]]]
 
 
 async def page(
@@ -35,7 +35,8 @@ async def page(
         wanted = search.classes[number] if number < len(search.classes) else await _corrected(connection, search)
         if wanted is None:
             break
-        rows = await read(without(wanted, search.classes[:number]), key if number == first else None, limit - len(found))
+        is_rare = search.is_rare or number == len(search.classes)
+        rows = await read(without(wanted, search.classes[:number]), is_rare, key if number == first else None, limit - len(found))
         found += [(number, row) for row in rows]
         if len(found) >= limit:
             break
