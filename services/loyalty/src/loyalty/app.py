@@ -11,6 +11,7 @@ from loyalty.ledger.router import entry_router as entries
 from loyalty.ledger.router import router as ledger
 from loyalty.members.router import router as members
 from loyalty.programmes.router import router as programmes
+from loyalty.rules.router import router as rules
 from loyalty.settings import LoyaltySettings
 from loyalty.transfers.router import router as transfers
 from loyalty.verification.router import router as verification
@@ -22,7 +23,7 @@ SERVICE = Service(
     name="loyalty",
     title="Regulars loyalty: members and their points",
     settings=LoyaltySettings,
-    routers=(members, ledger, entries, holds, adjustments, transfers, households, programmes, verification, vouchers),
+    routers=(members, ledger, entries, holds, adjustments, transfers, households, programmes, rules, verification, vouchers),
     handlers=HANDLERS,
     passes=PASSES,
     migrations=Path(__file__).parent / "migrations",

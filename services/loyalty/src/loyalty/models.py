@@ -1,16 +1,30 @@
 """Importing this module declares every table of the service."""
 
 from loyalty.adjustments import models as adjustments
+from loyalty.earning import models as earning
 from loyalty.holds import models as holds
 from loyalty.households import models as households
 from loyalty.ledger import models as ledger
 from loyalty.members import models as members
 from loyalty.metadata import metadata
 from loyalty.programmes import models as programmes
+from loyalty.rules import models as rules
 from loyalty.verification import models as verification
 from loyalty.vouchers import models as vouchers
 from shared.following.tables import describe_following
 
 describe_following(metadata)
 
-__all__ = ["adjustments", "holds", "households", "ledger", "members", "metadata", "programmes", "verification", "vouchers"]
+__all__ = [
+    "adjustments",
+    "earning",
+    "holds",
+    "households",
+    "ledger",
+    "members",
+    "metadata",
+    "programmes",
+    "rules",
+    "verification",
+    "vouchers",
+]

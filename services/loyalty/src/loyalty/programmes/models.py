@@ -1,6 +1,7 @@
 """What the programme promises: how much money earns how many points, and since when."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
 from loyalty.metadata import metadata
 
@@ -13,6 +14,11 @@ programmes = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     # What a return does about points that are gone: leave them, take what is there, or let the member owe them.
     sa.Column("refund_policy", sa.Text, nullable=False, server_default=sa.text("'allow_negative'")),
+    # By which days, weeks and months are told apart.
+    sa.Column("zone", sa.Text, nullable=False, server_default=sa.text("'UTC'")),
+    sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("1")),
+    # The accumulating discount: a window and its steps.
+    sa.Column("discount_scale", JSONB),
     sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
     sa.CheckConstraint("refund_policy IN ('only_pending', 'within_balance', 'allow_negative')", name="refund_policy"),
 )

@@ -43,6 +43,7 @@ SELECT md5(concat_ws('|', count(*), sum(('x' || substr(md5(concat_ws('|', enroll
 FROM members LEFT JOIN lifetimes USING (customer_id) LEFT JOIN balances USING (customer_id)
 """
 
+# What an order earned by rules (rate version 0) hangs on its awards.
 # Each answers with the ids of what is broken; a sound ledger answers none of them.
 _CHECKS: Mapping[str, str] = {
     "entry_unbalanced": "SELECT entry_id AS id FROM postings GROUP BY entry_id HAVING sum(points) <> 0",
@@ -159,9 +160,11 @@ _CHECKS: Mapping[str, str] = {
             FROM entries WHERE order_id IS NOT NULL AND kind IN ('accrual', 'reversal') AND counter = 'issuance' AND rule_version IS NULL
             GROUP BY order_id
         ) AS posted ON posted.order_id = orders.order_id
-        WHERE coalesce(earned, 0) IS DISTINCT FROM points_for(amount_minor, numerator, denominator)
+        WHERE coalesce(earned, 0) IS DISTINCT FROM
+              CASE WHEN rate_version = 0 THEN 0 ELSE points_for(amount_minor, numerator, denominator) END
            OR coalesce(kept, 0) - points_forgiven IS DISTINCT FROM
-              CASE WHEN cancelled_at IS NULL THEN points_for(amount_minor - returned_minor, numerator, denominator) ELSE 0 END
+              CASE WHEN rate_version = 0 THEN 0 WHEN cancelled_at IS NULL
+                  THEN points_for(amount_minor - returned_minor, numerator, denominator) ELSE 0 END
     """,
 }
 _FINDING = "SELECT '{code}' AS code, count(*) AS broken, (array_agg(id ORDER BY id))[1:5] AS examples FROM ({query}) AS found"

@@ -1,12 +1,30 @@
-"""Programmes, rules and simulations."""
+"""Earning rules with their versions, what they were applied to, and their limits."""
+
+from pathlib import Path
+
+from alembic import op
 
 revision = "0003"
 down_revision = "0002"
 
+_SQL = Path(__file__).parents[1] / "sql"
+_FUNCTIONS = ("take_points_back", "remember_orders", "allot_points")
+# Those that others refer to come last.
+_TABLES = ("rule_usage", "occasion_returns", "awards", "occasions", "customer_traits", "rule_versions", "rules")
+
 
 def upgrade() -> None:
-    pass
+    for script in ("tables", "functions"):
+        # `--;;` stands between the statements of a script, because bodies of functions hold semicolons.
+        for statement in (_SQL / f"0003_{script}.sql").read_text().split("--;;"):
+            op.execute(statement)
 
 
 def downgrade() -> None:
-    pass
+    for function in _FUNCTIONS:
+        op.execute(f"DROP FUNCTION {function}")
+    for table in _TABLES:
+        op.execute(f"DROP TABLE {table}")
+    op.execute("DROP FUNCTION refuse_new_terms")
+    for column in ("zone", "version", "discount_scale"):
+        op.execute(f"ALTER TABLE programmes DROP COLUMN {column}")
