@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from loyalty.ledger import service as ledger
+from loyalty.earning import returning
+from loyalty.earning import service as earning
 from loyalty.ledger.rules import check_id
 from loyalty.members import service as members
 from loyalty.privacy import service as privacy
@@ -26,17 +27,20 @@ async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[Cus
 
 async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlaced]]) -> None:
     """Orders earn points."""
-    await ledger.accrue(uow, [received.event for received in events])
+    ruled = await earning.accrue(uow, [received.event for received in events])
+    if ruled:
+        # A return may have come before its order.
+        await returning.settle(uow, ruled)
 
 
 async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderReturned]]) -> None:
     """Returns take points back."""
-    await ledger.reverse(uow, [received.event for received in events])
+    await returning.reverse(uow, [received.event for received in events])
 
 
 async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCancelled]]) -> None:
     """Cancellations take back what is left."""
-    await ledger.cancel(uow, [received.event for received in events])
+    await returning.cancel(uow, [received.event for received in events])
 
 
 def _of_members(handler: Handler) -> Handler:

@@ -12,6 +12,8 @@ Invalid
 └── PeriodInvalid       it would end before it begins
 """
 
+from typing import Any
+
 from shared.errors import Conflict, Invalid, NotFound
 
 
@@ -34,7 +36,7 @@ class ConditionInvalid(Invalid):
     code = "condition_invalid"
     title = "The condition cannot be used."
 
-    def __init__(self, **extras: object) -> None:
+    def __init__(self, **extras: Any) -> None:
         super().__init__(pointer="/condition", **extras)
 
 

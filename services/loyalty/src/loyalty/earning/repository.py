@@ -1,0 +1,293 @@
+"""Every query of occasions, what was awarded for them, and the limits of rules; each one round trip a batch."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from loyalty.earning.rules import Back
+from loyalty.ledger.errors import ContradictingEvent
+from loyalty.rules.rules import Occasion
+from shared.contracts.customers import OrderPlaced
+from shared.database.pool import Connection
+
+_CONTRADICTION = "23000"
+
+_LOCK = "SELECT ensure_members($1, $2)"
+_LOCK_POOLS = "SELECT lock_pools($1)"
+_ZONE = "SELECT zone FROM programmes WHERE id = $1"
+_REMEMBER = "SELECT * FROM remember_orders($1, $2, $3, $4, $5) AS order_id"
+# Which of the orders know their way already: 0 is by rules.
+_KNOWN = "SELECT order_id, rate_version FROM orders WHERE order_id = ANY ($1)"
+# Orders that earned nothing are no entries, and orders of before there were rules are no occasions; between them nothing is missed but
+# an early order too small for a point.
+_TRAITS = """
+SELECT told.place, coalesce(traits, '{}') || jsonb_build_object(
+           'enrolled_days', greatest(extract(day FROM told.moment - enrolled_at), 0)::int
+       ) AS traits,
+       NOT EXISTS (SELECT FROM entries WHERE entries.customer_id = told.customer_id AND occurred_at < told.moment
+                   AND kind = 'accrual' AND order_id IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM occasions WHERE occasions.customer_id = told.customer_id AND occurred_at < told.moment
+                       AND trigger = 'order_placed') AS is_first
+FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS told (customer_id, moment, place)
+LEFT JOIN customer_traits USING (customer_id) LEFT JOIN members USING (customer_id) ORDER BY place
+"""
+_KEEP_TRAITS = """
+INSERT INTO customer_traits (customer_id, traits, told_at)
+SELECT DISTINCT ON (customer_id) * FROM unnest($1::text[], $2::jsonb[], $3::timestamptz[]) AS told (customer_id, traits, told_at)
+ORDER BY customer_id, told_at DESC
+ON CONFLICT (customer_id) DO UPDATE SET traits = excluded.traits, told_at = excluded.told_at
+WHERE customer_traits.told_at < excluded.told_at
+"""
+_ADD = """
+INSERT INTO occasions (trigger, source_id, customer_id, occurred_at, facts, traits, rules)
+SELECT trigger, source_id, customer_id, occurred_at, facts, traits, string_to_array(rules, ',')
+FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::jsonb[], $6::jsonb[], $7::text[])
+    AS told (trigger, source_id, customer_id, occurred_at, facts, traits, rules)
+ON CONFLICT DO NOTHING RETURNING source_id
+"""
+_ALLOT = "SELECT item, allowed FROM allot_points($1, $2, $3, $4, $5, $6)"
+_GIVE_BACK = """
+UPDATE rule_usage SET points = greatest(rule_usage.points - freed.points, 0)
+FROM (
+    SELECT rule_id, customer_id, period, sum(points)::bigint AS points
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) AS told (rule_id, customer_id, period, points) GROUP BY 1, 2, 3
+) AS freed
+WHERE (rule_usage.rule_id, rule_usage.customer_id, rule_usage.period) = (freed.rule_id, freed.customer_id, freed.period)
+"""
+_AWARD = """
+INSERT INTO awards (trigger, source_id, rule_id, rule_version, wallet, earned, allowed, kept, periods, entry_id)
+SELECT trigger, source_id, rule_id, rule_version, wallet, earned, allowed, kept, string_to_array(periods, ','), entry_id
+FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[])
+    AS told (trigger, source_id, rule_id, rule_version, wallet, earned, allowed, kept, periods, entry_id)
+"""
+_KEEP = """
+UPDATE awards SET kept = told.kept, forgiven = told.forgiven, entry_id = coalesce(awards.entry_id, told.entry_id)
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]) AS told (source_id, rule_id, kept, forgiven, entry_id)
+WHERE (awards.trigger, awards.source_id, awards.rule_id) = ('order_placed', told.source_id, told.rule_id)
+"""
+_TAKE_BACK = "SELECT * FROM take_points_back($1, $2, $3, $4, $5, $6, $7, NULL)"
+_ADD_RETURNS = """
+INSERT INTO occasion_returns (return_id, order_id, customer_id, returned_at, amount_minor, lines)
+SELECT return_id, order_id, customer_id, returned_at, amount_minor, told.lines -> 'lines'
+FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[], $6::jsonb[])
+    AS told (return_id, order_id, customer_id, returned_at, amount_minor, lines)
+ON CONFLICT (return_id) DO NOTHING
+"""
+_RETURNS = """
+SELECT return_id, order_id, customer_id, returned_at, amount_minor, lines, is_applied FROM occasion_returns
+WHERE order_id = ANY ($1) ORDER BY place
+"""
+_APPLY = """
+WITH applied AS (
+    UPDATE occasion_returns SET is_applied = true WHERE return_id = ANY ($1) RETURNING *
+), returned AS (
+    INSERT INTO order_returns (return_id, order_id, amount_minor, returned_at)
+    SELECT return_id, order_id, amount_minor, returned_at FROM applied WHERE amount_minor IS NOT NULL
+)
+UPDATE orders SET returned_minor = returned_minor + sums.amount_minor, cancelled_at = coalesce(orders.cancelled_at, sums.cancelled_at)
+FROM (
+    SELECT order_id, coalesce(sum(amount_minor), 0)::bigint AS amount_minor,
+           min(returned_at) FILTER (WHERE amount_minor IS NULL) AS cancelled_at
+    FROM applied GROUP BY order_id
+) AS sums WHERE orders.order_id = sums.order_id
+"""
+_OCCASIONS = """
+SELECT trigger, source_id, customer_id, occurred_at, facts, traits, rules FROM occasions
+WHERE (trigger, source_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+"""
+_AWARDS = """
+SELECT source_id, rule_id, rule_version, wallet, earned, allowed, kept, forgiven, periods, entry_id FROM awards
+WHERE trigger = 'order_placed' AND source_id = ANY ($1)
+"""
+_OF_ENTRY = """
+SELECT awards.trigger, awards.source_id, rule_id, rule_version, earned, allowed, customer_id, occurred_at, facts, traits, rules
+FROM awards JOIN occasions USING (trigger, source_id) WHERE entry_id = $1
+"""
+
+
+class AwardRow(NamedTuple):
+    """What a rule gave for an order, and what is left of it."""
+
+    source_id: str
+    rule_id: str
+    rule_version: int
+    wallet: str
+    earned: int
+    allowed: int | None
+    kept: int
+    forgiven: int
+    periods: list[str]
+    entry_id: str | None
+
+
+class NewAward(NamedTuple):
+    """What a rule gives for an occasion; `periods` holds `customer|period` of each limit."""
+
+    trigger: str
+    source_id: str
+    rule_id: str
+    rule_version: int
+    wallet: str
+    earned: int
+    allowed: int | None
+    kept: int
+    periods: Sequence[str] | str
+    entry_id: str | None
+
+
+class Taking(NamedTuple):
+    """Points that are to be taken back from a lot."""
+
+    lot_id: str
+    points: int
+    source_id: str
+    order_id: str
+    rule_version: str
+    returned_at: datetime
+
+
+async def lock(connection: Connection, programme_id: str, customer_ids: Sequence[str]) -> None:
+    """Make the members that are missing and lock all of them, in one order."""
+    await connection.execute(_LOCK, programme_id, sorted(set(customer_ids)))
+
+
+async def lock_pools(connection: Connection, customer_ids: Sequence[str]) -> None:
+    """Lock members with all whom taking points back from them can touch."""
+    await connection.execute(_LOCK_POOLS, sorted(set(customer_ids)))
+
+
+async def zone(connection: Connection, programme_id: str) -> str:
+    """Return the name of the programme's zone."""
+    return str(await connection.fetchval(_ZONE, programme_id))
+
+
+async def known(connection: Connection, order_ids: Sequence[str]) -> dict[str, int]:
+    """Return the rate version of each order that is known; 0 when it earned by rules."""
+    return {row["order_id"]: row["rate_version"] for row in await connection.fetch(_KNOWN, order_ids)}
+
+
+async def remember_orders(connection: Connection, programme_id: str, orders: Sequence[OrderPlaced]) -> set[str]:
+    """Remember orders and return those that were not known yet.
+
+    Raises:
+        ContradictingEvent: one is known with other facts.
+    """
+    try:
+        rows = await connection.fetch(
+            _REMEMBER,
+            programme_id,
+            [o.order_id for o in orders],
+            [o.customer_id for o in orders],
+            [o.placed_at for o in orders],
+            [o.amount_minor for o in orders],
+        )
+    except asyncpg.IntegrityConstraintViolationError as error:
+        if error.sqlstate == _CONTRADICTION:
+            raise ContradictingEvent from error
+        raise
+    return {row["order_id"] for row in rows}
+
+
+async def traits(connection: Connection, of: Sequence[tuple[str, datetime]]) -> list[tuple[dict[str, Any], bool]]:
+    """Return what is known of customers at moments, and whether nothing was bought before."""
+    rows = await connection.fetch(_TRAITS, [customer for customer, _ in of], [moment for _, moment in of])
+    return [(row["traits"], row["is_first"]) for row in rows]
+
+
+async def keep_traits(connection: Connection, told: Sequence[tuple[str, dict[str, Any], datetime]]) -> None:
+    """Keep what was told last of customers."""
+    await connection.execute(_KEEP_TRAITS, [c for c, _, _ in told], [t for _, t, _ in told], [at for _, _, at in told])
+
+
+async def add_occasions(connection: Connection, occasions: Sequence[tuple[Occasion, list[str]]]) -> set[str]:
+    """Keep occasions with the names of the rules in force; return the sources of those that are new."""
+    told = [occasion for occasion, _ in occasions]
+    rows = await connection.fetch(
+        _ADD,
+        [o.trigger for o in told],
+        [o.source_id for o in told],
+        [o.customer_id for o in told],
+        [o.occurred_at for o in told],
+        [dict(o.facts) for o in told],
+        [dict(o.traits) for o in told],
+        [",".join(names) for _, names in occasions],
+    )
+    return {row["source_id"] for row in rows}
+
+
+async def allot(connection: Connection, wanted: Sequence[tuple[int, str, str, str, int, int]]) -> dict[int, int]:
+    """Return how much the limits allow of each item; a row is `(item, rule, customer, period, limit, wanted)`."""
+    if not wanted:
+        return {}
+    return {row["item"]: row["allowed"] for row in await connection.fetch(_ALLOT, *map(list, zip(*wanted, strict=True)))}
+
+
+async def give_back(connection: Connection, freed: Sequence[tuple[str, str, str, int]]) -> None:
+    """Take what was taken back off the counters of limits; a row is `(rule, customer, period, points)`."""
+    if freed:
+        await connection.execute(_GIVE_BACK, *map(list, zip(*freed, strict=True)))
+
+
+async def add_awards(connection: Connection, awards: Sequence[NewAward]) -> None:
+    """Keep what rules gave."""
+    if awards:
+        rows = [award._replace(periods=",".join(award.periods)) for award in awards]
+        await connection.execute(_AWARD, *map(list, zip(*rows, strict=True)))
+
+
+async def keep(connection: Connection, kept: Sequence[tuple[str, str, int, int, str | None]]) -> None:
+    """Keep what is left of awards; a row is `(order, rule, kept, forgiven, entry)`."""
+    if kept:
+        await connection.execute(_KEEP, *map(list, zip(*kept, strict=True)))
+
+
+async def take_back(connection: Connection, programme_id: str, takings: Sequence[Taking]) -> list[asyncpg.Record]:
+    """Take points back from lots as the programme's policy has it; the pools are locked. Return the entries made."""
+    return await connection.fetch(_TAKE_BACK, programme_id, *map(list, zip(*takings, strict=True))) if takings else []
+
+
+async def add_returns(connection: Connection, returns: Sequence[Back]) -> None:
+    """Keep returns until their orders are there."""
+    await connection.execute(
+        _ADD_RETURNS,
+        [r.return_id for r in returns],
+        [r.order_id for r in returns],
+        [r.customer_id for r in returns],
+        [r.returned_at for r in returns],
+        [r.amount_minor for r in returns],
+        [{"lines": list(r.lines)} for r in returns],
+    )
+
+
+async def returns_of(connection: Connection, order_ids: Sequence[str]) -> list[tuple[Back, bool]]:
+    """Return all returns of orders, as they were told, and whether each is applied."""
+    return [(Back(*row[:6]), row["is_applied"]) for row in await connection.fetch(_RETURNS, order_ids)]
+
+
+async def apply(connection: Connection, return_ids: Sequence[str]) -> None:
+    """Count returns as returns of their orders."""
+    if return_ids:
+        await connection.execute(_APPLY, return_ids)
+
+
+async def occasions_of(connection: Connection, order_ids: Sequence[str]) -> dict[str, tuple[Occasion, list[str]]]:
+    """Return orders as rules saw them, with the names of the rules."""
+    rows = await connection.fetch(_OCCASIONS, ["order_placed"] * len(order_ids), order_ids)
+    return {row["source_id"]: (_occasion(row), row["rules"]) for row in rows}
+
+
+async def awards_of(connection: Connection, order_ids: Sequence[str]) -> list[AwardRow]:
+    """Return what rules gave for orders."""
+    return [AwardRow(*row) for row in await connection.fetch(_AWARDS, order_ids)]
+
+
+async def award_of_entry(connection: Connection, entry_id: str) -> tuple[asyncpg.Record, Occasion] | None:
+    """Return the award that an entry posted and its occasion, or None."""
+    row = await connection.fetchrow(_OF_ENTRY, entry_id)
+    return (row, _occasion(row)) if row is not None else None
+
+
+def _occasion(row: asyncpg.Record) -> Occasion:
+    return Occasion(row["trigger"], row["source_id"], row["customer_id"], row["occurred_at"], row["facts"], row["traits"])
