@@ -16,7 +16,7 @@ _STATEMENTS = [
     ("ix_consent_decisions_customer_id_decided_at", consents._DECISIONS_OF, _IDS),
     ("ix_consent_decisions_customer_id_decided_at", consents._ERASE["consent_decisions"], _IDS),
     ("pk_restrictions", restrictions._OF, _IDS),
-    ("ix_audit_entries_customer_id_id", audit._page_statement(("customer_id",), True), "'cus_1', 2900, 20"),
+    ("ix_audit_entries_customer_id_id", audit._page_statement(("customer_id",), True), "'cus_1', 2000000000, 20"),
     ("ix_audit_entries_actor_id", audit._page_statement(("actor",), False), "'server:1', 20"),
     ("ix_audit_entries_action_id", audit._page_statement(("action",), False), "'read', 20"),
     ("pk_audit_entries", audit._page_statement((), True), "100, 20"),

@@ -4,7 +4,7 @@ import random
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from customers.profiles.search import MAX_FOLDED_LENGTH, fold
@@ -29,6 +29,7 @@ LETTERS = st.text(min_size=1, max_size=12, alphabet=string.ascii_lowercase)
 
 
 class TestNames:
+    @example("0𠒈𡏈")
     @given(st.text())
     def test_a_folded_name_is_ascii_words_and_short(self, name):
         folded = fold(name)

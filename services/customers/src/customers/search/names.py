@@ -80,7 +80,7 @@ def spellings(name: str | None) -> list[str]:
             starts = range(len(coded)) if _is_han(run) and len(run) <= _MAX_HAN_NAME else (0,)
             found += ["".join(coded[start:]) for start in starts]
             found += _written_differently(run)
-    return found
+    return [each for each in found if each]
 
 
 @lru_cache(maxsize=16_384)
