@@ -15,9 +15,9 @@ def test_the_openapi_document_is_up_to_date():
     assert json.loads(OPENAPI.read_text()) == json.loads(json.dumps(openapi_document(SERVICE)))
 
 
-def test_it_listens_to_customers_only():
+def test_it_listens_to_customers_and_their_answers():
     assert {CustomerRegistered, OrderPlaced, OrderReturned} <= SERVICE.handlers.keys()
-    assert SERVICE.topics == ("regulars.customers",)
+    assert SERVICE.topics == ("regulars.customers", "regulars.feedback")
 
 
 async def test_what_it_tells_reads_as_the_contract_says(ledger, story):

@@ -117,8 +117,9 @@ async def test_nothing_that_anybody_wrote_is_left(erasable):
 
 async def test_a_signed_receipt_is_told(erasable):
     told = await erasable.fetch("SELECT payload::jsonb AS told FROM event_log WHERE type LIKE '%erasure_confirmed%'")
-    nothing = {"adjustments": 0, "vouchers": 0, "voucher_redemptions": 0}
-    assert [row["told"]["erased"] for row in told] == [nothing | {"forfeitures": 1, "entry_notes": 4, "holds": 1}]
+    nothing = dict.fromkeys(("adjustments", "vouchers", "voucher_redemptions", "occasions", "occasion_returns"), 0)
+    some = {"forfeitures": 1, "entry_notes": 4, "holds": 1, "customer_traits": 1}
+    assert [row["told"]["erased"] for row in told] == [nothing | some]
 
 
 async def test_what_comes_late_for_an_erased_member_is_ignored(erasable, story, client):
@@ -148,5 +149,7 @@ async def test_a_member_can_see_all_that_is_kept_of_him(ledger, story):
         "households": 0,
         "vouchers": 0,
         "voucher_redemptions": 0,
+        "customer_traits": 1,
+        "occasions": 0,
     }
     assert all(row.get("customer_id") == "cus_1" for rows in kept.values() for row in rows)

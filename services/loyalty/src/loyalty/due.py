@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from loyalty.earning import triggers
 from loyalty.holds import service as holds
 from loyalty.ledger import service as ledger
 from loyalty.verification import service as verification
@@ -29,8 +30,14 @@ async def seal_chains(uow: UnitOfWork, now: datetime) -> bool:
     return False
 
 
+async def celebrate_anniversaries(uow: UnitOfWork, now: datetime) -> bool:
+    """Give what rules give for anniversaries of enrolment."""
+    return await triggers.celebrate(uow, now, _BATCH) == _BATCH
+
+
 PASSES: Mapping[str, PassFunction] = {
     "note_timed_out_holds": note_timed_out_holds,
     "book_expiries": book_expiries,
     "seal_chains": seal_chains,
+    "celebrate_anniversaries": celebrate_anniversaries,
 }

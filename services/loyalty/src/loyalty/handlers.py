@@ -3,12 +3,20 @@
 from collections.abc import Sequence
 from typing import Any
 
-from loyalty.earning import returning
+from loyalty.earning import returning, triggers
 from loyalty.earning import service as earning
 from loyalty.ledger.rules import check_id
 from loyalty.members import service as members
 from loyalty.privacy import service as privacy
-from shared.contracts.customers import CustomerRegistered, OrderCancelled, OrderPlaced, OrderReturned
+from shared.contracts.customers import (
+    CustomerRegistered,
+    CustomerUpdated,
+    InteractionRecorded,
+    OrderCancelled,
+    OrderPlaced,
+    OrderReturned,
+)
+from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import LoyaltyDataProvided, LoyaltyErasureConfirmed
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
@@ -22,7 +30,24 @@ from shared.messaging.handlers import Handler, HandlerTable
 
 async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[CustomerRegistered]]) -> None:
     """New customers become members."""
-    await members.enrol(uow, [received.event for received in events])
+    registrations = [received.event for received in events]
+    await members.enrol(uow, registrations)
+    await triggers.registered(uow, registrations)
+
+
+async def on_customers_updated(uow: UnitOfWork, events: Sequence[Received[CustomerUpdated]]) -> None:
+    """Rules look at what customers are now."""
+    await triggers.updated(uow, [received.event for received in events])
+
+
+async def on_responses_recorded(uow: UnitOfWork, events: Sequence[Received[ResponseRecorded]]) -> None:
+    """Answers to surveys may earn points."""
+    await triggers.responded(uow, [received.event for received in events])
+
+
+async def on_interactions_recorded(uow: UnitOfWork, events: Sequence[Received[InteractionRecorded]]) -> None:
+    """Visits and other interactions may earn points."""
+    await triggers.interacted(uow, [received.event for received in events])
 
 
 async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlaced]]) -> None:
@@ -60,6 +85,10 @@ HANDLERS: HandlerTable = {
     **erasure_handlers(privacy.erase, LoyaltyErasureConfirmed),
     **access_request_handlers(privacy.collect, LoyaltyDataProvided),
     CustomerRegistered: _of_members(on_customers_registered),
+    CustomerUpdated: _of_members(on_customers_updated),
+    InteractionRecorded: _of_members(on_interactions_recorded),
+    # Not every answer is a member's.
+    ResponseRecorded: unless_erased(on_responses_recorded),
     OrderPlaced: _of_members(on_orders_placed),
     OrderReturned: _of_members(on_orders_returned),
     OrderCancelled: _of_members(on_orders_cancelled),

@@ -102,9 +102,32 @@ SELECT source_id, rule_id, rule_version, wallet, earned, allowed, kept, forgiven
 WHERE trigger = 'order_placed' AND source_id = ANY ($1)
 """
 _OF_ENTRY = """
-SELECT awards.trigger, awards.source_id, rule_id, rule_version, earned, allowed, customer_id, occurred_at, facts, traits, rules
-FROM awards JOIN occasions USING (trigger, source_id) WHERE entry_id = $1
+SELECT awards.trigger, awards.source_id, rule_id, earned, allowed, occasions.customer_id, occasions.occurred_at, facts, traits, rules,
+       entries.source_id AS entry_source
+FROM awards JOIN occasions USING (trigger, source_id) JOIN entries ON entries.id = entry_id WHERE entry_id = $1
 """
+# The anniversaries of the last year that had rules on their day and are no occasions yet, in the programme's zone; 29 February is kept
+# on the 28th.
+_ANNIVERSARIES = """
+SELECT customer_id, years, moment FROM members, programmes, LATERAL (
+    SELECT extract(year FROM age($2 AT TIME ZONE zone, enrolled_at AT TIME ZONE zone))::int AS years
+) AS passed, LATERAL (
+    SELECT ((enrolled_at AT TIME ZONE zone) + make_interval(years => years)) AT TIME ZONE zone AS moment
+) AS day
+WHERE programmes.id = $1 AND closed_at IS NULL AND years > 0 AND EXISTS (
+    SELECT FROM rules, LATERAL (
+        SELECT terms, effective_until FROM rule_versions
+        WHERE rule_id = rules.id AND effective_from <= moment ORDER BY effective_from DESC LIMIT 1
+    ) AS latest
+    WHERE programme_id = $1 AND terms ->> 'trigger' = 'anniversary' AND (effective_until IS NULL OR effective_until > moment)
+) AND NOT EXISTS (
+    SELECT FROM occasions WHERE trigger = 'anniversary' AND source_id = customer_id || ':' || years
+) ORDER BY customer_id LIMIT $3
+"""
+
+# Nobody minds an hour, and looking at everybody takes a moment.
+_IS_TIME = "SELECT celebrated_at IS NULL OR celebrated_at < $2::timestamptz - interval '1 hour' FROM programmes WHERE id = $1"
+_CELEBRATED = "UPDATE programmes SET celebrated_at = $2 WHERE id = $1"
 
 
 class AwardRow(NamedTuple):
@@ -291,3 +314,18 @@ async def award_of_entry(connection: Connection, entry_id: str) -> tuple[asyncpg
 
 def _occasion(row: asyncpg.Record) -> Occasion:
     return Occasion(row["trigger"], row["source_id"], row["customer_id"], row["occurred_at"], row["facts"], row["traits"])
+
+
+async def anniversaries(connection: Connection, programme_id: str, now: datetime, many: int) -> list[tuple[str, int, datetime]]:
+    """Return up to so many anniversaries of enrolment that have come and were not looked at, as `(customer, years, moment)`."""
+    return [tuple(row) for row in await connection.fetch(_ANNIVERSARIES, programme_id, now, many)]
+
+
+async def is_time_to_celebrate(connection: Connection, programme_id: str, now: datetime) -> bool:
+    """Return whether it is an hour since anniversaries were looked for."""
+    return bool(await connection.fetchval(_IS_TIME, programme_id, now))
+
+
+async def note_celebrated(connection: Connection, programme_id: str, now: datetime) -> None:
+    """Keep that all anniversaries until a moment were looked at."""
+    await connection.execute(_CELEBRATED, programme_id, now)

@@ -75,6 +75,11 @@ def interaction(event: InteractionRecorded, zone: ZoneInfo) -> Occasion:
     return Occasion("interaction_recorded", event.interaction_id, event.customer_id, event.occurred_at, facts)
 
 
+def anniversary(customer_id: str, years: int, moment: datetime, day: Mapping[str, Any]) -> Occasion:
+    """Return the anniversary of an enrolment as an occasion: one a year."""
+    return Occasion("anniversary", f"{customer_id}:{years}", customer_id, moment, {"years": years, **day})
+
+
 def calendar(moment: datetime, zone: ZoneInfo) -> dict[str, Any]:
     """Return the date and hour of a moment where the programme is at home; weekday 1 is Monday."""
     local = moment.astimezone(zone)

@@ -4,6 +4,7 @@ from typing import Annotated
 from fastapi import Path
 
 from loyalty.dependencies import ReadsLoyalty, ReadsMember
+from loyalty.earning import explaining
 from loyalty.fields import CustomerIdPath
 from loyalty.ledger import reading
 from loyalty.ledger.errors import EntryNotFound
@@ -46,5 +47,5 @@ async def get_entry(entry_id: EntryId, connection: Reads, _caller: ReadsLoyalty)
 
 @entry_router.get("/{entry_id}/explanation", operation_id="entries_explain", summary="Explain an entry", responses=problems(EntryNotFound))
 async def explain_entry(entry_id: EntryId, connection: Reads, _caller: ReadsLoyalty) -> Explanation:
-    """Tell why an entry has the points that it has: the rule, its inputs and the arithmetic."""
-    return Explanation.model_validate(await reading.explanation(connection, entry_id))
+    """Tell why an entry has the points that it has: the rules, their inputs and the arithmetic, and what doing it again gives."""
+    return Explanation.model_validate(await explaining.explanation(connection, entry_id))

@@ -75,6 +75,13 @@ class Explanation(OutputModel):
     explanation: dict[str, Any] = Field(
         description="The rule's inputs and arithmetic.", examples=[{"arithmetic": "1199 * 1 / 100, rounded down", "points": 11}]
     )
+    rules: list[str] = Field(default=[], description="Every version of a rule that was in force.", examples=[["rul_1@3", "rul_2@1"]])
+    inputs: dict[str, Any] | None = Field(default=None, description="What the rules looked at; null once the member is erased.")
+    steps: list[dict[str, Any]] = Field(default=[], description="What each rule gave, in the stacking order, evaluated again.")
+    recomputed: int | None = Field(
+        description="The points that come out when it is evaluated again; null where nothing is kept to evaluate.", examples=[11]
+    )
+    matches: bool | None = Field(description="Whether those are the points of the entry.", examples=[True])
 
 
 class Lot(OutputModel):

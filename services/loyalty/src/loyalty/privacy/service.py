@@ -6,6 +6,7 @@ an entry of its own, what was written is deleted, and what comes late for the id
 
 from typing import Any
 
+from loyalty.earning import privacy as earning
 from loyalty.ledger.events import event_of
 from loyalty.privacy import repository
 from loyalty.vouchers import service as vouchers
@@ -22,9 +23,14 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
         "forfeitures": len(lines),
         **await repository.blank(uow.connection, customer_ids),
         **await vouchers.erase(uow.connection, customer_ids),
+        **await earning.erase(uow.connection, customer_ids),
     }
 
 
 async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
     """Return all that is kept of a customer, by kind of record."""
-    return await repository.collect(connection, customer_ids) | await vouchers.collect(connection, customer_ids)
+    return (
+        await repository.collect(connection, customer_ids)
+        | await vouchers.collect(connection, customer_ids)
+        | await earning.collect(connection, customer_ids)
+    )

@@ -19,6 +19,8 @@ programmes = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("1")),
     # The accumulating discount: a window and its steps.
     sa.Column("discount_scale", JSONB),
+    # Until when the anniversaries of members were looked at.
+    sa.Column("celebrated_at", sa.DateTime(timezone=True)),
     sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
     sa.CheckConstraint("refund_policy IN ('only_pending', 'within_balance', 'allow_negative')", name="refund_policy"),
 )

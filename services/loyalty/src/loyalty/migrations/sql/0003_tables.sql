@@ -1,4 +1,4 @@
-ALTER TABLE programmes ADD zone text NOT NULL DEFAULT 'UTC', ADD version bigint NOT NULL DEFAULT 1, ADD discount_scale jsonb;
+ALTER TABLE programmes ADD zone text NOT NULL DEFAULT 'UTC', ADD version bigint NOT NULL DEFAULT 1, ADD discount_scale jsonb, ADD celebrated_at timestamptz;
 --;;
 CREATE TABLE rules (
     id text CONSTRAINT pk_rules PRIMARY KEY,

@@ -26,5 +26,5 @@ def downgrade() -> None:
     for table in _TABLES:
         op.execute(f"DROP TABLE {table}")
     op.execute("DROP FUNCTION refuse_new_terms")
-    for column in ("zone", "version", "discount_scale"):
+    for column in ("zone", "version", "discount_scale", "celebrated_at"):
         op.execute(f"ALTER TABLE programmes DROP COLUMN {column}")

@@ -1,0 +1,70 @@
+"""What members may earn for besides their orders: registrations, answers, interactions, and the anniversaries of their enrolment."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from loyalty.earning import repository
+from loyalty.earning.rules import anniversary, calendar, interaction, registration, response
+from loyalty.earning.service import earn, zone_of
+from loyalty.ledger.rules import check_id, check_moment
+from loyalty.programmes.the_programme import PROGRAMME_ID
+from loyalty.rules import repository as rules_repository
+from loyalty.rules.rules import Occasion
+from shared.contracts.customers import CustomerRegistered, CustomerUpdated, InteractionRecorded
+from shared.contracts.feedback import ResponseRecorded
+from shared.database.unit_of_work import UnitOfWork
+
+
+async def registered(uow: UnitOfWork, events: Sequence[CustomerRegistered]) -> None:
+    """Keep what was told of new customers, and give what rules give for registering."""
+    told = [(e.customer_id, {"kind": e.kind, "country": e.country, "language": e.language}, e.registered_at) for e in events]
+    await repository.keep_traits(uow.connection, told)
+    if await _has_rules(uow, "customer_registered"):
+        zone = await zone_of(uow)
+        await earn(uow, [registration(event, zone) for event in events])
+
+
+async def updated(uow: UnitOfWork, events: Sequence[CustomerUpdated]) -> None:
+    """Keep what was told of changed customers; the last told counts, in whichever order it comes."""
+    for event in events:
+        check_moment("updated_at", event.updated_at)
+    told = [(e.customer_id, {"kind": e.kind, "country": e.country, "language": e.language}, e.updated_at) for e in events]
+    await repository.keep_traits(uow.connection, told)
+
+
+async def responded(uow: UnitOfWork, events: Sequence[ResponseRecorded]) -> None:
+    """Give what rules give for an answer; the answer of somebody unknown earns nothing."""
+    if await _has_rules(uow, "response_recorded"):
+        zone = await zone_of(uow)
+        await _earn(uow, [occasion for event in events if (occasion := response(event, zone)) is not None])
+
+
+async def interacted(uow: UnitOfWork, events: Sequence[InteractionRecorded]) -> None:
+    """Give what rules give for a visit, a call or another interaction."""
+    if await _has_rules(uow, "interaction_recorded"):
+        zone = await zone_of(uow)
+        await _earn(uow, [interaction(event, zone) for event in events])
+
+
+async def celebrate(uow: UnitOfWork, now: datetime, many: int) -> int:
+    """Give what rules give for anniversaries of enrolment that have come, each once; return how many were looked at."""
+    if not await _has_rules(uow, "anniversary") or not await repository.is_time_to_celebrate(uow.connection, PROGRAMME_ID, now):
+        return 0
+    due = await repository.anniversaries(uow.connection, PROGRAMME_ID, now, many)
+    zone = await zone_of(uow)
+    await earn(uow, [anniversary(customer_id, years, moment, calendar(moment, zone)) for customer_id, years, moment in due])
+    if len(due) < many:
+        await repository.note_celebrated(uow.connection, PROGRAMME_ID, now)
+    return len(due)
+
+
+async def _earn(uow: UnitOfWork, occasions: Sequence[Occasion]) -> None:
+    for occasion in occasions:
+        check_id("source_id", occasion.source_id)
+        check_id("customer_id", occasion.customer_id)
+        check_moment("occurred_at", occasion.occurred_at)
+    await earn(uow, occasions)
+
+
+async def _has_rules(uow: UnitOfWork, trigger: str) -> bool:
+    return any(rule.trigger == trigger for rule in await rules_repository.published(uow.connection, PROGRAMME_ID))
