@@ -13,6 +13,8 @@ from loyalty.members.router import router as members
 from loyalty.programmes.router import router as programmes
 from loyalty.rules.router import router as rules
 from loyalty.settings import LoyaltySettings
+from loyalty.simulations import service as simulating
+from loyalty.simulations.router import router as simulations
 from loyalty.transfers.router import router as transfers
 from loyalty.verification.router import router as verification
 from loyalty.vouchers import service as voucher_codes
@@ -23,11 +25,11 @@ SERVICE = Service(
     name="loyalty",
     title="Regulars loyalty: members and their points",
     settings=LoyaltySettings,
-    routers=(members, ledger, entries, holds, adjustments, transfers, households, programmes, rules, verification, vouchers),
+    routers=(members, ledger, entries, holds, adjustments, transfers, households, programmes, rules, simulations, verification, vouchers),
     handlers=HANDLERS,
     passes=PASSES,
     migrations=Path(__file__).parent / "migrations",
     # The ledger is a source of events, not a projection: see the service's README on `rebuild`.
     reset_projection=None,
-    jobs={voucher_codes.GENERATE: voucher_codes.generate},
+    jobs={voucher_codes.GENERATE: voucher_codes.generate, simulating.HISTORY: simulating.over_history},
 )
