@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from loyalty.adjustments.router import router as adjustments
+from loyalty.discounts.router import router as discounts
 from loyalty.due import PASSES
 from loyalty.handlers import HANDLERS
 from loyalty.holds.router import router as holds
@@ -25,7 +26,21 @@ SERVICE = Service(
     name="loyalty",
     title="Regulars loyalty: members and their points",
     settings=LoyaltySettings,
-    routers=(members, ledger, entries, holds, adjustments, transfers, households, programmes, rules, simulations, verification, vouchers),
+    routers=(
+        members,
+        ledger,
+        entries,
+        holds,
+        adjustments,
+        transfers,
+        households,
+        programmes,
+        rules,
+        simulations,
+        discounts,
+        verification,
+        vouchers,
+    ),
     handlers=HANDLERS,
     passes=PASSES,
     migrations=Path(__file__).parent / "migrations",

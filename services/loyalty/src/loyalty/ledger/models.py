@@ -191,6 +191,8 @@ orders = sa.Table(
     sa.Column("cancelled_at", sa.DateTime(timezone=True)),
     # What its returns should have taken back and the programme's policy left to the member.
     sa.Column("points_forgiven", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    # What a customer bought in a window.
+    sa.Index("ix_orders_customer_id_placed_at", "customer_id", "placed_at"),
 )
 
 order_returns = sa.Table(

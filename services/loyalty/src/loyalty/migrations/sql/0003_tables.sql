@@ -100,3 +100,6 @@ CREATE TABLE rule_usage (
     points bigint NOT NULL DEFAULT 0 CONSTRAINT ck_rule_usage_points CHECK (points >= 0),
     CONSTRAINT pk_rule_usage PRIMARY KEY (rule_id, customer_id, period)
 );
+--;;
+-- What a customer bought in a window.
+CREATE INDEX ix_orders_customer_id_placed_at ON orders (customer_id, placed_at);

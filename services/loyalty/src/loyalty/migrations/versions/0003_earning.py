@@ -21,6 +21,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DROP INDEX ix_orders_customer_id_placed_at")
     for function in _FUNCTIONS:
         op.execute(f"DROP FUNCTION {function}")
     for table in _TABLES:

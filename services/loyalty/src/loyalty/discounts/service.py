@@ -1,0 +1,36 @@
+"""What members get off by what they have bought."""
+
+from datetime import datetime, timedelta
+
+from loyalty.discounts import repository
+from loyalty.discounts.errors import NoDiscountScale
+from loyalty.discounts.rules import Step, discount_of
+from loyalty.discounts.schemas import MemberDiscount
+from loyalty.members import service as members
+from loyalty.programmes.the_programme import PROGRAMME_ID
+from shared.database.pool import Connection
+
+
+async def member_discount(connection: Connection, customer_id: str, moment: datetime) -> MemberDiscount:
+    """Return a member's discount at an instant, by the scale of today.
+
+    Raises:
+        MemberNotFound: there is no such member.
+        NoDiscountScale: the programme has no such discount.
+    """
+    await members.require(connection, customer_id)
+    scale = await repository.scale(connection, PROGRAMME_ID)
+    if scale is None:
+        raise NoDiscountScale
+    after = moment - timedelta(days=scale["window_days"])
+    bought = await repository.bought(connection, PROGRAMME_ID, customer_id, after, moment)
+    found = discount_of([Step(step["from_minor"], step["percent_bp"]) for step in scale["steps"]], bought)
+    return MemberDiscount(
+        customer_id=customer_id,
+        as_of=moment,
+        window_from=after,
+        bought_minor=bought,
+        percent_bp=found.percent_bp,
+        next_percent_bp=found.next_percent_bp,
+        missing_minor=found.missing_minor,
+    )
