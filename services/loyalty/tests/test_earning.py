@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import permutations
+from random import Random
 from typing import Any
 
 import pytest
@@ -164,6 +165,26 @@ async def test_a_budget_is_never_overrun_by_many_at_once(committed_ledger, story
     assert tuple(row) == (105, 10, 11)
     assert [r["points"] for r in await committed_ledger.fetch("SELECT points FROM rule_usage")] == [105]
     assert is_sound(await committed_ledger.proof())
+
+
+async def test_workers_that_hear_the_same_orders_and_returns_at_once_end_as_one(committed_ledger, story):
+    await publish(committed_ledger, BASE, DOUBLE)
+    orders = [story.placed(f"ord_{n}", 137 * n, f"cus_{n % 7}", on=n % 28) for n in range(60)]
+    returns = [story.returned(order, f"ret_{n}", order.amount_minor // 3) for n, order in enumerate(orders)]
+
+    async def work(seed: int) -> None:
+        random = Random(seed)
+        for kind in random.sample([orders, returns], 2):
+            shuffled = random.sample(kind, len(kind))
+            for start in range(0, len(shuffled), 20):
+                await committed_ledger.hear(*shuffled[start : start + 20])
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(work(seed) for seed in range(4)))
+    left = [order.amount_minor - order.amount_minor // 3 for order in orders]
+    proof = await committed_ledger.proof()
+    assert is_sound(proof)
+    assert proof.totals.points_outstanding == sum(amount * 2 // 100 * (2 if amount >= 1_000 else 1) for amount in left)
 
 
 async def test_the_first_purchase_is_one(ledger, story):

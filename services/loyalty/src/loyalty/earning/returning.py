@@ -53,7 +53,7 @@ async def reverse(uow: UnitOfWork, returned: Sequence[OrderReturned]) -> None:
         )
         for e in returned
     )
-    await repository.lock_pools(uow.connection, [event.customer_id for event in returned])
+    await _lock(uow, [event.customer_id for event in returned])
     await ledger.reverse(uow, [event for event in returned if event.order_id not in ruled])
     wanted = {r.return_id for r in checked if r.purchase.order_id in ruled}
     first_told: dict[str, OrderReturned] = {}
@@ -80,7 +80,7 @@ async def cancel(uow: UnitOfWork, cancelled: Sequence[OrderCancelled]) -> None:
         return
     for e in cancelled:
         check_return(Return(e.order_id, Purchase(e.order_id, e.customer_id, e.placed_at, e.order_amount_minor), e.cancelled_at, None))
-    await repository.lock_pools(uow.connection, [event.customer_id for event in cancelled])
+    await _lock(uow, [event.customer_id for event in cancelled])
     await ledger.cancel(uow, [event for event in cancelled if event.order_id not in ruled])
     backs = {e.order_id: Back(e.order_id, e.order_id, e.customer_id, e.cancelled_at, None) for e in cancelled if e.order_id in ruled}
     await _keep(uow, list(backs.values()))
@@ -111,6 +111,12 @@ async def settle(uow: UnitOfWork, order_ids: Sequence[str]) -> None:
         await repository.apply(uow.connection, [returns[order_id][-1].return_id for order_id in waiting])
         await _post(uow, plan)
         waiting = defaultdict(list, {order_id: left for order_id, left in waiting.items() if left})
+
+
+async def _lock(uow: UnitOfWork, customer_ids: Sequence[str]) -> None:
+    # One of whom nothing was heard is made first, so that his order, which another worker may have, waits for this return or this for it.
+    await repository.lock(uow.connection, PROGRAMME_ID, customer_ids)
+    await repository.lock_pools(uow.connection, customer_ids)
 
 
 async def _by_rules(uow: UnitOfWork, events: Sequence[OrderReturned] | Sequence[OrderCancelled]) -> set[str]:
