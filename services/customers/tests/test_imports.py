@@ -127,6 +127,14 @@ async def test_an_identity_of_two_is_refused(client, imported):
     assert [each["code"] for each in await errors_of(client, done["id"])] == ["identity_ambiguous"]
 
 
+async def test_an_address_of_nobody_makes_no_one_of_strangers(client, imported):
+    await client.post("/v1/customers", json={"name": "Anna", "email": "noreply@example.com"})
+    rows = "email,name\nnoreply@example.com,Jānis\nnull@example.com,Zane\nNULL@example.com,Ilze\nreal@example.com,Pēteris\n"
+    done = await imported(rows, match="email")
+    assert (done["counts"]["created"], done["counts"]["refused"]) == (1, 3)
+    assert {each["code"] for each in await errors_of(client, done["id"])} == {"identity_blocked"}
+
+
 async def test_an_external_id_belongs_to_one(client, imported):
     await imported("external_id,email\nC-1,a@example.com\nC-2,b@example.com\n")
     done = await imported("email,external_id\na@example.com,C-2\nc@example.com,C-1\nd@example.com,C-9\ne@example.com,C-9\n", match="email")

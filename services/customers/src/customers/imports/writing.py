@@ -10,6 +10,8 @@ from typing import Any
 
 from asyncpg import IntegrityConstraintViolationError
 
+from customers.identities import service as identities
+from customers.identities.rules import is_blocked
 from customers.imports import matching, storing
 from customers.imports import repository as imports
 from customers.imports.preparing import Prepared, prepare
@@ -160,6 +162,7 @@ def _reason(error: Conflict | Invalid | IntegrityConstraintViolationError) -> tu
 
 
 async def _attempt(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> None:
+    groups = await _trusted(uow, order, groups, outcome)
     matches = await matching.match(uow.connection, order.match, list(groups))
     new: dict[str, Group] = {}
     known: dict[str, Group] = {}
@@ -177,6 +180,20 @@ async def _attempt(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], o
             known[key] = group
     await _create(uow, order, new, outcome)
     await _update(uow, order, known, matches, outcome)
+
+
+async def _trusted(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> dict[str, Group]:
+    """Refuse the rows whose address or number identifies nobody: they would all be one customer. External ids are the caller's own."""
+    if order.match == "external_id":
+        return dict(groups)
+    _, rules = await identities.rules(uow.connection)
+    trusted: dict[str, Group] = {}
+    for key, group in groups.items():
+        if is_blocked(rules, order.match, key):
+            outcome.refuse(group.drafts, f"/{order.match}", "identity_blocked", "This value identifies nobody.")
+        else:
+            trusted[key] = group
+    return trusted
 
 
 async def _groups(uow: UnitOfWork, order: Order, drafts: Sequence[Draft]) -> dict[str, Group]:
