@@ -1,28 +1,47 @@
--- Decides how much of what rules give their limits still allow. A row is one limit of one item; the items are decided one after the other,
--- under locks taken in one order, so no limit is ever overrun.
+-- Decides how much of what rules give their limits still allow. A row is one limit of one item, the rows of an item follow each other; the
+-- items are decided one after the other, under locks taken in one order, so no limit is ever overrun.
 CREATE FUNCTION allot_points(items int[], rule_ids text[], customers text[], periods text[], limits bigint[], wanted bigint[])
 RETURNS TABLE (item int, allowed bigint) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
-    one record;
+    slots int[];
+    used bigint[];
+    first int := 1;
+    after int;
 BEGIN
     INSERT INTO rule_usage (rule_id, customer_id, period)
     SELECT DISTINCT * FROM unnest(rule_ids, customers, periods) AS told (rule_id, customer_id, period) ORDER BY 1, 2, 3
     ON CONFLICT DO NOTHING;
-    PERFORM FROM rule_usage WHERE (rule_id, customer_id, period) IN (
-        SELECT * FROM unnest(rule_ids, customers, periods)
-    ) ORDER BY rule_id, customer_id, period FOR UPDATE;
-    FOR one IN SELECT DISTINCT told.item FROM unnest(items) AS told (item) ORDER BY 1 LOOP
-        SELECT greatest(min(least(told.wanted, told.bound - usage.points)), 0) INTO allowed
-        FROM unnest(items, rule_ids, customers, periods, limits, wanted) AS told (item, rule_id, customer_id, period, bound, wanted)
-        JOIN rule_usage AS usage USING (rule_id, customer_id, period) WHERE told.item = one.item;
-        UPDATE rule_usage SET points = rule_usage.points + allowed
-        FROM unnest(items, rule_ids, customers, periods) AS told (item, rule_id, customer_id, period)
-        WHERE told.item = one.item AND allowed > 0
-          AND (rule_usage.rule_id, rule_usage.customer_id, rule_usage.period) = (told.rule_id, told.customer_id, told.period);
-        item := one.item;
+    SELECT array_agg(points ORDER BY rule_id, customer_id, period) INTO used FROM (
+        SELECT rule_usage.* FROM (
+            SELECT DISTINCT * FROM unnest(rule_ids, customers, periods) AS told (rule_id, customer_id, period)
+        ) AS counter JOIN rule_usage USING (rule_id, customer_id, period)
+        ORDER BY rule_id, customer_id, period FOR UPDATE OF rule_usage
+    ) AS locked;
+    SELECT array_agg(slot ORDER BY place) INTO slots FROM (
+        SELECT place, dense_rank() OVER (ORDER BY rule_id, customer_id, period)::int AS slot
+        FROM unnest(rule_ids, customers, periods) WITH ORDINALITY AS told (rule_id, customer_id, period, place)
+    ) AS ranked;
+    WHILE first <= cardinality(items) LOOP
+        item := items[first];
+        allowed := wanted[first];
+        after := first;
+        WHILE after <= cardinality(items) AND items[after] = item LOOP
+            allowed := least(allowed, limits[after] - used[slots[after]]);
+            after := after + 1;
+        END LOOP;
+        allowed := greatest(allowed, 0);
+        FOR place IN first .. after - 1 LOOP
+            used[slots[place]] := used[slots[place]] + allowed;
+        END LOOP;
         RETURN NEXT;
+        first := after;
     END LOOP;
+    UPDATE rule_usage SET points = used[told.slot]
+    FROM (
+        SELECT DISTINCT rule_id, customer_id, period, slot FROM unnest(rule_ids, customers, periods, slots) AS t (rule_id, customer_id, period, slot)
+    ) AS told
+    WHERE (rule_usage.rule_id, rule_usage.customer_id, rule_usage.period) = (told.rule_id, told.customer_id, told.period);
 END $$;
 --;;
 -- Remembers orders that earn by rules: their rate version is 0. Returns those that were not known yet.
