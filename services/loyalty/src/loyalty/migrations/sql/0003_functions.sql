@@ -39,7 +39,7 @@ BEGIN
     END LOOP;
     UPDATE rule_usage SET points = used[told.slot]
     FROM (
-        SELECT DISTINCT rule_id, customer_id, period, slot FROM unnest(rule_ids, customers, periods, slots) AS t (rule_id, customer_id, period, slot)
+        SELECT DISTINCT * FROM unnest(rule_ids, customers, periods, slots) AS told (rule_id, customer_id, period, slot)
     ) AS told
     WHERE (rule_usage.rule_id, rule_usage.customer_id, rule_usage.period) = (told.rule_id, told.customer_id, told.period);
 END $$;
