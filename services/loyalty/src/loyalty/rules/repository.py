@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 import orjson
-from asyncpg import CheckViolationError, Record, UniqueViolationError
+from asyncpg import CheckViolationError, UniqueViolationError
 
 from loyalty.rules.errors import PeriodInvalid, PublishedEarlier
 from loyalty.rules.rules import Rule
@@ -62,14 +62,15 @@ _FIRST = datetime.fromisoformat("0001-01-02T00:00:00Z")
 _VERSIONS_KEPT = 4_096
 
 
-async def page(connection: Connection, programme_id: str, limit: int, after: SortKey | None) -> list[Record]:
+async def page(connection: Connection, programme_id: str, limit: int, after: SortKey | None) -> list[dict[str, Any]]:
     """Return rules in the order of their making, those after `(created_at, id)`."""
-    return await connection.fetch(_PAGE, programme_id, limit, *(after or (_FIRST, "")))
+    return [dict(row) for row in await connection.fetch(_PAGE, programme_id, limit, *(after or (_FIRST, "")))]
 
 
-async def find(connection: Connection, rule_id: str) -> Record | None:
+async def find(connection: Connection, rule_id: str) -> dict[str, Any] | None:
     """Return a rule with its versions, or None."""
-    return await connection.fetchrow(_FIND, rule_id)
+    row = await connection.fetchrow(_FIND, rule_id)
+    return dict(row) if row is not None else None
 
 
 async def lock(connection: Connection, rule_id: str) -> int | None:

@@ -1,7 +1,7 @@
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from asyncpg import Record
 from fastapi import Response
 
 from loyalty.dependencies import ManagesLoyalty, ReadsLoyalty
@@ -63,11 +63,11 @@ async def publish(rule_id: RuleIdPath, wanted: Publication, response: Response, 
     return _answer(await service.publish(uow, rule_id, wanted), response)
 
 
-def _answer(row: Record, response: Response) -> Rule:
+def _answer(row: Mapping[str, Any], response: Response) -> Rule:
     set_etag(response, row["version"])
     return _view(row)
 
 
-def _view(row: Record) -> Rule:
+def _view(row: Mapping[str, Any]) -> Rule:
     facts: dict[str, Any] = dict(row)
     return Rule.model_validate({**facts, "state": facts["versions"][0]["state"]})

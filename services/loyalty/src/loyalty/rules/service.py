@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from asyncpg import Record
-
 from loyalty.programmes.service import require_wallet
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.rules import repository
@@ -16,7 +14,7 @@ from shared.http.etags import check_version
 from shared.ids import new_id
 
 
-async def found(connection: Connection, rule_id: str) -> Record:
+async def found(connection: Connection, rule_id: str) -> dict[str, Any]:
     """Return a rule.
 
     Raises:
@@ -28,7 +26,7 @@ async def found(connection: Connection, rule_id: str) -> Record:
     return row
 
 
-async def make(uow: UnitOfWork, wanted: RuleDraft) -> Record:
+async def make(uow: UnitOfWork, wanted: RuleDraft) -> dict[str, Any]:
     """Keep a new rule as a draft.
 
     Raises:
@@ -42,7 +40,7 @@ async def make(uow: UnitOfWork, wanted: RuleDraft) -> Record:
     return await found(uow.connection, rule_id)
 
 
-async def amend(uow: UnitOfWork, rule_id: str, patch: dict[str, Any], expected: int) -> Record:
+async def amend(uow: UnitOfWork, rule_id: str, patch: dict[str, Any], expected: int) -> dict[str, Any]:
     """Change a rule's name, its draft, or the end of what is published.
 
     Raises:
@@ -62,7 +60,7 @@ async def amend(uow: UnitOfWork, rule_id: str, patch: dict[str, Any], expected: 
     return await found(uow.connection, rule_id)
 
 
-async def publish(uow: UnitOfWork, rule_id: str, wanted: Publication, expected: int | None = None) -> Record:
+async def publish(uow: UnitOfWork, rule_id: str, wanted: Publication, expected: int | None = None) -> dict[str, Any]:
     """Publish the draft of a rule: it counts for what happens from a moment on.
 
     Raises:
