@@ -1,7 +1,10 @@
 import httpx2
 import orjson
 import pytest
+from regulars_sample.app import SERVICE
 
+from shared.errors import NotFound
+from shared.http import openapi_document, problems
 from shared.http.body import MAX_DEPTH, read_json
 from shared.http.errors import MalformedBody
 
@@ -150,3 +153,14 @@ def test_depth_is_counted_exactly() -> None:
         read_json(nested(MAX_DEPTH + 1))
     with pytest.raises(MalformedBody):
         read_json(padding + nested(MAX_DEPTH) + b"]")
+
+
+def test_the_document_describes_its_own_error_where_another_service_has_one_of_the_same_code() -> None:
+    class NoteNotFound(NotFound):
+        code = "note_not_found"
+        title = "Another service's note."
+
+    NoteNotFound.__module__ = "another_service.notes"
+    problems(NoteNotFound)
+    examples = openapi_document(SERVICE)["components"]["examples"]
+    assert examples["note_not_found"]["value"]["title"] == "There is no such note."

@@ -36,7 +36,7 @@ from shared.http.errors import (
     ValueRefused,
 )
 from shared.http.etags import ETAG_PATTERN, if_match_header
-from shared.http.problems import DESCRIBED, MEDIA_TYPE, Problem, describe, example_of, status_of
+from shared.http.problems import DESCRIBED, MEDIA_TYPE, Problem, describe, example_of, package_of, status_of
 from shared.http.routing import Route
 from shared.http.unit import enter_unit_of_work
 
@@ -81,8 +81,17 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     for name in _VALIDATION_SCHEMAS:
         schemas.pop(name, None)
     components["schemas"] = dict(sorted(schemas.items()))
-    components["examples"] = {code: example_of(_EDGE_ERRORS.get(code) or DESCRIBED[code]) for code in sorted(_used_examples(document))}
+    packages = {package_of(route.endpoint) for route in routes}
+    components["examples"] = {code: example_of(_error_of(code, packages)) for code in sorted(_used_examples(document))}
     return document
+
+
+def _error_of(code: str, packages: set[str]) -> type[DomainError]:
+    """Return the error of a code: the edge's, else the one that belongs to the application's own packages."""
+    if code in _EDGE_ERRORS:
+        return _EDGE_ERRORS[code]
+    described = DESCRIBED[code]
+    return next((error for package, error in sorted(described.items()) if package in packages), next(iter(described.values())))
 
 
 def _operations(routes: list[APIRoute], document: dict[str, Any]) -> Iterator[tuple[Route, dict[str, Any]]]:

@@ -25,8 +25,9 @@ STATUS_OF: Mapping[Kind, int] = {
     Kind.UNAVAILABLE: 503,
 }
 
-# Every error that a route has listed, for the examples in the OpenAPI document.
-DESCRIBED: dict[str, type[DomainError]] = {}
+# Every error that a route has listed, by code and package, for the examples in the OpenAPI document: two services in one process,
+# as in tests, may each have an error of one code.
+DESCRIBED: dict[str, dict[str, type[DomainError]]] = {}
 
 # A body with a thousand mistakes is told its first hundred.
 MAX_FIELD_ERRORS = 100
@@ -81,8 +82,13 @@ def problems(*errors: type[DomainError]) -> dict[int | str, dict[str, Any]]:
     by_status: dict[int, list[type[DomainError]]] = {}
     for error in errors:
         by_status.setdefault(status_of(error), []).append(error)
-        DESCRIBED[error.code] = error
+        DESCRIBED.setdefault(error.code, {})[package_of(error)] = error
     return {status: describe(members) for status, members in sorted(by_status.items())}
+
+
+def package_of(thing: Any) -> str:
+    """Return the package that a class or function is of, such as `customers`."""
+    return thing.__module__.partition(".")[0]
 
 
 def describe(errors: Sequence[type[DomainError]]) -> dict[str, Any]:
