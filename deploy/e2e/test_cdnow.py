@@ -31,7 +31,9 @@ def points(rows) -> int:
 
 
 def ledger(suite) -> dict:
-    return answer(suite.client("loyalty").get("/v1/ledger/verify"), 200)
+    """Return what the ledger says of itself, without the seal that is set anew each minute over the entries there are."""
+    shown = answer(suite.client("loyalty").get("/v1/ledger/verify"), 200)
+    return {name: value for name, value in shown.items() if name != "seal"}
 
 
 def history(suite) -> dict:
