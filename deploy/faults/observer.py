@@ -13,7 +13,7 @@ _CONVERGE_SECONDS = 60.0
 # Aggregates whose events are not numbered 1, 2, 3 … each once.
 _BROKEN_SEQUENCES = """
 SELECT aggregateid FROM event_log
-GROUP BY aggregateid HAVING count(*) <> max(sequence) OR count(DISTINCT sequence) <> count(*)
+GROUP BY aggregatetype, aggregateid HAVING count(*) <> max(sequence) OR count(DISTINCT sequence) <> count(*)
 """
 
 
