@@ -210,9 +210,8 @@ def advanced(state: State, facts: Iterable[Fact], rules: Sequence[Rule]) -> tupl
         rules: in the order in which they are looked at.
     """
     moves: list[Move] = []
-    # Whoever is registered with orders of years ago was known before he is anything else.
-    for fact in sorted(facts, key=lambda fact: (fact.when != "customer_registered", fact.occurred_at)):
-        fitting = [rule for rule in rules if matches(rule, fact)]
+    told = [(fact, [rule for rule in rules if matches(rule, fact)]) for fact in facts]
+    for fact, fitting in sorted(told, key=lambda one: _turn(*one)):
         for track in TRACKS:
             found = _target(state.places.get(track), track, fact, [rule for rule in fitting if rule.track == track])
             if found is not None:
@@ -221,6 +220,18 @@ def advanced(state: State, facts: Iterable[Fact], rules: Sequence[Rule]) -> tupl
                     moves[0] = moves[0]._replace(entered_at=move.entered_at)
                 moves.append(move)
     return state, moves
+
+
+def _turn(fact: Fact, fitting: Sequence[Rule]) -> tuple[Any, ...]:
+    """Return what facts are sorted by: who is registered with orders of years ago was known before he is anything else.
+
+    Of facts of one moment the one that leads furthest comes last and stands, in whatever order they were told.
+    """
+    ranks = []
+    for track, stages in TRACKS.items():
+        leading = next((rule.stage or fact.details["journey_stage"] for rule in fitting if rule.track == track and rule.may_go_back), None)
+        ranks.append(-1 if leading is None else stages.index(leading))
+    return (fact.when != "customer_registered", fact.occurred_at, *ranks)
 
 
 def _target(place: Place | None, track: str, fact: Fact, fitting: Sequence[Rule]) -> tuple[str, str] | None:
