@@ -7,7 +7,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,12 +17,11 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "shared" / "tests" / "http"))
 
 from regulars_sample.app import SERVICE
 
+from bench_database import migrated, server
 from figures import Figure
-from shared.database import alembic_env
 from shared.database.pool import PoolDatabase
 from shared.database.unit_of_work import UnitOfWork
-from shared.embedded import EmbeddedPostgres, free_port, prepare_database
-from shared.embedded.roles import with_database, with_login
+from shared.embedded import free_port
 from shared.http.access_events import issue_key
 
 CONNECTIONS = 16
@@ -140,16 +138,8 @@ async def _a_note(port: int, key: str) -> str:
 
 @contextlib.asynccontextmanager
 async def _database() -> AsyncIterator[str]:
-    home = Path(tempfile.mkdtemp(prefix="bench-http-"))
-    postgres = EmbeddedPostgres(home / "postgres", free_port(), "bench", durable=True)
-    await asyncio.to_thread(postgres.start)
-    try:
-        await prepare_database(postgres.dsn(), "bench", [SERVICE.name], {SERVICE.name: "bench"})
-        dsn = with_login(with_database(postgres.dsn(), "bench"), SERVICE.name, "bench")
-        await asyncio.to_thread(alembic_env.upgrade, SERVICE.migrations, dsn)
-        yield dsn
-    finally:
-        postgres.destroy()
+    with server(durable=True) as postgres:
+        yield await migrated(postgres, SERVICE)
 
 
 async def _server_key(dsn: str) -> str:

@@ -7,20 +7,17 @@ memory, into a table that nobody else uses.
 Set IMPORT_ROWS for another size than the quick one, and IMPORT_STORED for customers who are there before.
 """
 
-import asyncio
 import contextlib
 import io
 import os
 import random
-import shutil
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import asyncpg
 
+from bench_database import migrated, server
 from customers.app import SERVICE
 from customers.imports import job as importing
 from customers.imports import repository, service
@@ -28,11 +25,8 @@ from customers.imports.schemas import ImportOptions
 from customers.imports.upload import SAMPLE_BYTES, Upload
 from customers.profiles.search import fold
 from figures import Figure
-from shared.database import alembic_env
 from shared.database.pool import PoolDatabase
 from shared.database.unit_of_work import UnitOfWork
-from shared.embedded import EmbeddedPostgres, free_port, prepare_database
-from shared.embedded.roles import with_database, with_login
 from shared.http import Caller
 from shared.http.jobs import JobRunner
 from shared.ids import new_id
@@ -145,18 +139,10 @@ async def _copy(dsn: str, people: list[tuple[str, ...]]) -> float:
 
 @contextlib.asynccontextmanager
 async def _database() -> AsyncIterator[tuple[PoolDatabase, str]]:
-    home = Path(tempfile.mkdtemp(prefix="bench-imports-"))
-    postgres = EmbeddedPostgres(home / "postgres", free_port(), "bench", durable=True)
-    await asyncio.to_thread(postgres.start)
-    try:
-        await prepare_database(postgres.dsn(), "bench", [SERVICE.name], {SERVICE.name: "bench"})
-        dsn = with_login(with_database(postgres.dsn(), "bench"), SERVICE.name, "bench")
-        await asyncio.to_thread(alembic_env.upgrade, SERVICE.migrations, dsn)
+    with server(durable=True) as postgres:
+        dsn = await migrated(postgres, SERVICE)
         pool = await PoolDatabase.connect(dsn, max_size=6)
         try:
             yield pool, dsn
         finally:
             await pool.close()
-    finally:
-        await asyncio.to_thread(postgres.destroy)
-        shutil.rmtree(home, ignore_errors=True)

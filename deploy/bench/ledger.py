@@ -10,7 +10,6 @@ import importlib.util
 import os
 import random
 import re
-import shutil
 import statistics
 import subprocess
 import tempfile
@@ -20,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bench_database import migrated, server
 from figures import Figure
 from loyalty.app import SERVICE
 from loyalty.ledger import service as ledger
@@ -27,11 +27,8 @@ from loyalty.ledger.rules import Draw, Grant
 from loyalty.members import service as members
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.contracts.customers import Line, OrderPlaced
-from shared.database import alembic_env
 from shared.database.pool import PoolDatabase
 from shared.database.unit_of_work import UnitOfWork
-from shared.embedded import EmbeddedPostgres, free_port, prepare_database
-from shared.embedded.roles import with_database, with_login
 from shared.ids import new_id
 from shared.messaging import outbox
 
@@ -199,13 +196,8 @@ def _binaries() -> Path:
 
 @contextlib.asynccontextmanager
 async def _database() -> AsyncIterator[tuple[PoolDatabase, str]]:
-    home = Path(tempfile.mkdtemp(prefix="bench-ledger-"))
-    postgres = EmbeddedPostgres(home / "postgres", free_port(), "bench", durable=True)
-    await asyncio.to_thread(postgres.start)
-    try:
-        await prepare_database(postgres.dsn(), "bench", [SERVICE.name], {SERVICE.name: "bench"})
-        dsn = with_login(with_database(postgres.dsn(), "bench"), SERVICE.name, "bench")
-        await asyncio.to_thread(alembic_env.upgrade, SERVICE.migrations, dsn)
+    with server(durable=True) as postgres:
+        dsn = await migrated(postgres, SERVICE)
         pool = await PoolDatabase.connect(dsn, min_size=CONNECTIONS, max_size=CONNECTIONS)
         try:
             async with pool.acquire() as connection:
@@ -214,6 +206,3 @@ async def _database() -> AsyncIterator[tuple[PoolDatabase, str]]:
             yield pool, dsn
         finally:
             await pool.close()
-    finally:
-        await asyncio.to_thread(postgres.destroy)
-        shutil.rmtree(home, ignore_errors=True)

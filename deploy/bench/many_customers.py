@@ -4,32 +4,27 @@ Names are made of syllables of four languages, the frequent ones as frequent as 
 inside this process, one after the other.
 """
 
-import asyncio
 import contextlib
 import os
 import random
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
 from httpx2 import ASGITransport, AsyncClient
 
+from bench_database import migrated, server
 from customers.app import SERVICE
 from customers.profiles.search import fold
 from customers.search.names import words
 from customers.settings import CustomersSettings
 from figures import Figure
-from shared.database import alembic_env
 from shared.database.pool import PoolDatabase
-from shared.embedded import EmbeddedPostgres, free_port, prepare_database
-from shared.embedded.roles import with_database, with_login
+from shared.embedded import EmbeddedPostgres
 from shared.http import create_app
 from shared.http.api_keys import generate_key
 from shared.ids import encode
@@ -58,8 +53,8 @@ Operation = Callable[[AsyncClient, Row, random.Random], Awaitable[None]]
 
 async def measure() -> list[Figure]:
     """Fill two databases of one server and ask both in turns, so that a noisy moment of the machine meets both."""
-    with _server() as server:
-        async with _database(server, SMALL) as small, _database(server, LARGE) as large:
+    with server(durable=False) as postgres:
+        async with _database(postgres, SMALL) as small, _database(postgres, LARGE) as large:
             taken = {name: await _timed(operation, small, large) for name, operation in _OPERATIONS.items()}
     return [figure for name, (before, after) in taken.items() for figure in _figures(name, before, after)]
 
@@ -237,24 +232,10 @@ def _client(app: Any, key: str) -> AsyncClient:
     return AsyncClient(transport=ASGITransport(app), base_url="http://customers", headers={"authorization": f"Bearer {key}"})
 
 
-@contextlib.contextmanager
-def _server() -> Iterator[EmbeddedPostgres]:
-    home = Path(tempfile.mkdtemp(prefix="bench-customers-"))
-    postgres = EmbeddedPostgres(home / "postgres", free_port(), "bench", durable=False)
-    postgres.start()
-    try:
-        yield postgres
-    finally:
-        postgres.destroy()
-        shutil.rmtree(home, ignore_errors=True)
-
-
 @contextlib.asynccontextmanager
 async def _database(postgres: EmbeddedPostgres, customers: int) -> AsyncIterator[_Loaded]:
     name = f"bench_{customers}"
-    await prepare_database(postgres.dsn(), name, [SERVICE.name], {SERVICE.name: "bench"})
-    dsn = with_login(with_database(postgres.dsn(), name), SERVICE.name, "bench")
-    await asyncio.to_thread(alembic_env.upgrade, SERVICE.migrations, dsn)
+    dsn = await migrated(postgres, SERVICE, name)
     people = _people(random.Random(_SEED))  # noqa: S311 - the same people in each run
     sample = await _load(dsn, islice(people, customers))
     key = generate_key().key

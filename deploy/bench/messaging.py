@@ -1,24 +1,25 @@
 """P5 and P7: the relay and the consumer, each beside the barest loop that does the same work without any promise."""
 
 import asyncio
+import contextlib
 import gc
-import shutil
 import statistics
 import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
 import uvloop
 from aiokafka import AIOKafkaProducer
 
+from bench_database import server
 from figures import Figure
 from shared.database.pool import PoolDatabase
 from shared.database.unit_of_work import UnitOfWork
-from shared.embedded import EmbeddedPostgres, free_port
+from shared.embedded import free_port
 from shared.embedded.tansu import TansuBroker
 from shared.ids import new_id, new_uuid
 from shared.messaging.apply import Applied, Applier, Batch
@@ -63,29 +64,24 @@ async def _measure() -> list[Figure]:
     # As the worker does, for both sides.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    home = await asyncio.to_thread(_open_folder)
-    postgres = EmbeddedPostgres(home / "postgres", free_port(), "bench")
-    broker = TansuBroker(home / "broker", free_port())
-    try:
-        await asyncio.to_thread(postgres.start)
-        broker.start()
+    with server(durable=True) as postgres, _broker() as broker:
         dsn = await TestServer(postgres).dsn_of_copy(SERVICE)
         database = await PoolDatabase.connect(dsn, max_size=4)
         try:
             return await _compare(dsn, database, broker)
         finally:
             await database.close()
-    finally:
-        broker.stop()
-        postgres.destroy()
-        shutil.rmtree(home, ignore_errors=True)
 
 
-def _open_folder() -> Path:
-    """Return a new folder that the account Postgres runs under may enter."""
-    home = Path(tempfile.mkdtemp(prefix="bench-"))
-    home.chmod(0o755)
-    return home
+@contextlib.contextmanager
+def _broker() -> Iterator[TansuBroker]:
+    with tempfile.TemporaryDirectory(prefix="bench-") as home:
+        broker = TansuBroker(Path(home), free_port())
+        try:
+            broker.start()
+            yield broker
+        finally:
+            broker.stop()
 
 
 async def _compare(dsn: str, database: PoolDatabase, broker: TansuBroker) -> list[Figure]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from shared.contracts.customers import CustomerMerged, CustomerUnmerged
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 from shared.errors import MalformedEvent
@@ -166,7 +167,7 @@ async def _change(uow: UnitOfWork, links: Sequence[_Link], on_change: OnChange |
         await lock(uow)
     connection = uow.connection
     await connection.execute(_LOCK)
-    changed = await connection.fetch(_KEEP, *(list(column) for column in zip(*links, strict=True)))
+    changed = await connection.fetch(_KEEP, *transposed(links))
     moved = await _follow(connection, [row["customer_id"] for row in changed])
     if moved and on_change is not None:
         await on_change(uow, moved)

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import asyncpg
 
 from shared.database.pool import Connection, Database
+from shared.database.rows import transposed
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Envelope
 from shared.messaging.decode import Malformed
@@ -153,7 +154,7 @@ class PostgresInboxTransaction:
         if outcome.forget:
             await self._connection.execute(_FORGET, self._consumer, outcome.forget)
             await self._connection.execute(_RESOLVE, self._consumer, outcome.forget, outcome.discarded)
-        if await self._connection.fetchval(_MISSED, self._consumer, *_columns(list(outcome.reached.items()), 2)):
+        if await self._connection.fetchval(_MISSED, self._consumer, *transposed(outcome.reached.items(), 2)):
             raise Overtaken
 
     def savepoint(self) -> AbstractAsyncContextManager[None]:
@@ -171,16 +172,12 @@ class PostgresInboxTransaction:
     async def _advance(self, outcome: Outcome) -> None:
         made = [(stream, new) for stream, (old, new) in outcome.versions.items() if old == 0]
         moved = [(stream, old, new) for stream, (old, new) in outcome.versions.items() if old > 0]
-        columns = (*_columns(made, 2), *_columns(moved, 3))
+        columns = (*transposed(made, 2), *transposed(moved, 3))
         if await self._connection.fetchval(_ADVANCE, self._consumer, *columns) != len(outcome.versions):
             raise Overtaken
 
     async def _kept(self, query: str, argument: object) -> list[Arrival]:
         return [_arrival(row) for row in await self._connection.fetch(query, self._consumer, argument)]
-
-
-def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
-    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
 
 
 def _arrival(row: asyncpg.Record) -> Arrival:

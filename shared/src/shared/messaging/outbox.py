@@ -12,6 +12,7 @@ from uuid import UUID
 
 from shared.contracts.base import Event
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 
 # Keys are spread over buckets; one relay owns a bucket at a time, which keeps the order of each key.
 BUCKETS = 16
@@ -84,7 +85,7 @@ async def write_events(connection: Connection, events: Sequence[PendingEvent], a
         (id_, e.aggregate, e.aggregate_id, e.type, _payload(e), e.key, sequence, trace, bucket_of(e.key))
         for id_, e, sequence, trace in events
     ]
-    arguments = [list(column) for column in zip(*columns, strict=True)]
+    arguments = transposed(columns)
     if alongside is None:
         await connection.execute(_WRITE, *arguments)
     else:

@@ -8,6 +8,7 @@ from functools import lru_cache
 import asyncpg
 
 from shared.database.pool import Connection
+from shared.database.rows import affected
 from shared.envelope import write_message
 from shared.messaging.nudge import CHANNEL
 from shared.messaging.ports import Anchor, Backlog, Memory, OutboxRow
@@ -178,7 +179,7 @@ async def requeue_all(connection: Connection, epoch: int) -> int:
         return 0
     await connection.execute(_FORGET_ANCHORS)
     status = await connection.execute(REQUEUE_ALL, timeout=_REQUEUE_TIMEOUT_SECONDS)
-    return int(status.rsplit(" ", 1)[-1])
+    return affected(status)
 
 
 def _anchor_columns(anchors: Mapping[Partition, Anchor]) -> tuple[list[object], ...]:

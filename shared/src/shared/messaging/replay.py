@@ -6,6 +6,7 @@ The relay sends queued events in the order of their positions, which is the orde
 from datetime import datetime
 
 from shared.database.pool import Database
+from shared.database.rows import affected
 from shared.messaging.outbox_store import REQUEUE_ALL, read_memory, requeue_all
 from shared.messaging.relay import is_anchor
 from shared.messaging.transport import Transport
@@ -39,7 +40,7 @@ async def replay(
     async with database.acquire() as connection:
         arguments = () if since is None else (since,)
         status = await connection.execute(_REQUEUE_SINCE if since else REQUEUE_ALL, *arguments, timeout=_TIMEOUT_SECONDS)
-    return int(status.rsplit(" ", 1)[-1])
+    return affected(status)
 
 
 async def _replay_missing(database: Database, transport: Transport, service: Service) -> int:
@@ -56,4 +57,4 @@ async def _replay_missing(database: Database, transport: Transport, service: Ser
 async def release_held(database: Database) -> int:
     """Let the relay try again what the broker refused, after its limits or the cause have changed; return how many events."""
     async with database.acquire() as connection:
-        return int((await connection.execute(_RELEASE)).rsplit(" ", 1)[-1])
+        return affected(await connection.execute(_RELEASE))

@@ -9,6 +9,7 @@ import asyncpg
 import structlog
 
 from shared.database.pool import Connection, Database, code_of
+from shared.database.rows import affected
 from shared.errors import Unavailable
 from shared.messaging import metrics
 
@@ -85,7 +86,7 @@ def oldest_uuid(moment: datetime) -> UUID:
 async def _trim(connection: Connection, statement: str, bound: object, *more: object) -> None:
     deleted = _DELETE_LIMIT
     while deleted == _DELETE_LIMIT:
-        deleted = int((await connection.execute(statement, bound, _DELETE_LIMIT, *more)).rsplit(" ", 1)[-1])
+        deleted = affected(await connection.execute(statement, bound, _DELETE_LIMIT, *more))
 
 
 async def _count(connection: Connection) -> None:

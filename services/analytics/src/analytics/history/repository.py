@@ -7,6 +7,7 @@ from typing import NamedTuple
 from asyncpg import Record
 
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 
 # Roll-up cells are shared by all customers; whoever changes them holds this advisory lock (any fixed number) to the end of his
 # transaction, so that concurrent consumers neither deadlock nor read a customer's state before another's commit.
@@ -121,7 +122,7 @@ class HistoryRepository:
 
     async def put_customers(self, facts: Sequence[CustomerFact]) -> None:
         """Store customers unless something later is known of them or they were erased."""
-        await self._connection.execute(_PUT_CUSTOMERS, *(list(column) for column in zip(*facts, strict=True)))
+        await self._connection.execute(_PUT_CUSTOMERS, *transposed(facts))
 
     async def customers_of(self, customer_ids: Sequence[str]) -> Sequence[Record]:
         """Return what is known of these customers."""

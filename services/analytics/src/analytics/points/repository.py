@@ -7,6 +7,7 @@ from typing import NamedTuple
 from asyncpg import Record
 
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 
 _ADD_MEMBERS = """
 WITH batch AS (
@@ -113,11 +114,11 @@ class PointsRepository:
 
     async def add_members(self, facts: Sequence[MemberFact]) -> None:
         """Store members and count those that are new."""
-        await self._connection.execute(_ADD_MEMBERS, *(list(column) for column in zip(*facts, strict=True)))
+        await self._connection.execute(_ADD_MEMBERS, *transposed(facts))
 
     async def add_movements(self, facts: Sequence[MovementFact]) -> None:
         """Store movements and add up those that are new."""
-        await self._connection.execute(_ADD_MOVEMENTS, *(list(column) for column in zip(*facts, strict=True)))
+        await self._connection.execute(_ADD_MOVEMENTS, *transposed(facts))
 
     async def of(self, customer_ids: Sequence[str]) -> tuple[Sequence[Record], Sequence[Record]]:
         """Return these customers as members, and the movements of their points."""

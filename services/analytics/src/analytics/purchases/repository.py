@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from analytics.purchases.rules import Activity, Cell
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 
 # Lines travel as JSON text: a list in a jsonb[] would be taken for a second dimension.
 # `orders` in the EXISTS is the table before this statement, so a day is known only by an order of an earlier batch. The history vouches
@@ -201,13 +202,13 @@ class PurchasesRepository:
 
     async def add_orders(self, facts: Sequence[OrderFact]) -> tuple[list[AddedOrder], dict[str, Activity]]:
         """Store orders; return those that are new and count, and the states so far of their people."""
-        rows = await self._connection.fetch(_ADD_ORDERS, *_columns(facts))
+        rows = await self._connection.fetch(_ADD_ORDERS, *transposed(facts))
         states = {row["customer_id"]: _activity(row) for row in rows if row["first_at"] is not None}
         return [AddedOrder(*row[:6]) for row in rows], states
 
     async def cancel_orders(self, facts: Sequence[CancellationFact]) -> list[str]:
         """Let orders and their returns count no more; return the roots of the people who must be counted anew."""
-        return [row["root_id"] for row in await self._connection.fetch(_CANCEL_ORDERS, *_columns(facts))]
+        return [row["root_id"] for row in await self._connection.fetch(_CANCEL_ORDERS, *transposed(facts))]
 
     async def states_of(self, root_ids: Sequence[str]) -> dict[str, Activity]:
         """Return the states of those who have ordered."""
@@ -226,16 +227,16 @@ class PurchasesRepository:
             for id_, a in states.items()
         ]
         cells = [(cell.cohort, cell.measure.value, cell.k, by) for cell, by in differences.items()]
-        await self._connection.execute(_PUT_ACTIVITY, *(_columns(people) or [[] for _ in range(8)]), *(_columns(cells) or [[], [], [], []]))
+        await self._connection.execute(_PUT_ACTIVITY, *transposed(people, 8), *transposed(cells, 4))
 
     async def add_money(self, orders: Sequence[AddedOrder]) -> None:
         """Add new orders to their customers' and months' sums."""
-        columns = _columns([(order.customer_id, order.currency, order.placed_at, order.amount_minor) for order in orders])
+        columns = transposed([(order.customer_id, order.currency, order.placed_at, order.amount_minor) for order in orders])
         await self._connection.execute(_ADD_MONEY, *columns)
 
     async def add_returns(self, facts: Sequence[ReturnFact]) -> None:
         """Store returns and take those that are new from their customers' and months' sums."""
-        await self._connection.execute(_ADD_RETURNS, *_columns(facts))
+        await self._connection.execute(_ADD_RETURNS, *transposed(facts))
 
 
 def _activity(row: Mapping[str, Any]) -> Activity:
@@ -252,7 +253,3 @@ def _activity(row: Mapping[str, Any]) -> Activity:
 
 def _literal(numbers: Iterable[int]) -> str:
     return "{" + ",".join(map(str, sorted(numbers))) + "}"
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]

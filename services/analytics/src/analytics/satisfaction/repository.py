@@ -7,6 +7,7 @@ from typing import NamedTuple
 from asyncpg import Record
 
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 
 _ADD_RESPONSES = """
 WITH batch AS (
@@ -63,7 +64,7 @@ class SatisfactionRepository:
 
     async def add(self, facts: Sequence[ResponseFact]) -> None:
         """Store answers and count those that are new; those of erased customers without a name."""
-        await self._connection.execute(_ADD_RESPONSES, *(list(column) for column in zip(*facts, strict=True)))
+        await self._connection.execute(_ADD_RESPONSES, *transposed(facts))
 
     async def of(self, customer_ids: Sequence[str]) -> Sequence[Record]:
         """Return the answers of these customers."""

@@ -8,6 +8,7 @@ from typing import Any
 from asyncpg import Record
 
 from shared.database.pool import Connection
+from shared.database.rows import affected, transposed
 
 _SET = ("type", "titles", "options", "limits", "is_required", "is_unique", "is_filterable", "is_personal")
 _COLUMNS = f"name, version, {', '.join(_SET)}, created_at, updated_at, archived_at"
@@ -130,9 +131,9 @@ async def forget_values(connection: Connection, name: str) -> None:
 
 async def taken(connection: Connection, rows: Sequence[tuple[int, str | None, str, str]]) -> list[tuple[int, str]]:
     """Return place and name of values that another customer has; each row is place, external id, name and value as JSON."""
-    return [tuple(row) for row in await connection.fetch(_TAKEN, *(list(column) for column in zip(*rows, strict=True)))]
+    return [tuple(row) for row in await connection.fetch(_TAKEN, *transposed(rows))]
 
 
 async def erase(connection: Connection, ids: list[str]) -> int:
     """Delete what is kept of customers."""
-    return int((await connection.execute(_ERASE, ids)).rpartition(" ")[2])
+    return affected(await connection.execute(_ERASE, ids))

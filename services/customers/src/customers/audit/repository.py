@@ -9,6 +9,7 @@ from asyncpg import Record
 
 from customers.audit.rules import START, Head, Logged, Stored
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 
 # Entries whose transaction may still have been under way when later ones were chained.
 _LATE_MINUTES = 15
@@ -61,7 +62,7 @@ class Entry(NamedTuple):
 async def record(connection: Connection, entries: Sequence[Entry]) -> None:
     """Write entries in one round trip."""
     if entries:
-        columns = [list(column) for column in zip(*entries, strict=True)]
+        columns = transposed(entries)
         await connection.execute(_RECORD, *columns[:4], [orjson.dumps(list(fields)).decode() for fields in columns[4]])
 
 

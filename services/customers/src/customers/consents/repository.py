@@ -8,6 +8,7 @@ from asyncpg import Record
 
 from customers.consents.rules import Held, LegalBasis, Link, State, Verdict
 from shared.database.pool import Connection
+from shared.database.rows import affected, transposed
 from shared.ids import new_id
 
 MAX_HISTORY = 500
@@ -184,7 +185,7 @@ async def history(connection: Connection, ids: Sequence[str]) -> list[Record]:
 
 async def asked(connection: Connection, questions: Sequence[tuple[str, str, str]]) -> list[Asked | None]:
     """Return what is known of each customer, purpose and channel; None for unknown customers."""
-    rows = await connection.fetch(_ASKED, *_columns(questions))
+    rows = await connection.fetch(_ASKED, *transposed(questions))
     return [_asked(row) for row in rows]
 
 
@@ -193,8 +194,8 @@ async def keep(
 ) -> tuple[list[str], datetime]:
     """Keep decisions; return their ids and when they were made."""
     ids = [new_id("dec") for _ in questions]
-    allowed, reasons, bases = _columns([(verdict.allowed, verdict.reason, basis) for verdict, basis in verdicts])
-    decided_at = await connection.fetchval(_DECIDE, ids, *_columns(questions), allowed, reasons, bases, actor)
+    allowed, reasons, bases = transposed([(verdict.allowed, verdict.reason, basis) for verdict, basis in verdicts])
+    decided_at = await connection.fetchval(_DECIDE, ids, *transposed(questions), allowed, reasons, bases, actor)
     assert decided_at is not None
     return ids, decided_at
 
@@ -212,7 +213,7 @@ async def decisions_of(connection: Connection, ids: Sequence[str]) -> list[Recor
 async def erase(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     """Delete consents, proofs and decisions of records; return how many of each."""
     await connection.execute(_LET_ERASE)
-    return {kind: int((await connection.execute(statement, ids)).rpartition(" ")[2]) for kind, statement in _ERASE.items()}
+    return {kind: affected(await connection.execute(statement, ids)) for kind, statement in _ERASE.items()}
 
 
 def _asked(row: Record) -> Asked | None:
@@ -227,7 +228,3 @@ def _asked(row: Record) -> Asked | None:
 
 def _links(found: list[list[Any]] | None) -> list[Link]:
     return [Link(*each) for each in found or ()]
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]

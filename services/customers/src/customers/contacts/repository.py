@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from asyncpg import Record
 
 from shared.database.pool import Connection
+from shared.database.rows import affected
 from shared.ids import new_id
 
 _OWN = ("name", "email", "phone", "title", "roles", "is_primary", "valid_from", "valid_to")
@@ -190,7 +191,7 @@ async def subsidiaries(connection: Connection, ids: list[str], after: str, limit
 
 async def erase(connection: Connection, ids: list[str]) -> tuple[int, int]:
     """Delete the contacts on either side and the organisations of records; return how many of each."""
-    contacts, own, _ = [int((await connection.execute(statement, ids)).rpartition(" ")[2]) for statement in _ERASE]
+    contacts, own, _ = [affected(await connection.execute(statement, ids)) for statement in _ERASE]
     return contacts, own
 
 

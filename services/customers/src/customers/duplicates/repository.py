@@ -10,6 +10,7 @@ from asyncpg import Record
 
 from customers.duplicates.rules import Likeness, Person, Reason
 from shared.database.pool import Connection
+from shared.database.rows import affected
 from shared.ids import new_id
 
 _PERSON = "c.id, c.kind, c.name, c.email, c.phone, c.birth_date, c.sex, c.city, c.country"
@@ -227,7 +228,7 @@ async def decide(connection: Connection, pair_id: str, status: str, decided_by: 
 
 async def erase(connection: Connection, ids: Sequence[str]) -> int:
     """Delete the pairs of records; return how many."""
-    return int((await connection.execute(_ERASE, ids)).rpartition(" ")[2])
+    return affected(await connection.execute(_ERASE, ids))
 
 
 async def collect(connection: Connection, ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from asyncpg import Record
 
 from customers.identities.rules import Identity, IdentityKind
 from shared.database.pool import Connection
+from shared.database.rows import affected
 from shared.ids import new_id
 
 # Each way to have an identity is a look-up by index; one more than a rule may ever allow tells that it is too many.
@@ -118,7 +119,7 @@ async def remove(connection: Connection, identity_id: str, ids: Sequence[str]) -
 async def erase(connection: Connection, ids: Sequence[str]) -> int:
     """Delete all added identities of records; return how many."""
     status = await connection.execute(_ERASE, ids)
-    return int(status.rpartition(" ")[2])
+    return affected(status)
 
 
 async def collect(connection: Connection, ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from asyncpg import Record
 
 from customers.imports.validation import Refusal
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 
 # All pieces of a file have this size but the last.
 PIECE_BYTES = 1_048_576
@@ -180,7 +181,7 @@ async def add_errors(connection: Connection, import_id: str, refusals: Sequence[
     for refusal in refusals:
         places[refusal.row] = places.get(refusal.row, -1) + 1
         rows.append((refusal.row, places[refusal.row], refusal.pointer, refusal.code, refusal.detail))
-    await connection.execute(_ADD_ERRORS, import_id, *(list(column) for column in zip(*rows, strict=True)))
+    await connection.execute(_ADD_ERRORS, import_id, *transposed(rows))
 
 
 async def errors(connection: Connection, import_id: str, after: tuple[int, int], limit: int) -> list[Record]:

@@ -1,7 +1,7 @@
 """Writes what an import tells of customers: rows, change sets and events, each set by set."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from customers.imports.preparing import JSON_FIELDS, Prepared
 from customers.profiles import records, telling
 from customers.profiles.rules import DEFAULTS, OBJECTS, Profile, merge_patched
-from customers.profiles.service import publish_updated
-from customers.profiles.telling import Family
+from customers.profiles.service import write
 from customers.provenance.rules import Provenance
 from shared.contracts.customers import CustomerRegistered
 from shared.database.unit_of_work import UnitOfWork
@@ -142,16 +141,5 @@ async def update(uow: UnitOfWork, told: Mapping[str, "Told"], provenance: Proven
         if is_renamed and not dry_run and record.record_id != record.root.id:
             await records.rename(uow.connection, record.record_id, fields["external_id"])
     if not dry_run:
-        await _write(uow, families.values())
+        await write(uow, families.values())
     return changed
-
-
-async def _write(uow: UnitOfWork, families: Collection[Family]) -> None:
-    told = [each for family in families for each in family.told]
-    if not told:
-        return
-    changed = [family for family in families if family.steps]
-    at = await records.write(uow.connection, [family.now for family in changed], told)
-    for family in changed:
-        for step, names in family.steps:
-            publish_updated(uow, step._replace(updated_at=at), names)

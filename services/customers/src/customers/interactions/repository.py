@@ -11,6 +11,7 @@ from asyncpg import Record
 
 from customers.timeline.repository import deleted
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 
 _FACTS = "channel, direction, journey_stage, sentiment, subject, text, occurred_at, attributes"
 _GIVEN = f"id, external_id, customer_id, customer_external_id, kind, {_FACTS}"
@@ -109,7 +110,7 @@ async def record(connection: Connection, interactions: Sequence[New]) -> dict[st
     was: the customer is unknown, the same is there already, or the external id belongs to another's).
     """
     rows = [(*each[:-1], orjson.dumps(each.attributes).decode()) for each in interactions]
-    found = await connection.fetch(_RECORD, *(list(column) for column in zip(*rows, strict=True)))
+    found = await connection.fetch(_RECORD, *transposed(rows))
     return {row["given_id"]: row for row in found}
 
 

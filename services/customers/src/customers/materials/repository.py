@@ -8,6 +8,7 @@ from typing import Any
 from asyncpg import Record
 
 from shared.database.pool import Connection
+from shared.database.rows import affected
 from shared.ids import new_id
 
 _COLUMNS = "id, titles, texts, links, journey_stage, created_at"
@@ -66,7 +67,7 @@ async def of_customer(connection: Connection, ids: list[str], after: tuple[Any, 
 
 async def erase(connection: Connection, ids: list[str]) -> int:
     """Delete how far records have come; return how many rows."""
-    return int((await connection.execute(_ERASE, ids)).rpartition(" ")[2])
+    return affected(await connection.execute(_ERASE, ids))
 
 
 async def collect(connection: Connection, ids: list[str]) -> list[Record]:

@@ -8,6 +8,7 @@ from typing import Any
 from asyncpg import Record
 
 from shared.database.pool import Connection
+from shared.database.rows import affected
 from shared.ids import new_id
 
 _COLUMNS = "id, version, customer_id, author, text, is_pinned, created_at, updated_at"
@@ -78,7 +79,7 @@ async def page(
 
 async def erase(connection: Connection, ids: list[str]) -> int:
     """Delete the notes on these records; return how many."""
-    return int((await connection.execute(_ERASE, ids)).rpartition(" ")[2])
+    return affected(await connection.execute(_ERASE, ids))
 
 
 async def collect(connection: Connection, ids: list[str]) -> list[Record]:

@@ -12,6 +12,7 @@ from asyncpg import Record
 from customers.orders.schemas import OrderDraft
 from customers.timeline.repository import deleted
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 
 _CONTENT = """placed_at, currency, channel, shop, status, amount_minor, discount_minor, shipping_minor, tax_minor, tax_included,
     total_minor, corrects, lines"""
@@ -219,7 +220,7 @@ async def place_many(connection: Connection, orders: Sequence[NewOrder]) -> set[
     """Add orders; return the ids of those whose external id was not taken meanwhile."""
     # Lines as text: the driver would take lists within a list for an array of two dimensions.
     rows = [(*each[:-1], orjson.dumps(each.lines).decode()) for each in orders]
-    added = await connection.fetch(_PLACE_MANY, *(list(column) for column in zip(*rows, strict=True)))
+    added = await connection.fetch(_PLACE_MANY, *transposed(rows))
     return {row[0] for row in added}
 
 

@@ -9,6 +9,7 @@ import orjson
 
 from customers.profiles.search import fold
 from shared.database.pool import Connection
+from shared.database.rows import affected
 
 _THEIRS = "customer_id = ANY($1::text[])"
 _NAMES = """
@@ -64,7 +65,7 @@ async def erase(connection: Connection, ids: list[str]) -> dict[str, int]:
 async def _forget_words(connection: Connection, ids: list[str]) -> int:
     words = {word for row in await connection.fetch(_NAMES, ids) for word in fold(row["name"]).split()}
     plain = sorted(word for word in words if word.isascii() and word.isalpha())
-    return int((await connection.execute(_FORGET_WORDS, ids, plain)).rpartition(" ")[2])
+    return affected(await connection.execute(_FORGET_WORDS, ids, plain))
 
 
 async def collect(connection: Connection, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
@@ -77,4 +78,4 @@ async def collect(connection: Connection, ids: list[str]) -> dict[str, list[dict
 
 
 async def _count(connection: Connection, statement: str, ids: list[str]) -> int:
-    return int((await connection.execute(statement, ids)).rpartition(" ")[2])
+    return affected(await connection.execute(statement, ids))

@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - statements are put together from the constants of this module only
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from customers.profiles.rules import FIELDS, LISTS, OBJECTS, Profile
 from customers.profiles.search import fold
 from customers.provenance.rules import NO_RULES, Provenance, RuleSet
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 from shared.errors import Unavailable
 from shared.ids import new_id
 
@@ -200,7 +201,7 @@ async def insert_many(connection: Connection, drafts: Sequence[tuple[Profile, li
         rows.append(_row(record_id, profile, 1))
         told.append(Told(record_id, provenance, NO_RULES, facts_of(profile, names)))
     with refusing_erased():
-        made = await connection.fetch(_INSERT_MANY, *_columns(rows), *_told_columns(told))
+        made = await connection.fetch(_INSERT_MANY, *transposed(rows), *_told_columns(told))
     return {row["external_id"]: (row["id"], row["created_at"]) for row in made}
 
 
@@ -219,7 +220,7 @@ async def write(connection: Connection, changed: Sequence[Stored], told: Sequenc
         ExternalIdTaken: another customer has it.
         AttributeTaken: another customer has the value of a unique attribute.
     """
-    rows = _columns([_row(each.id, each.profile, each.version) for each in changed]) or [[] for _ in range(_ROW_PARAMETERS)]
+    rows = transposed([_row(each.id, each.profile, each.version) for each in changed], _ROW_PARAMETERS)
     try:
         with refusing_erased():
             at = await connection.fetchval(_WRITE, *rows, *_told_columns(told))
@@ -344,8 +345,4 @@ def _told_columns(told: Sequence[Told]) -> list[list[Any]]:
         for each in told
         if each.fields
     ]
-    return _columns(rows) or [[] for _ in _TOLD_TYPES]
-
-
-def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+    return transposed(rows, len(_TOLD_TYPES))

@@ -84,7 +84,7 @@ async def amend(uow: UnitOfWork, customer_id: str, patch: Mapping[str, Any], mat
     family = families[locked.root.id]
     family.tell(locked, fields, told, patch.get("attributes"))
     await _rename(uow, locked, fields)
-    await _write(uow, [family])
+    await write(uow, [family])
     return family.now
 
 
@@ -150,11 +150,11 @@ async def _complete(uow: UnitOfWork, groups: Mapping[str, list[_Item]]) -> dict[
         record = locked[external_id]
         for item, told in group:
             families[record.root.id].tell(record, item, told)
-    await _write(uow, families.values())
+    await write(uow, families.values())
     return {external_id: record.record_id for external_id, record in locked.items()}
 
 
-async def _write(uow: UnitOfWork, families: Collection[Family]) -> None:
+async def write(uow: UnitOfWork, families: Collection[Family]) -> None:
     """Write what families were told, and announce what it changed."""
     told = [each for family in families for each in family.told]
     if not told:

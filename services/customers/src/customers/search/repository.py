@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from shared.database.pool import Connection
+from shared.database.rows import affected
 
 # Words that hold the typed one, and words that resemble it; the trigram index knows both.
 _SIMILAR = "SELECT typed_word AS typed, similar_word AS similar FROM similar_words($1::text[], $2)"
@@ -25,4 +26,4 @@ async def similar(connection: Connection, typed: Sequence[str], limit: int) -> d
 async def forget(connection: Connection, name_words: Sequence[str]) -> int:
     """Delete words that no name holds any more; return how many."""
     status = await connection.execute(_FORGET, name_words)
-    return int(status.rpartition(" ")[2])
+    return affected(status)

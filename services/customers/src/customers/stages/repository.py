@@ -2,7 +2,7 @@
 
 # ruff: noqa: S608 - statements are put together from the constants of this module only
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from asyncpg import Record
 
 from customers.stages.rules import LIFECYCLE, Move, Place, State
 from shared.database.pool import Connection
+from shared.database.rows import affected, transposed
 
 _RANK = "array_position(ARRAY[{}], s.lifecycle)".format(", ".join(f"'{stage}'" for stage in LIFECYCLE))
 _PLACES = "lifecycle, lifecycle_entered_at, lifecycle_reason, journey, journey_entered_at, journey_reason"
@@ -138,20 +139,20 @@ async def states(connection: Connection, ids: Sequence[str]) -> list[State]:
 
 async def purchases(connection: Connection, rows: Sequence[tuple[int, str, datetime, str, str]]) -> list[Record]:
     """Return what orders mean; each row is place, customer, moment, currency and categories as JSON."""
-    return await connection.fetch(_PURCHASES, *_columns(rows))
+    return await connection.fetch(_PURCHASES, *transposed(rows))
 
 
 async def write(connection: Connection, after: Sequence[State], moves: Sequence[Move]) -> None:
     """Write where locked records are now, and how they came there."""
-    await connection.execute(_ENTER, *_columns(_row(state) for state in after))
+    await connection.execute(_ENTER, *transposed(_row(state) for state in after))
     await connection.execute(_SHOW, [state.customer_id for state in after], False)
     left: dict[tuple[str, str], datetime] = {}
     ends: list[datetime | None] = []
     for move in reversed(moves):
         ends.append(left.get((move.customer_id, move.track)))
         left[move.customer_id, move.track] = move.entered_at
-    await connection.execute(_LEAVE, *_columns((*key, at) for key, at in left.items()))
-    await connection.execute(_MOVE, *_columns((*move, end) for move, end in zip(moves, reversed(ends), strict=True)))
+    await connection.execute(_LEAVE, *transposed((*key, at) for key, at in left.items()))
+    await connection.execute(_MOVE, *transposed((*move, end) for move, end in zip(moves, reversed(ends), strict=True)))
 
 
 async def show(connection: Connection, ids: Sequence[str]) -> None:
@@ -191,7 +192,7 @@ async def set_rules(connection: Connection, version: int, values: list[Any], act
 
 async def erase(connection: Connection, ids: Sequence[str]) -> tuple[int, int]:
     """Delete the moves and places of records; return how many of each."""
-    moves, places = [int((await connection.execute(statement, ids)).rpartition(" ")[2]) for statement in _ERASE]
+    moves, places = [affected(await connection.execute(statement, ids)) for statement in _ERASE]
     return moves, places
 
 
@@ -209,7 +210,3 @@ def _state(row: Record) -> State:
 def _row(state: State) -> tuple[Any, ...]:
     nowhere = (None, None, None)
     return (state.customer_id, state.version, *state.places.get("lifecycle", nowhere), *state.places.get("journey", nowhere))
-
-
-def _columns(rows: Iterable[Sequence[Any]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]

@@ -12,6 +12,7 @@ import orjson
 from asyncpg import Record
 
 from shared.database.pool import Connection
+from shared.database.rows import affected, transposed
 from shared.ids import new_id
 
 _COLUMNS = "id, customer_id, kind, channel, journey_stage, sentiment, occurred_at, source_id, summary"
@@ -175,7 +176,7 @@ def _columns(touches: Sequence[Touch]) -> list[list[Any]]:
         )
         for touch in latest.values()
     ]
-    return [list(column) for column in zip(*rows, strict=True)]
+    return transposed(rows)
 
 
 async def page(
@@ -249,4 +250,4 @@ async def collect(connection: Connection, ids: Sequence[str]) -> list[Record]:
 
 def deleted(status: str) -> int:
     """Return the number of rows in the status of a statement, such as `DELETE 3`."""
-    return int(status.rpartition(" ")[2])
+    return affected(status)

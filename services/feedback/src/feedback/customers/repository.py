@@ -7,6 +7,7 @@ from typing import NamedTuple
 from asyncpg import Record
 
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 
 _KEEP = """
 INSERT INTO customers (id, kind, country, language, registered_at)
@@ -42,7 +43,7 @@ class CustomerRepository:
     async def keep(self, customers: Sequence[KnownCustomer]) -> None:
         """Store what was told; of each customer the last word counts."""
         latest = {customer.id: customer for customer in customers}
-        await self._connection.execute(_KEEP, *(list(column) for column in zip(*latest.values(), strict=True)))
+        await self._connection.execute(_KEEP, *transposed(latest.values()))
 
     async def of(self, customer_ids: Sequence[str]) -> Sequence[Record]:
         """Return what is known of these customers."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.database.pool import Connection
+from shared.database.rows import affected
 
 _ERASE: Mapping[str, str] = {
     "customer_traits": "DELETE FROM customer_traits WHERE customer_id = ANY ($1)",
@@ -25,7 +26,7 @@ _COLLECT: Mapping[str, str] = {
 async def erase(connection: Connection, customer_ids: list[str]) -> dict[str, int]:
     """Delete what rules looked at; the figures stay with the entries. Return how much, by kind of record."""
     counts = {name: await connection.execute(statement, customer_ids) for name, statement in _ERASE.items()}
-    return {name: int(tag.rsplit(" ", 1)[-1]) for name, tag in counts.items()}
+    return {name: affected(tag) for name, tag in counts.items()}
 
 
 async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, list[dict[str, Any]]]:

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from loyalty.earning.rules import Back
-from loyalty.ledger.errors import ContradictingEvent
+from loyalty.ledger.repository import telling_contradictions
 from loyalty.rules.rules import Occasion
 from shared.contracts.customers import OrderPlaced
 from shared.database.pool import Connection
-
-_CONTRADICTION = "23000"
+from shared.database.rows import transposed
 
 _LOCK = "SELECT ensure_members($1, $2)"
 _LOCK_POOLS = "SELECT lock_pools($1)"
@@ -197,7 +196,7 @@ async def remember_orders(connection: Connection, programme_id: str, orders: Seq
     Raises:
         ContradictingEvent: one is known with other facts.
     """
-    try:
+    with telling_contradictions():
         rows = await connection.fetch(
             _REMEMBER,
             programme_id,
@@ -206,10 +205,6 @@ async def remember_orders(connection: Connection, programme_id: str, orders: Seq
             [o.placed_at for o in orders],
             [o.amount_minor for o in orders],
         )
-    except asyncpg.IntegrityConstraintViolationError as error:
-        if error.sqlstate == _CONTRADICTION:
-            raise ContradictingEvent from error
-        raise
     return {row["order_id"] for row in rows}
 
 
@@ -244,31 +239,31 @@ async def allot(connection: Connection, wanted: Sequence[tuple[int, str, str, st
     """Return how much the limits allow of each item; a row is `(item, rule, customer, period, limit, wanted)`."""
     if not wanted:
         return {}
-    return {row["item"]: row["allowed"] for row in await connection.fetch(_ALLOT, *map(list, zip(*wanted, strict=True)))}
+    return {row["item"]: row["allowed"] for row in await connection.fetch(_ALLOT, *transposed(wanted))}
 
 
 async def give_back(connection: Connection, freed: Sequence[tuple[str, str, str, int]]) -> None:
     """Take what was taken back off the counters of limits; a row is `(rule, customer, period, points)`."""
     if freed:
-        await connection.execute(_GIVE_BACK, *map(list, zip(*freed, strict=True)))
+        await connection.execute(_GIVE_BACK, *transposed(freed))
 
 
 async def add_awards(connection: Connection, awards: Sequence[NewAward]) -> None:
     """Keep what rules gave."""
     if awards:
         rows = [award._replace(periods=",".join(award.periods)) for award in awards]
-        await connection.execute(_AWARD, *map(list, zip(*rows, strict=True)))
+        await connection.execute(_AWARD, *transposed(rows))
 
 
 async def keep(connection: Connection, kept: Sequence[tuple[str, str, int, int, str | None]]) -> None:
     """Keep what is left of awards; a row is `(order, rule, kept, forgiven, entry)`."""
     if kept:
-        await connection.execute(_KEEP, *map(list, zip(*kept, strict=True)))
+        await connection.execute(_KEEP, *transposed(kept))
 
 
 async def take_back(connection: Connection, programme_id: str, takings: Sequence[Taking]) -> list[asyncpg.Record]:
     """Take points back from lots as the programme's policy has it; the pools are locked. Return the entries made."""
-    return await connection.fetch(_TAKE_BACK, programme_id, *map(list, zip(*takings, strict=True))) if takings else []
+    return await connection.fetch(_TAKE_BACK, programme_id, *transposed(takings)) if takings else []
 
 
 async def add_returns(connection: Connection, returns: Sequence[Back]) -> None:

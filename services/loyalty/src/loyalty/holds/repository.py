@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from loyalty.ledger.posting import Line
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 
 _PLACE = (
     "SELECT status, hold_id, spendable, created_at, expires_at, sequence FROM place_holds($1, $2, $3, $4, $5, $6, $7, $8) ORDER BY item"
@@ -80,7 +81,7 @@ class Closed(NamedTuple):
 
 async def place(connection: Connection, programme_id: str, drafts: Sequence[HoldDraft], at: datetime | None) -> list[Placed]:
     """Place holds and return what became of each, in their order."""
-    columns = [list(column) for column in zip(*drafts, strict=True)]
+    columns = transposed(drafts)
     return [Placed(*row) for row in await connection.fetch(_PLACE, programme_id, *columns, at)]
 
 

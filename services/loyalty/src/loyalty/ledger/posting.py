@@ -9,6 +9,7 @@ import asyncpg
 
 from loyalty.ledger.rules import Draw, Grant, Restoration
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 from shared.ids import new_id
 
 _GRANT = "SELECT * FROM grant_points($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
@@ -130,7 +131,7 @@ async def book_expiries(connection: Connection, many: int, at: datetime | None =
 
 async def note(connection: Connection, notes: Sequence[Note]) -> None:
     """Keep what people wrote to entries."""
-    await connection.execute(_NOTE, *(list(column) for column in zip(*notes, strict=True)))
+    await connection.execute(_NOTE, *transposed(notes))
 
 
 def _outcomes(rows: Iterable[asyncpg.Record], count: int) -> list[Outcome]:

@@ -1,6 +1,7 @@
 """Every statement that posts orders and their returns: one round trip a batch, done by functions in the database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -11,7 +12,7 @@ from loyalty.ledger.rules import Purchase, Return
 from shared.database.pool import Connection
 from shared.ids import new_id
 
-# What `post_orders` and `post_returns` raise when an order or a return is told in two ways.
+# What the functions that post or remember raise when an order or a return is told in two ways.
 _CONTRADICTION = "23000"
 
 _POST_ORDERS = "SELECT * FROM post_orders($1, $2, $3, $4, $5, $6, $7)"
@@ -84,8 +85,19 @@ def _columns(purchases: Sequence[Purchase]) -> tuple[list[str], list[str], list[
 
 
 async def _post(connection: Connection, statement: str, *arguments: object) -> list[Posted]:
-    try:
+    with telling_contradictions():
         return [Posted(*row) for row in await connection.fetch(statement, *arguments)]
+
+
+@contextmanager
+def telling_contradictions() -> Iterator[None]:
+    """Tell apart what the ledger's functions refuse because an order or a return is known with other facts.
+
+    Raises:
+        ContradictingEvent: it is.
+    """
+    try:
+        yield
     except asyncpg.IntegrityConstraintViolationError as error:
         if error.sqlstate == _CONTRADICTION:
             raise ContradictingEvent from error

@@ -5,6 +5,7 @@ from typing import Any
 
 from loyalty.ledger.posting import Line
 from shared.database.pool import Connection
+from shared.database.rows import affected
 
 _CLOSE = "SELECT * FROM close_members($1, NULL)"
 # What a giver wrote stands on both sides of a transfer.
@@ -70,4 +71,4 @@ async def collect(connection: Connection, customer_ids: Sequence[str]) -> dict[s
 
 
 def _count(tag: str) -> int:
-    return int(tag.rsplit(" ", 1)[-1])
+    return affected(tag)

@@ -6,6 +6,7 @@ from typing import Any
 from asyncpg import Record
 
 from shared.database.pool import Connection
+from shared.database.rows import affected
 from shared.http.pagination import SortKey
 from shared.ids import new_id
 
@@ -177,4 +178,4 @@ async def forget(connection: Connection, customer_ids: Sequence[str]) -> tuple[i
 
 
 def _count(status: str) -> int:
-    return int(status.rsplit(" ", 1)[-1])
+    return affected(status)

@@ -7,6 +7,7 @@ from typing import Any
 from asyncpg import Record
 
 from shared.database.pool import Connection
+from shared.database.rows import affected
 from shared.following.sealing import Piece
 
 _COLUMNS = "id, customer_id, customer_ids, public_key, private_key, requested_at, requested_by, expires_at"
@@ -115,4 +116,4 @@ async def shred_expired(connection: Connection, now: datetime) -> None:
 
 async def delete_of(connection: Connection, ids: Sequence[str]) -> int:
     """Delete all exports of records; return how many."""
-    return int((await connection.execute(_DELETE_OF, ids)).rpartition(" ")[2])
+    return affected(await connection.execute(_DELETE_OF, ids))

@@ -8,6 +8,7 @@ from asyncpg import Record
 
 from customers.privacy.erasures.rules import Kept
 from shared.database.pool import Connection
+from shared.database.rows import transposed
 
 _COLUMNS = "id, customer_id, customer_ids, reason, reimport, requested_at, requested_by, certificate, completed_at"
 # In one order, so that two erasures never wait for each other in a circle.
@@ -137,5 +138,5 @@ async def suppressed(connection: Connection, identities: Sequence[tuple[int, str
         connection: to read with.
         identities: place, kind and value of each.
     """
-    columns = [list(column) for column in zip(*identities, strict=True)] or [[], [], []]
+    columns = transposed(identities, 3)
     return {row["place"] for row in await connection.fetch(_SUPPRESSED, *columns)}

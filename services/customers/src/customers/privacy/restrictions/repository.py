@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from asyncpg import Record
 
 from shared.database.pool import Connection
+from shared.database.rows import affected
 
 # The lock keeps an erasure from ending between this look and the write.
 _KNOWN = "SELECT id FROM customers WHERE id = $1 AND root_id IS NOT NULL FOR KEY SHARE"
@@ -47,4 +48,4 @@ async def of(connection: Connection, ids: Sequence[str]) -> list[Record]:
 
 async def erase(connection: Connection, ids: Sequence[str]) -> int:
     """Delete the restrictions of records; return how many."""
-    return int((await connection.execute(_ERASE, ids)).rpartition(" ")[2])
+    return affected(await connection.execute(_ERASE, ids))
