@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from shared.embedded import free_port
+from shared.embedded import free_port, kafka
 from shared.embedded.broker import EmbeddedBroker, ensure_topics, read_topics
 from shared.embedded.kafka import KafkaBroker
 from shared.embedded.process import EmbeddedServerFailed
@@ -100,3 +100,13 @@ def test_a_taken_port_is_named(broker: EmbeddedBroker, tmp_path: Path) -> None:
 def test_every_declared_topic_belongs_to_a_service() -> None:
     declared = read_topics(Path(__file__).parents[3] / "deploy" / "kafka" / "topics.yaml")
     assert declared == dict.fromkeys((f"regulars.{name}" for name in ("customers", "feedback", "loyalty", "analytics")), 12)
+
+
+@pytest.mark.kafka
+@NEEDS_JAVA
+def test_an_id_that_looks_like_an_option_is_still_an_id(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "new_cluster_id", lambda: "-Zk3aXo5R0mN0vvkq1Vv4g")
+    server = make_kafka(tmp_path)
+    server.start()
+    server.stop()
+    assert "-Zk3aXo5R0mN0vvkq1Vv4g" in (tmp_path / "data" / "meta.properties").read_text()

@@ -69,10 +69,15 @@ class KafkaBroker(EmbeddedBroker):
     def _format(self, java: list[str], settings: Path) -> None:
         if (self.home / "data" / "meta.properties").exists():
             return
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = [*java, "kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster_id, "--config", settings]
+        # Joined by "=": one in 64 of these ids begins with a dash, which the tool would otherwise take for another option.
+        command = [*java, "kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={new_cluster_id()}", "--config", settings]
         if spawn(command, folder=self.home, log=self.log).wait(_FORMAT_TIMEOUT_SECONDS) != 0:
             raise EmbeddedServerFailed(f"Kafka's storage could not be formatted:\n{tail(self.log)}")
+
+
+def new_cluster_id() -> str:
+    """Return a random id as Kafka's own tool gives them: 22 characters of URL-safe base64."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def fetch_jars(kit: Path = _KIT) -> Path:

@@ -1,4 +1,4 @@
-"""Tiers, challenges, streaks and badges."""
+"""Tiers."""
 
 revision = "0004"
 down_revision = "0003"
