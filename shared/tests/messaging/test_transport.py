@@ -4,10 +4,12 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from aiokafka.consumer import fetcher
 from messaging_sample import placed
 
 from shared.embedded import free_port
@@ -209,3 +211,28 @@ async def test_a_broker_that_is_away_makes_no_call_hang():
         with pytest.raises(TransportError):
             await producer.send(messages("x", 1))
         await producer.close()
+
+
+async def test_a_silent_subscription_asks_less_often_until_something_comes(tansu, monkeypatch):
+    waits: list[int] = []
+
+    class Told(fetcher.FetchRequest):
+        def __init__(self, max_wait_ms: int, *rest: Any, **named: Any) -> None:
+            waits.append(max_wait_ms)
+            super().__init__(max_wait_ms, *rest, **named)
+
+    async def until(wait: int) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not waits or waits[-1] != wait:
+                await subscription.poll(0.05, 10)
+
+    monkeypatch.setattr(fetcher, "FetchRequest", Told)
+    profile = PROFILES["tansu"]
+    transport, topic = KafkaTransport(tansu.bootstrap_servers, profile), f"contract-{uuid4().hex[:12]}"
+    await transport.ensure_topics([topic])
+    subscription = await transport.subscribe(uuid4().hex, [topic], ignore)
+    await until(profile.idle_fetch_max_wait_ms)
+    await send(transport, messages(topic, 1))
+    await read(subscription, 1)
+    await until(profile.fetch_max_wait_ms)
+    await subscription.close()

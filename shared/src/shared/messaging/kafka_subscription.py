@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Self
 
@@ -20,6 +21,8 @@ _STOP_TIMEOUT_SECONDS = 5.0
 _POSITION_TIMEOUT_SECONDS = 1.0
 # Beyond the poll's own time limit, something in the client hangs.
 _POLL_GRACE_SECONDS = 10.0
+# Without records for so long, a subscription asks less often.
+_IDLE_AFTER_SECONDS = 1.0
 # Left of the rebalance time for the client itself, when partitions are taken away.
 _REVOKE_MARGIN_SECONDS = 2.0
 
@@ -27,14 +30,16 @@ _REVOKE_MARGIN_SECONDS = 2.0
 class KafkaSubscription:
     """See `transport.Subscription`."""
 
-    def __init__(self, client: AIOKafkaConsumer) -> None:
+    def __init__(self, client: AIOKafkaConsumer, profile: Profile) -> None:
         self._client = client
+        self._profile = profile
+        self._busy_at = time.monotonic()
 
     @classmethod
     async def join(cls, servers: str, profile: Profile, group: str, topics: Sequence[str], on_revoked: OnRevoked) -> Self:
         """Join a group; see `Transport.subscribe`."""
         client = AIOKafkaConsumer(bootstrap_servers=servers, group_id=group, **profile.consumer())
-        subscription = cls(client)
+        subscription = cls(client, profile)
         drain_seconds = max(profile.rebalance_timeout_ms / 1000 - _REVOKE_MARGIN_SECONDS, 1.0)
         try:
             client.subscribe(list(topics), listener=_Listener(on_revoked, drain_seconds))
@@ -55,6 +60,7 @@ class KafkaSubscription:
                 polled = await self._client.getmany(timeout_ms=int(timeout_seconds * 1000), max_records=max_records)
         except (KafkaError, OSError, TimeoutError) as error:
             raise TransportError(type(error).__name__) from error
+        self._set_pace(busy=bool(polled))
         records: dict[Partition, Sequence[Record]] = {}
         for place, found in polled.items():
             partition = Partition(place.topic, place.partition)
@@ -114,6 +120,16 @@ class KafkaSubscription:
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_STOP_TIMEOUT_SECONDS):
                 await self._client.stop()
+
+    def _set_pace(self, *, busy: bool) -> None:
+        now = time.monotonic()
+        if busy:
+            self._busy_at = now
+        idle = now - self._busy_at > _IDLE_AFTER_SECONDS
+        # The client takes its wait from here for every fetch, and has no public way to change it.
+        fetcher = self._client._fetcher  # noqa: SLF001
+        if fetcher is not None:
+            fetcher._fetch_max_wait_ms = self._profile.idle_fetch_max_wait_ms if idle else self._profile.fetch_max_wait_ms  # noqa: SLF001
 
     def _assigned(self, partitions: frozenset[Partition]) -> list[TopicPartition]:
         return [place for place in self._client.assignment() if Partition(place.topic, place.partition) in partitions]
