@@ -221,6 +221,7 @@ async def test_verification_over_http(client, database):
     async with database.acquire() as connection:
         await service.record(connection, [Entry("staff:1", "tested")] * 3)
     answer = (await client.post("/v1/audit/verify", json={})).json()
+    assert (await client.post("/v1/audit/verify")).json() == answer
     assert (answer["intact"], answer["complete"], answer["first_broken"]) == (True, True, None)
     again = await client.post("/v1/audit/verify", json={"after": answer["head"]})
     assert again.json()["head"] == answer["head"]

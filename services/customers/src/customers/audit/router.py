@@ -37,7 +37,7 @@ async def list_entries(
 
 
 @router.post("/verify", operation_id="audit_verify")
-async def verify(request: VerificationRequest, readings: Readings, uow: Uow, _: ReadsAudit) -> VerificationAnswer:
-    """Recompute the chain of hashes over the log and name the first entry that is not as it was written."""
+async def verify(readings: Readings, uow: Uow, _: ReadsAudit, request: VerificationRequest | None = None) -> VerificationAnswer:
+    """Recompute the chain of hashes over the log, from its beginning without a body, and name the first entry that is not as written."""
     await readings.flush_with(uow.connection)
     return VerificationAnswer.of(await service.verify(uow.connection, head_of(request)))

@@ -70,6 +70,6 @@ class VerificationAnswer(OutputModel):
         return cls(intact=broken is None, complete=found.complete, head=head, first_broken=broken)
 
 
-def head_of(request: VerificationRequest) -> Head | None:
-    """Return the link that a verification goes on from."""
-    return Head(request.after.link, bytes.fromhex(request.after.hash)) if request.after else None
+def head_of(request: VerificationRequest | None) -> Head | None:
+    """Return the link that a verification goes on from; None is the beginning."""
+    return Head(request.after.link, bytes.fromhex(request.after.hash)) if request is not None and request.after else None

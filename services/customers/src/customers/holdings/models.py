@@ -78,6 +78,8 @@ holding_alerts = sa.Table(
     sa.CheckConstraint("alert IN ('maturity_nearing', 'balance_falling', 'payment_overdue')", name="alert"),
     # Each is raised once.
     sa.UniqueConstraint("holding_id", "alert", "about_at"),
+    # A holding's alerts, the last raised first.
+    sa.Index(None, "holding_id", "id"),
 )
 
 credit_ratings = sa.Table(

@@ -86,6 +86,18 @@ ORDER BY at
 BALANCES = "SELECT at, balance_minor FROM holding_balances WHERE holding_id = $1 ORDER BY at DESC LIMIT $2"
 BALANCES_AFTER = BALANCES.replace("$1", "$1 AND at < $3", 1)
 
+# Ids follow the time at which alerts were raised.
+_ALERT = "a.id, a.holding_id, h.customer_id, h.product_kind, a.alert, a.about_at, a.raised_at"
+_OF_HOLDING = "SELECT * FROM holding_alerts AS n WHERE n.holding_id = h.id{} ORDER BY n.id DESC LIMIT $2"
+_ALERTS_OF = f"""
+SELECT {_ALERT} FROM holdings AS h CROSS JOIN LATERAL ({{}}) AS a WHERE {{}} ORDER BY a.id DESC LIMIT $2
+"""
+_THE_HOLDING = "h.id = $1"
+_THEIR_HOLDINGS = "h.customer_id = ANY($1::text[])"
+ALERTS, ALERTS_AFTER, FAMILY_ALERTS, FAMILY_ALERTS_AFTER = (
+    _ALERTS_OF.format(_OF_HOLDING.format(after), whose) for whose in (_THE_HOLDING, _THEIR_HOLDINGS) for after in ("", " AND n.id < $3")
+)
+
 _FILTERS = {"product_kind": "h.product_kind = ${n}", "status": "h.status = ${n}"}
 _OF_FAMILY = f"""
 SELECT h.* FROM unnest($1::text[]) AS f (id) CROSS JOIN LATERAL ({_HOLDING} WHERE h.customer_id = f.id ORDER BY h.id DESC LIMIT $2) AS h
@@ -242,6 +254,16 @@ async def balances_around(connection: Connection, holding_id: str, starts_at: da
 async def balances(connection: Connection, holding_id: str, after: Sequence[Any] | None, limit: int) -> list[Balance]:
     """Return balances, newest first, after a moment."""
     return [Balance(*row) for row in await connection.fetch(BALANCES_AFTER if after else BALANCES, holding_id, limit, *(after or ()))]
+
+
+async def alerts(connection: Connection, holding_id: str, after: Sequence[Any] | None, limit: int) -> list[Record]:
+    """Return the alerts of a holding, the last raised first, after an id."""
+    return await connection.fetch(ALERTS_AFTER if after else ALERTS, holding_id, limit, *(after or ()))
+
+
+async def alerts_of_family(connection: Connection, ids: Sequence[str], after: Sequence[Any] | None, limit: int) -> list[Record]:
+    """Return the alerts about the holdings of all records of a customer, the last raised first, after an id."""
+    return await connection.fetch(FAMILY_ALERTS_AFTER if after else FAMILY_ALERTS, ids, limit, *(after or ()))
 
 
 async def page(connection: Connection, filters: Mapping[str, Any], after: Sequence[Any] | None, limit: int) -> list[StoredHolding]:

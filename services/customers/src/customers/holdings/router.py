@@ -27,6 +27,7 @@ from customers.holdings.schemas import (
     CreditRatingDraft,
     FinancialSummary,
     Holding,
+    HoldingAlert,
     HoldingDraft,
     HoldingPatch,
     HoldingStatus,
@@ -112,6 +113,22 @@ async def list_balances(holding_id: _HoldingId, page: PageQuery, connection: Rea
     """List the balances of a holding, newest first."""
     rows = await service.balances(connection, holding_id, page.key(datetime), page.fetch)
     return page.page(rows, key=lambda row: (row.at,), item=lambda row: BalanceView(at=row.at, balance_minor=row.minor))
+
+
+@router.get("/v1/holdings/{holding_id}/alerts", operation_id="holdings_list_alerts", responses=problems(HoldingNotFound))
+async def list_alerts(holding_id: _HoldingId, page: PageQuery, connection: Reads, _: ReadsCustomers) -> Page[HoldingAlert]:
+    """List what was noticed about a holding, the last first: its maturity nearing, a payment overdue, its balance falling."""
+    rows = await service.alerts(connection, holding_id, page.key(str), page.fetch)
+    return page.page(rows, key=lambda row: (row["id"],), item=lambda row: HoldingAlert.model_construct(**row))
+
+
+@router.get("/v1/customers/{customer_id}/alerts", operation_id="customers_list_alerts", responses=problems(CustomerNotFound))
+async def list_alerts_of_customer(
+    customer_id: CustomerIdInPath, page: PageQuery, connection: Reads, _: ReadsCustomers
+) -> Page[HoldingAlert]:
+    """List what was noticed about the holdings of a customer, over all of his records, the last first."""
+    rows = await service.alerts_of_customer(connection, customer_id, page.key(str), page.fetch)
+    return page.page(rows, key=lambda row: (row["id"],), item=lambda row: HoldingAlert.model_construct(**row))
 
 
 @router.get("/v1/customers/{customer_id}/holdings", operation_id="customers_list_holdings", responses=problems(CustomerNotFound))

@@ -11,6 +11,7 @@ from shared.http.schemas import BigInteger, ExternalId, InputModel, Moment, Mome
 
 ProductKind = Literal["deposit", "loan", "wealth"]
 HoldingStatus = Literal["open", "closed"]
+AlertKind = Literal["maturity_nearing", "balance_falling", "payment_overdue"]
 PaymentStatus = Literal["none", "current", "overdue"]
 
 MAX_RATE_PPM = 10_000_000
@@ -113,6 +114,24 @@ class BalanceView(OutputModel):
 
     at: Moment = Field(description="When it was read, UTC.")
     balance_minor: int = Field(description="In minor units; of a loan what is owed.", examples=[1_250_000])
+
+
+class HoldingAlert(OutputModel):
+    """Something about a holding that wanted attention; each is raised once."""
+
+    id: str = Field(description="`hal_…`", examples=["hal_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+    holding_id: str = Field(description="The holding.", examples=["hld_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+    customer_id: str = Field(description="The record that the holding was recorded for.", examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+    product_kind: ProductKind = Field(description="What the holding is.", examples=["deposit"])
+    alert: AlertKind = Field(
+        description="maturity_nearing: it ends soon; payment_overdue: a payment was not made; balance_falling: it fell by its share.",
+        examples=["maturity_nearing"],
+    )
+    about_at: Moment = Field(
+        description="When it matures, when the payment was due, or when the balance had its peak before the fall, UTC.",
+        examples=["2027-01-15T00:00:00Z"],
+    )
+    raised_at: Moment = Field(description="When it was noticed, UTC.", examples=["2027-01-01T00:00:00Z"])
 
 
 class CreditRatingDraft(InputModel):

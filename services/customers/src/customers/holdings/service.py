@@ -193,6 +193,28 @@ async def balances(connection: Connection, holding_id: str, after: Sequence[Any]
     return found_balances
 
 
+async def alerts(connection: Connection, holding_id: str, after: Sequence[Any] | None, limit: int) -> list[Record]:
+    """Return the alerts of a holding, the last raised first.
+
+    Raises:
+        HoldingNotFound: there is none.
+    """
+    found_alerts = await repository.alerts(connection, holding_id, after, limit)
+    if not found_alerts:
+        await found(connection, holding_id)
+    return found_alerts
+
+
+async def alerts_of_customer(connection: Connection, customer_id: str, after: Sequence[Any] | None, limit: int) -> list[Record]:
+    """Return the alerts about the holdings of a customer's family, the last raised first.
+
+    Raises:
+        CustomerNotFound: nobody has the id.
+    """
+    family = await links.family(connection, customer_id)
+    return await repository.alerts_of_family(connection, family.ids, after, limit)
+
+
 async def rate(uow: UnitOfWork, customer_id: str, rating: Mapping[str, Any], actor: str) -> tuple[Record, bool]:
     """Record a credit rating of a customer, also in the audit log; return it, and whether it is new.
 
