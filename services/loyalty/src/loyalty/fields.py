@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Query
 from pydantic import Field, StringConstraints
 
 CustomerId = Annotated[
@@ -18,4 +18,12 @@ WalletCode = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"),
     Field(description="The wallet: points, tier_points or one of the programme's own.", examples=["points"]),
+]
+ProgrammeId = Annotated[
+    str | None,
+    StringConstraints(min_length=1, max_length=200),
+    Field(description="The programme; the default one when absent.", examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"]),
+]
+ProgrammeQuery = Annotated[
+    str | None, Query(description="The programme; the default one when absent.", max_length=200, examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"])
 ]

@@ -25,7 +25,7 @@ UPDATE programmes SET version = version + 1,
     discount_scale = CASE WHEN $2 ? 'discount' THEN nullif($2 -> 'discount', 'null') ELSE discount_scale END
 WHERE id = $1
 """
-
+_EXISTS = "SELECT EXISTS (SELECT FROM programmes WHERE id = $1)"
 _HAS_WALLET = "SELECT EXISTS (SELECT FROM wallets WHERE programme_id = $1 AND code = $2)"
 
 
@@ -48,6 +48,11 @@ class ProgrammeRow(NamedTuple):
     version: int
     discount: dict[str, Any] | None
     rates: list[RateRow]
+
+
+async def exists(connection: Connection, programme_id: str) -> bool:
+    """Return whether there is such a programme."""
+    return bool(await connection.fetchval(_EXISTS, programme_id))
 
 
 async def has_wallet(connection: Connection, programme_id: str, code: str) -> bool:

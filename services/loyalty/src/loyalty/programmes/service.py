@@ -23,6 +23,19 @@ async def require_wallet(connection: Connection, code: str) -> None:
         raise WalletNotFound
 
 
+async def require(connection: Connection, programme_id: str | None) -> str:
+    """Return the programme that is meant: the default one when none is named.
+
+    Raises:
+        ProgrammeNotFound: there is none.
+    """
+    if programme_id is None:
+        return PROGRAMME_ID
+    if not await repository.exists(connection, programme_id):
+        raise ProgrammeNotFound
+    return programme_id
+
+
 async def found(connection: Connection, programme_id: str) -> ProgrammeRow:
     """Return a programme.
 
