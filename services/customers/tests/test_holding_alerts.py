@@ -91,7 +91,8 @@ async def test_lists_read_the_index(database, statement, whose):
             INSERT INTO holdings (id, customer_id, product_kind, currency, opened_at, falling_days)
             SELECT 'hld_' || n, 'cus_' || n % 100, 'deposit', 'EUR', now(), 30 FROM generate_series(1, 200) AS n;
             INSERT INTO holding_alerts (id, holding_id, alert, about_at, raised_at)
-            SELECT 'hal_' || n, 'hld_' || 1 + n % 200, 'payment_overdue', now() + n * interval '1 day', now() FROM generate_series(1, 9000) AS n;
+            SELECT 'hal_' || n, 'hld_' || 1 + n % 200, 'payment_overdue', now() + n * interval '1 day', now()
+            FROM generate_series(1, 9000) AS n;
             ANALYZE holdings; ANALYZE holding_alerts;
             """
         )

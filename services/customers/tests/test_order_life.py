@@ -397,6 +397,12 @@ class History:
         if answer.status_code == 201:
             self.books.take_back(order, self.books.returned.get(order, 0) + answer.json()["amount_minor"])
 
+    async def refund(self, order: str) -> None:
+        answer = await self.client.post(f"/v1/orders/{order}/refunds", json={"refund_minor": self.chance.randrange(1, 2_000)})
+        assert answer.status_code in ({201, 409} if order in self.books.amounts else {409})
+        if answer.status_code == 201:
+            self.books.take_back(order, self.books.returned.get(order, 0) + answer.json()["amount_minor"])
+
     async def cancel(self, order: str) -> None:
         accepted = (await self.client.post(f"/v1/orders/{order}/cancel")).status_code == 200
         if accepted and order in self.books.amounts:
@@ -440,7 +446,7 @@ async def test_any_history_sums_up_to_what_counts(client, published, seed):
     for _ in range(3):
         await history.place()
     for _ in range(14):
-        action = history.chance.choice([history.take_back, history.cancel, history.correct, history.advance])
+        action = history.chance.choice([history.take_back, history.refund, history.cancel, history.correct, history.advance])
         await action(history.chance.choice(history.orders))
     shown = (await client.get("/v1/orders", params={"limit": 100})).json()["data"]
     standing = [each for each in shown if each["status"] != "cancelled"]

@@ -39,7 +39,7 @@ class Line(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sku: str = Field(description="The seller's article number.")
-    quantity: int = Field(description="Pieces, at least 1.")
+    quantity: int = Field(description="Pieces, at least 1; 0 in a return of kind refund, which lowers what they cost.")
     amount_minor: int = Field(description="Total of the line in minor units of the currency.")
     category: str | None = Field(default=None, description="The seller's category.")
 
@@ -59,7 +59,7 @@ class OrderPlaced(Event, type="regulars.customers.order_placed.v1", aggregate="o
 
 
 class OrderReturned(Event, type="regulars.customers.order_returned.v1", aggregate="order", aggregate_id="order_id", key="customer_id"):
-    """Some or all of an order came back; several returns of one order add up to at most the order."""
+    """Some or all of an order came back, or money alone; several returns of one order add up to at most the order."""
 
     return_id: str = Field(description="The return, `ret_…`.")
     order_id: OrderId
@@ -70,7 +70,8 @@ class OrderReturned(Event, type="regulars.customers.order_returned.v1", aggregat
     amount_minor: int = Field(description="Sum of the returned lines in minor units.")
     order_amount_minor: int = Field(description="Sum of the whole order in minor units.")
     returned_total_minor: int = Field(description="Sum of all returns of the order so far, this one included.")
-    lines: list[Line] = Field(description="What came back.")
+    kind: str = Field(default="return", description="return, or refund when money went back and no goods; more may come.")
+    lines: list[Line] = Field(description="What came back; none when a refund takes nothing off the goods.")
 
 
 class OrderCancelled(Event, type="regulars.customers.order_cancelled.v1", aggregate="order", aggregate_id="order_id", key="customer_id"):

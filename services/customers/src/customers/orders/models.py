@@ -90,6 +90,9 @@ order_returns = sa.Table(
     sa.Column("amount_minor", sa.BigInteger, nullable=False),
     # Money given back for it: less where a fee is kept, more where shipping is paid back, too.
     sa.Column("refund_minor", sa.BigInteger, nullable=False),
+    # return, or refund where money went back and no goods; and why, where it is known.
+    sa.Column("kind", sa.Text, nullable=False, server_default=sa.text("'return'")),
+    sa.Column("reason", sa.Text),
     # What the client sent, null for everything left; the same return sent again is compared with it.
     sa.Column("requested", JSONB),
     # Likewise.
@@ -97,7 +100,9 @@ order_returns = sa.Table(
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
     sa.CheckConstraint("amount_minor >= 0", name="amount"),
     sa.CheckConstraint("refund_minor >= 0", name="refund"),
-    sa.CheckConstraint("jsonb_typeof(lines) = 'array' AND jsonb_array_length(lines) > 0", name="lines"),
+    sa.CheckConstraint("kind IN ('return', 'refund')", name="kind"),
+    # A refund of shipping lowers what no article cost.
+    sa.CheckConstraint("jsonb_typeof(lines) = 'array' AND (jsonb_array_length(lines) > 0 OR kind = 'refund')", name="lines"),
     # The returns of an order, in their order; also keeps their numbers apart.
     sa.UniqueConstraint("order_id", "order_version"),
     sa.UniqueConstraint("order_id", "external_id"),

@@ -82,20 +82,22 @@ _GET_BY_EXTERNAL_ID = f"{ORDER} WHERE o.external_id = $1"
 # Without the returns: those that were committed while it waited for the lock are seen by the next statement only.
 _LOCK = f"SELECT {_COLUMNS}, '[]'::jsonb AS returns {_FROM} WHERE o.id = $1 FOR NO KEY UPDATE OF o"
 _RETURNS = """
-SELECT id, external_id, returned_at, amount_minor, refund_minor, requested, lines, created_at FROM order_returns WHERE order_id = $1
+SELECT id, external_id, kind, reason, returned_at, amount_minor, refund_minor, requested, lines, created_at
+FROM order_returns WHERE order_id = $1
 """
 _ADD_RETURN = """
 WITH counted AS (
     UPDATE orders SET version = $3, returned_total_minor = returned_total_minor + $6, refunded_total_minor = refunded_total_minor + $7
     WHERE id = $2 RETURNING customer_id, channel, currency, returned_total_minor
 ), added AS (
-    INSERT INTO order_returns (id, order_id, order_version, external_id, returned_at, amount_minor, refund_minor, requested, lines)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    INSERT INTO order_returns
+        (id, order_id, order_version, external_id, returned_at, amount_minor, refund_minor, requested, lines, kind, reason)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     RETURNING created_at
 ), touched AS (
     INSERT INTO touches (id, customer_id, kind, channel, journey_stage, occurred_at, source_id, summary)
-    SELECT 'tch_' || substr($1, 5), customer_id, 'return', channel, 'service', $5, $1,
-           jsonb_build_object('order_id', $2::text, 'amount_minor', $6::bigint, 'refund_minor', $7::bigint, 'currency', currency)
+    SELECT 'tch_' || substr($1, 5), customer_id, $10, channel, 'service', $5, $1, jsonb_strip_nulls(jsonb_build_object(
+               'order_id', $2::text, 'amount_minor', $6::bigint, 'refund_minor', $7::bigint, 'currency', currency, 'reason', $11::text))
     FROM counted
 )
 SELECT counted.returned_total_minor, added.created_at FROM counted, added
@@ -193,8 +195,10 @@ class NewReturn(NamedTuple):
     returned_at: datetime
     amount_minor: int
     refund_minor: int
-    requested: list[dict[str, Any]] | None
+    requested: list[dict[str, Any]] | dict[str, Any] | None
     lines: list[dict[str, Any]]
+    kind: str = "return"
+    reason: str | None = None
 
 
 async def place(connection: Connection, order: NewOrder, *, by_external_id: bool) -> Placed | None:

@@ -27,7 +27,17 @@ from customers.orders.errors import (
     StepNotAllowed,
 )
 from customers.orders.repository import StoredOrder
-from customers.orders.schemas import Order, OrderCancellation, OrderCorrection, OrderDraft, OrderPatch, OrderStep, Return, ReturnDraft
+from customers.orders.schemas import (
+    Order,
+    OrderCancellation,
+    OrderCorrection,
+    OrderDraft,
+    OrderPatch,
+    OrderStep,
+    RefundDraft,
+    Return,
+    ReturnDraft,
+)
 from customers.profiles.errors import CustomerNotFound
 from shared.errors import PreconditionFailed, PreconditionRequired
 from shared.http import APIRouter, Reads, Uow, problems
@@ -135,11 +145,22 @@ async def take_back(
     order_id: OrderIdInPath, response: Response, uow: Uow, now: Now, _: WritesOrders, draft: ReturnDraft | None = None
 ) -> Return:
     """Record what comes back of an order: some pieces, or without lines everything that is left."""
-    values, version, is_new = await returns.take_back(uow, order_id, draft or ReturnDraft(), now.now())
-    set_etag(response, version)
-    if not is_new:
-        response.status_code = 200
-    return Return.of(values)
+    return _returned(response, await returns.take_back(uow, order_id, draft or ReturnDraft(), now.now()))
+
+
+@router.post(
+    "/v1/orders/{order_id}/refunds",
+    operation_id="orders_refund",
+    status_code=201,
+    responses={200: {**_EXISTED, "model": Return}}
+    | problems(*(OrderNotFound, ReturnDiffers, ReturnExceedsOrder, SkuNotInOrder, ReturnedAtRefused, OrderIsCancelled, RefundExceedsOrder)),
+)
+async def refund(order_id: OrderIdInPath, draft: RefundDraft, response: Response, uow: Uow, now: Now, _: WritesOrders) -> Return:
+    """Record money given back while the goods stay: a price reduction or goodwill.
+
+    What it takes off the goods counts as returned, in net revenue and in points; it stands among the order's returns.
+    """
+    return _returned(response, await returns.refund(uow, order_id, draft, now.now()))
 
 
 @router.get("/v1/customers/{customer_id}/orders", operation_id="customers_list_orders", responses=problems(CustomerNotFound))
@@ -156,6 +177,14 @@ def _sort_key(order: StoredOrder) -> tuple[datetime, str]:
 def _shown(response: Response, order: StoredOrder) -> Order:
     set_etag(response, order.version)
     return Order.of(order)
+
+
+def _returned(response: Response, recorded: tuple[Mapping[str, Any], int, bool]) -> Return:
+    values, version, is_new = recorded
+    set_etag(response, version)
+    if not is_new:
+        response.status_code = 200
+    return Return.of(values)
 
 
 def _made(response: Response, order: StoredOrder, *, is_new: bool) -> Order:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from customers.orders.amounts.rules import shared_out
 from customers.orders.errors import (
     ChangedAtRefused,
     NothingToReturn,
@@ -139,6 +140,36 @@ def _taken(left: dict[str, Left], articles: set[str], line: LineData, place: int
     present.quantity -= quantity
     present.amount_minor -= amount
     return _line(sku, quantity, amount, present.category)
+
+
+def goods_of_refund(
+    bought: Sequence[LineData], returned: Sequence[LineData], refund_minor: int, wanted_minor: int | None, sku: str | None
+) -> list[dict[str, Any]]:
+    """Return by how much a refund without goods lowers what each article cost: lines of no pieces.
+
+    It is shared out over the articles that are left in proportion to their money, so that what comes back of them later gives no
+    more back than was paid in the end.
+
+    Args:
+        bought: lines of the order.
+        returned: lines of its returns and refunds so far.
+        refund_minor: the money that is given back.
+        wanted_minor: how much of it is for the goods; None for as much as is left of them.
+        sku: the one article that it is for; None for all.
+
+    Raises:
+        SkuNotInOrder: there is no such article.
+        ReturnExceedsOrder: more than is left of the goods.
+    """
+    if sku is not None and all(line["sku"] != sku for line in bought):
+        raise SkuNotInOrder(pointer="/sku")
+    left = {name: each for name, each in left_of(bought, returned).items() if sku in (None, name)}
+    weights = [each.amount_minor for each in left.values()]
+    goods_minor = min(refund_minor, sum(weights)) if wanted_minor is None else wanted_minor
+    if goods_minor > sum(weights):
+        raise ReturnExceedsOrder(f"{sum(weights)} minor units are left.", pointer="/goods_minor", left_amount_minor=sum(weights))
+    shares = shared_out(goods_minor, weights)
+    return [_line(name, 0, share, each.category) for (name, each), share in zip(left.items(), shares, strict=True) if share]
 
 
 def _line(sku: str, quantity: int, amount_minor: int, category: str | None) -> dict[str, Any]:

@@ -130,6 +130,31 @@ class ReturnDraft(InputModel):
     )
 
 
+RefundReason = Literal["price_reduction", "goodwill", "other"]
+
+
+class RefundDraft(InputModel):
+    """Money that is given back while the goods stay with the customer."""
+
+    external_id: ExternalId | None = Field(default=None, description="The same refund sent again under it changes nothing.")
+    refunded_at: MomentInput | None = Field(default=None, description="Now when absent.", examples=["2026-03-01T10:00:00Z"])
+    refund_minor: Annotated[_Sum, Field(ge=1)] = Field(description="Money given back, in minor units.", examples=[500])
+    goods_minor: _Sum | None = Field(
+        default=None,
+        description="How much of it lowers what the goods cost, and with it points and net revenue; when absent as much as is left of "
+        "them, and 0 for a refund of shipping.",
+        examples=[500],
+    )
+    sku: _Sku | None = Field(default=None, description="The one article that it is for; all in proportion when absent.")
+    reason: RefundReason = Field(default="other", description="Why.", examples=["price_reduction"])
+
+    @model_validator(mode="after")
+    def _is_no_less_than_its_goods(self) -> Self:
+        if self.goods_minor is not None and self.goods_minor > self.refund_minor:
+            raise PydanticCustomError("goods_exceed_refund", "The part for the goods is at most the refund.")
+        return self
+
+
 def _is_none(value: object) -> bool:
     return value is None
 
@@ -138,7 +163,7 @@ class Line(OutputModel):
     """One article of an order or of a return."""
 
     sku: str = Field(description="The seller's article number.", examples=["CD-0815"])
-    quantity: int = Field(description="Pieces.", examples=[2])
+    quantity: int = Field(description="Pieces; 0 in a refund.", examples=[2])
     amount_minor: int = Field(description="Total of the line in minor units.", examples=[2_598])
     category: str | None = Field(description="The seller's category.", examples=["music"])
     unit_price_minor: int | None = Field(default=None, description="Price of a piece, when told.", exclude_if=_is_none)
@@ -154,15 +179,17 @@ class Step(OutputModel):
 
 
 class Return(OutputModel):
-    """What came back of an order at one time."""
+    """What came back of an order at one time: goods, or money alone."""
 
     id: str = Field(description="`ret_…`", examples=["ret_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     order_id: str = Field(description="The order.", examples=["ord_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     external_id: str | None = Field(description="The caller's own identifier.")
+    kind: Literal["return", "refund"] = Field(description="refund where money went back and no goods.", examples=["return"])
+    reason: RefundReason | None = Field(description="Why, of a refund.", examples=[None])
     returned_at: Moment = Field(description="When it came back, UTC.")
     amount_minor: int = Field(description="Sum of the lines in minor units.", examples=[2_598])
     refund_minor: int = Field(description="Money given back for it in minor units.", examples=[2_598])
-    lines: list[Line] = Field(description="What came back.")
+    lines: list[Line] = Field(description="What came back; of a refund by how much it lowers what articles cost, with no pieces.")
     created_at: Moment = Field(description="When it was recorded, UTC.")
 
     @classmethod

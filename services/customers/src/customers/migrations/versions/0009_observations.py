@@ -1,5 +1,6 @@
 """What was observed when, returned without goods, forgotten word by word."""
 
+import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
@@ -7,8 +8,21 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
+    op.add_column("order_returns", sa.Column("kind", sa.Text, nullable=False, server_default=sa.text("'return'")))
+    op.add_column("order_returns", sa.Column("reason", sa.Text))
+    op.create_check_constraint("kind", "order_returns", "kind IN ('return', 'refund')")
+    op.drop_constraint("lines", "order_returns", type_="check")
+    op.create_check_constraint(
+        "lines", "order_returns", "jsonb_typeof(lines) = 'array' AND (jsonb_array_length(lines) > 0 OR kind = 'refund')"
+    )
     op.create_index("ix_holding_alerts_holding_id_id", "holding_alerts", ["holding_id", "id"])
 
 
 def downgrade() -> None:
     op.drop_index("ix_holding_alerts_holding_id_id", "holding_alerts")
+    op.drop_constraint("lines", "order_returns", type_="check")
+    # Refunds of shipping have no lines, and no place in the table as it was.
+    op.execute("DELETE FROM order_returns WHERE jsonb_array_length(lines) = 0")
+    op.create_check_constraint("lines", "order_returns", "jsonb_typeof(lines) = 'array' AND jsonb_array_length(lines) > 0")
+    op.drop_column("order_returns", "reason")
+    op.drop_column("order_returns", "kind")
