@@ -7,6 +7,8 @@ import sys
 import pytest
 from analytics_events import accrued, customer, enrolled, order, response, returned, reversed_, send, utc
 
+from shared.contracts.customers import Line
+
 PATHS = ("retention", "repeat-rate", "rfm", "orders", "nps", "points")
 
 
@@ -92,6 +94,18 @@ async def test_orders_are_net_of_returns_in_the_month_they_were_placed(database,
     assert (february["customers"], february["orders"]) == (2, 2)
     only_february = await read(client, "orders", **{"from": "2026-02-01", "to": "2026-03-01"})
     assert (only_february["totals"]["orders"], only_february["totals"]["customers"]) == (2, None)
+
+
+async def test_money_refunded_without_goods_lowers_revenue_and_no_order(database, client):
+    bought = order("ord_1", "cus_a", "2026-01-31", 1_000)
+    reduced = returned("ret_1", bought, 300, utc("2026-02-20")).model_copy(
+        update={"kind": "refund", "lines": [Line(sku="cd", quantity=0, amount_minor=300)]}
+    )
+    shipping = returned("ret_2", bought, 0, utc("2026-02-21")).model_copy(update={"kind": "refund", "lines": []})
+    await send(database, [customer("cus_a"), bought, reduced, shipping])
+    totals = (await read(client, "orders"))["totals"]
+    assert (totals["orders"], totals["customers"], totals["revenue_minor"]) == (1, 1, 700)
+    assert totals["money"][0]["returned_minor"] == 300
 
 
 async def test_retention_flags_what_has_not_had_its_time(database, client):
