@@ -191,6 +191,9 @@ orders = sa.Table(
     sa.Column("cancelled_at", sa.DateTime(timezone=True)),
     # What its returns should have taken back and the programme's policy left to the member.
     sa.Column("points_forgiven", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    # When the ledger heard of it, and of its cancellation.
+    sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("clock_timestamp()")),
+    sa.Column("cancellation_recorded_at", sa.DateTime(timezone=True)),
     # What a customer bought in a window.
     sa.Index("ix_orders_customer_id_placed_at", "customer_id", "placed_at"),
 )
@@ -202,6 +205,7 @@ order_returns = sa.Table(
     sa.Column("order_id", sa.Text, sa.ForeignKey("orders.order_id"), nullable=False),
     sa.Column("amount_minor", sa.BigInteger, nullable=False),
     sa.Column("returned_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("clock_timestamp()")),
     sa.CheckConstraint("amount_minor >= 0", name="amount_minor"),
     # The returns of an order.
     sa.Index("ix_order_returns_order_id", "order_id"),
