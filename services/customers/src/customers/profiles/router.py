@@ -16,6 +16,7 @@ from customers.profiles.dependencies import CustomerQuery
 from customers.profiles.errors import AttributesRefused, BirthDateInFuture, CustomerNotFound, ExternalIdTaken
 from customers.profiles.schemas import Customer, CustomerDraft, CustomerPatch, CustomerUpsert, fields_of
 from customers.provenance import service as past
+from customers.provenance.errors import ObservedInFuture
 from shared.errors import PreconditionFailed, PreconditionRequired
 from shared.http import APIRouter, Reads, Uow, problems
 from shared.http.batches import BatchAnswer, BatchRequest, answer_body
@@ -25,10 +26,11 @@ from shared.http.schemas import MomentInput
 
 router = APIRouter(prefix="/v1/customers", tags=["customers"])
 
-AsOf = Annotated[
-    MomentInput | None,
-    Query(description="The profile as known then, with who belonged to him then; without an ETag.", examples=["2026-03-01T12:00:00Z"]),
-]
+_AS_OF = (
+    "The profile as it was known then, with who belonged to him then; without an ETag. What had been observed before but was told later "
+    "is not in it."
+)
+AsOf = Annotated[MomentInput | None, Query(description=_AS_OF, examples=["2026-03-01T12:00:00Z"])]
 
 _ATTRIBUTES = (AttributesRefused, AttributeInvalid, AttributeRequired, AttributeUnknown, AttributeTaken)
 
@@ -37,12 +39,12 @@ _ATTRIBUTES = (AttributesRefused, AttributeInvalid, AttributeRequired, Attribute
     "",
     operation_id="customers_create",
     status_code=201,
-    responses=problems(ExternalIdTaken, IdentityErased, BirthDateInFuture, *_ATTRIBUTES),
+    responses=problems(ExternalIdTaken, IdentityErased, BirthDateInFuture, ObservedInFuture, *_ATTRIBUTES),
 )
 async def create(draft: CustomerDraft, response: Response, uow: Uow, now: Now, caller: WritesCustomers) -> Customer:
     """Make a customer."""
     fields = fields_of(draft)
-    told = batch.told_by(caller.principal, fields.pop("source", None))
+    told = batch.origin(caller.principal, fields, now.now())
     customer = await service.register(uow, fields, now.now().date(), told)
     set_etag(response, customer.version)
     response.headers["location"] = f"/v1/customers/{customer.id}"
@@ -62,7 +64,7 @@ async def list_customers(
 @router.post("/batch", operation_id="customers_upsert_batch", response_model=BatchAnswer, response_model_exclude_none=True)
 async def upsert_batch(request: BatchRequest[CustomerUpsert], uow: Uow, now: Now, caller: WritesCustomers) -> Mapping[str, Any]:
     """Make or complete up to 1,000 customers by their external ids; each item has its own result."""
-    return answer_body(await batch.upsert(uow, request.items, now.now().date(), caller.principal))
+    return answer_body(await batch.upsert(uow, request.items, now.now(), caller.principal))
 
 
 @router.get("/{customer_id}", operation_id="customers_get", responses=problems(CustomerNotFound))
@@ -90,7 +92,8 @@ async def get(
     "/{customer_id}",
     operation_id="customers_update",
     responses=problems(
-        *(CustomerNotFound, ExternalIdTaken, IdentityErased, PreconditionFailed, PreconditionRequired, BirthDateInFuture), *_ATTRIBUTES
+        *(CustomerNotFound, ExternalIdTaken, IdentityErased, PreconditionFailed, PreconditionRequired, BirthDateInFuture),
+        *(ObservedInFuture, *_ATTRIBUTES),
     ),
 )
 async def update(
@@ -105,7 +108,7 @@ async def update(
 ) -> Customer:
     """Change some fields of a customer by a merge patch."""
     fields = fields_of(patch)
-    told = batch.told_by(caller.principal, fields.pop("source", None))
+    told = batch.origin(caller.principal, fields, now.now())
     customer = await service.amend(uow, customer_id, fields, match, now.now().date(), told)
     set_etag(response, customer.version)
     return (await view(uow.connection, caller, readings))(customer)

@@ -10,7 +10,7 @@ from customers.profiles.details import MAX_ADDRESSES, MAX_LIST, Address, Prefere
 from customers.profiles.repository import Stored
 from customers.profiles.rules import FIELDS, Education, IncomeBand, Kind, MaritalStatus, Sex
 from shared.http.merge_patch import changes
-from shared.http.schemas import DateInput, ExternalId, InputModel, Moment, OutputModel, ShortText
+from shared.http.schemas import DateInput, ExternalId, InputModel, Moment, MomentInput, OutputModel, ShortText
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 _City = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -54,6 +54,12 @@ class CustomerFields(InputModel):
 
 class _ToldFields(CustomerFields):
     source: Source | None = Field(default=None, description="Who knows it; `api` when absent. Survivorship rules name sources.")
+    observed_at: MomentInput | None = Field(
+        default=None,
+        description="When the source saw all this, not in the future; now when absent. Fields that something newer is known of stay "
+        "as they are, and what is told of them is kept in the history.",
+        examples=["2026-02-27T09:00:00Z"],
+    )
 
 
 class CustomerDraft(_ToldFields):

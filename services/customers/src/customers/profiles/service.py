@@ -80,7 +80,7 @@ async def amend(uow: UnitOfWork, customer_id: str, patch: Mapping[str, Any], mat
             fields[name] = merge_patched(getattr(locked.root.profile, name), fields[name])
     known = await attributes.catalogue(uow.connection)
     fields = dict(checked(fields, today, known, locked.root.profile.attributes))
-    families = await telling.families(uow.connection, [(locked, fields)])
+    families = await telling.families(uow.connection, [(locked, fields)], are_dated=told.observed_at is not None)
     family = families[locked.root.id]
     family.tell(locked, fields, told, patch.get("attributes"))
     await _rename(uow, locked, fields)
@@ -145,7 +145,8 @@ async def _complete(uow: UnitOfWork, groups: Mapping[str, list[_Item]]) -> dict[
     locked = await records.lock_many(uow.connection, list(groups), by="external_id")
     known = {external_id: group for external_id, group in groups.items() if external_id in locked}
     wanted = [(locked[external_id], {name for item, _ in group for name in item}) for external_id, group in known.items()]
-    families = await telling.families(uow.connection, wanted)
+    are_dated = any(told.observed_at is not None for group in known.values() for _, told in group)
+    families = await telling.families(uow.connection, wanted, are_dated=are_dated)
     for external_id, group in known.items():
         record = locked[external_id]
         for item, told in group:

@@ -84,17 +84,19 @@ class Family:
         return new
 
 
-async def families(connection: Connection, locked: Sequence[tuple[Locked, Iterable[str]]]) -> dict[str, Family]:
+async def families(connection: Connection, locked: Sequence[tuple[Locked, Iterable[str]]], *, are_dated: bool = False) -> dict[str, Family]:
     """Return the families of locked records by their roots, ready to be told things.
 
-    A customer who is alone, and whose fields no rule names, needs no more than his row.
+    A customer who is alone, whose fields no rule names, and of whom nothing is told that was observed earlier, needs no more than
+    his row.
 
     Args:
         connection: in the transaction of the locks.
         locked: records with the names of the fields that will be told.
+        are_dated: whether something of what will be told says when it was observed.
     """
     records = {record.root.id: record for record, _ in locked}
-    folded = sorted({record.root.id for record, names in locked if record.family_size > 1 or is_ruled(record.rules, names)})
+    folded = sorted({record.root.id for record, names in locked if are_dated or record.family_size > 1 or is_ruled(record.rules, names)})
     if not folded:
         return {root_id: Family(record) for root_id, record in records.items()}
     facts = await provenance.facts(connection, folded)

@@ -1,6 +1,7 @@
 """What can go wrong with provenance.
 
-Invalid └── RulesRefused
+Invalid ├── RulesRefused
+        └── ObservedInFuture
 """
 
 from shared.errors import Invalid
@@ -9,3 +10,8 @@ from shared.errors import Invalid
 class RulesRefused(Invalid):
     code = "survivorship_rules_refused"
     title = "A rule names a field that there is not, or a source twice."
+
+
+class ObservedInFuture(Invalid):
+    code = "observed_at_refused"
+    title = "A fact was observed in the past."

@@ -2,15 +2,18 @@
 
 A record is a stream of change sets, a family a tree of records that were merged. The profile is a fold over both in the order
 in which they happened: a change displaces what was there unless its source is believed less, a merge fills what the survivor does not
-know. What was told of a record stays told of that record, so that without a link the fold gives what would have been without it.
+know. A change that says when it was observed displaces only what was seen before it: a fact that comes late does not pass for a newer one.
+What was told of a record stays told of that record, so that without a link the fold gives what would have been without it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 import orjson
+
+from customers.provenance.errors import ObservedInFuture
 
 # Sources by field, the most believed first; where a field has none, the latest change counts.
 RuleSet = Mapping[str, Sequence[str]]
@@ -19,6 +22,8 @@ Reason = Literal["latest", "source_order", "survivor", "merged"]
 # Belongs to the record and never to the family: each external id finds the record that it was given to.
 OWN = "external_id"
 NO_RULES = 0
+# Clocks of clients differ from ours.
+CLOCK_MARGIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ class Folded:
         for name, value in change.fields.items():
             if name == OWN and change.record_id != root:
                 continue
-            reason = displaces(rules.get(name), entries.get(name), value, change.provenance.source)
+            reason = displaces(rules.get(name), entries.get(name), value, change.provenance.source, change.provenance.observed_at)
             if reason is not None:
                 entries[name] = Entry(value, change, reason)
 
@@ -144,25 +149,47 @@ def fold(changes: Iterable[Change], links: Iterable[Link], rule_sets: Mapping[in
     return folded
 
 
-def displaces(order: Sequence[str] | None, present: Entry | None, value: Any, source: str) -> Reason | None:
+def check_observed_at(observed_at: datetime | None, now: datetime) -> None:
+    """Refuse an observation of the future.
+
+    Raises:
+        ObservedInFuture: it is one.
+    """
+    if observed_at is not None and observed_at > now + CLOCK_MARGIN:
+        raise ObservedInFuture(pointer="/observed_at")
+
+
+def displaces(
+    order: Sequence[str] | None, present: Entry | None, value: Any, source: str, observed_at: datetime | None = None
+) -> Reason | None:
     """Return why a value that a source tells takes the place of the present one, or None when it does not.
 
-    The same value told again leaves the first in its place, unless who tells it now is believed more.
+    The same value told again leaves the first in its place, unless who tells it now is believed more, or saw it later.
 
     Args:
         order: sources of the field, the most believed first; None lets the latest count.
         present: what is there.
         value: what is told; None empties.
         source: who tells it.
+        observed_at: when it was true, where the source knows; None stands for the time at which it is told.
     """
-    if present is None or present.value is None:
-        return None if value is None else "latest"
-    if not order:
-        return None if same(present.value, value) else "latest"
-    before, after = _rank(order, present.change.provenance.source), _rank(order, source)
-    if after > before or (after == before and same(present.value, value)):
+    if present is None:
+        return None if value is None and observed_at is None else "latest"
+    seen_at = moment_of(present.change)
+    before, after = (_rank(order, present.change.provenance.source), _rank(order, source)) if order else (0, 0)
+    if observed_at is not None and observed_at < seen_at and after >= before:
+        return None
+    is_news = not same(present.value, value) or (observed_at is not None and observed_at > seen_at)
+    if present.value is None:
+        return "latest" if is_news else None
+    if after > before or (after == before and not is_news):
         return None
     return "source_order" if after < before else "latest"
+
+
+def moment_of(change: Change) -> datetime:
+    """Return when what a change tells was true, as far as is known: when it was observed, else when it was recorded."""
+    return change.provenance.observed_at or change.recorded_at
 
 
 def survives(order: Sequence[str] | None, survivors: Entry | None, merged: Entry) -> Entry:
@@ -193,8 +220,8 @@ def losing(changes: Iterable[Change], name: str, winner: Change) -> list[Change]
 def repeats(changes: Sequence[Change], links: Sequence[Link], told: Change, name: str) -> bool:
     """Tell whether a family knows already what is told of a field, so that nothing depends on hearing it again.
 
-    It does when the last word on the field was the same, from the same source, of the same record, under the same rules, and no
-    link was made since: then it is the last word in every part of the family too.
+    It does when the last word on the field was the same, from the same source, of the same record, observed at the same time if at
+    any, under the same rules, and no link was made since: then it is the last word in every part of the family too.
 
     Args:
         changes: of the family, by number.
@@ -207,6 +234,7 @@ def repeats(changes: Sequence[Change], links: Sequence[Link], told: Change, name
         last is not None
         and last.record_id == told.record_id
         and last.provenance.source == told.provenance.source
+        and last.provenance.observed_at == told.provenance.observed_at
         and last.rules_version == told.rules_version
         and all(link.number < last.number for link in links)
         and same(last.fields[name], told.fields[name])
