@@ -16,6 +16,7 @@ from loyalty.rules.router import router as rules
 from loyalty.settings import LoyaltySettings
 from loyalty.simulations import service as simulating
 from loyalty.simulations.router import router as simulations
+from loyalty.statement.router import router as statements
 from loyalty.transfers.router import router as transfers
 from loyalty.verification.router import router as verification
 from loyalty.vouchers import service as voucher_codes
@@ -28,6 +29,7 @@ SERVICE = Service(
     settings=LoyaltySettings,
     routers=(
         members,
+        statements,
         ledger,
         entries,
         holds,
