@@ -5,18 +5,22 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
 
 from customers.imports.errors import ColumnUnknown, FieldUnknown, HeaderRefused, MatchUnmapped, NothingMapped
-from customers.profiles.rules import LISTS, OBJECTS
+from customers.profiles.rules import FIELDS, LISTS, OBJECTS
 
 Transform = Literal["trim", "lower", "upper", "title", "digits", "number", "boolean", "json"]
 Empty = Literal["keep", "clear"]
 
 ATTRIBUTES = "attributes."
+# When the row's system saw what the row tells.
+OBSERVED_AT = "observed_at"
+# Where columns may lead to, besides single attributes.
+TARGETS = frozenset({*FIELDS, OBSERVED_AT})
 # Lists and objects stand in a table as JSON, as exports write them.
 _OF_JSON = frozenset({*OBJECTS, *LISTS})
 _TEXT_FIELDS = frozenset({"name", "city"})
@@ -168,10 +172,17 @@ def _read(value: Any, link: Link) -> Any:
         if not value.strip():
             return None
         if link.date_format is not None:
-            return datetime.strptime(value, link.date_format).date().isoformat()  # noqa: DTZ007 - a date has no zone
+            return _dated(value, link.date_format, link.field)
     except (ValueError, OverflowError):
         raise CellRefused("cell_refused", "The cell is not what its transforms or its date format expect.") from None
     return value
+
+
+def _dated(text: str, date_format: str, field: str) -> str:
+    moment = datetime.strptime(text, date_format)  # noqa: DTZ007 - a date has no zone
+    if field != OBSERVED_AT:
+        return moment.date().isoformat()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 
 def _number(text: str) -> Any:

@@ -1,7 +1,7 @@
 """A customer whom nobody knows yet, in the form in which he is written; made beside the event loop."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -19,7 +19,7 @@ class Prepared(NamedTuple):
 
     Attributes:
         customer_id: his id.
-        row: his row and his first change set, as a JSON object: `id`, `change_id`, `search_name`, `facts` and the columns.
+        row: his row and his first change set, as a JSON object: `id`, `change_id`, `search_name`, `facts`, `observed_at` and the columns.
     """
 
     customer_id: str
@@ -31,12 +31,13 @@ def columns_of(fields: frozenset[str]) -> tuple[str, ...]:
     return tuple(name for name in FIELDS if name == "kind" or name in fields)
 
 
-def prepare(fields: Mapping[str, Any], names: tuple[str, ...]) -> Prepared:
+def prepare(fields: Mapping[str, Any], names: tuple[str, ...], observed_at: datetime | None = None) -> Prepared:
     """Return the new customer of whom some fields are told.
 
     Args:
         fields: as they were checked; None empties.
         names: the columns to fill, from `columns_of`.
+        observed_at: when it was true, where the rows tell.
     """
     facts: dict[str, Any] = {}
     for name, value in fields.items():
@@ -46,6 +47,8 @@ def prepare(fields: Mapping[str, Any], names: tuple[str, ...]) -> Prepared:
             facts[name] = None if value == DEFAULTS[name] else value.isoformat() if isinstance(value, date) else value
     customer_id = new_id("cus")
     row = {"id": customer_id, "change_id": new_id("chg"), "search_name": fold(fields.get("name")), "facts": facts}
+    if observed_at is not None:
+        row["observed_at"] = observed_at
     for name in names:
         value = fields.get(name)
         row[name] = DEFAULTS[name] if value is None else value

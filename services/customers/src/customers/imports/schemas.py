@@ -20,7 +20,9 @@ MAX_COLUMNS = 200
 class FieldMapping(InputModel):
     """Where the cells of a column go, and what is done with them on their way."""
 
-    field: _Column = Field(description="A field of customers, or `attributes.<name>`.", examples=["birth_date"])
+    field: _Column = Field(
+        description="A field of customers, `attributes.<name>`, or `observed_at`: when the row was true.", examples=["birth_date"]
+    )
     transforms: list[Transform] = Field(default=["trim"], max_length=8, description="Applied in order.", examples=[["trim", "lower"]])
     date_format: str | None = Field(default=None, max_length=40, description="As strptime has it.", examples=["%d.%m.%Y"])
     values: dict[str, str] = Field(default={}, max_length=200, description="What stands for what, in any case.", examples=[{"V": "male"}])

@@ -26,11 +26,10 @@ from customers.imports.errors import (
     ImportNotRunning,
     UploadMalformed,
 )
-from customers.imports.mapping import Link, check_header, check_links, suggested
+from customers.imports.mapping import TARGETS, Link, check_header, check_links, suggested
 from customers.imports.records import Shape, read_header, skip_mark
 from customers.imports.schemas import OPTIONS, FieldMapping, ImportOptions
 from customers.imports.upload import Upload
-from customers.profiles.rules import FIELDS
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.http import Caller
@@ -96,7 +95,7 @@ def _reading(upload: Upload, options: ImportOptions) -> dict[str, Any]:
     if shape.format == "csv":
         shape = _with_header(shape, sample, options)
     links = _links(shape, sample, options)
-    check_links(links, shape.columns, frozenset(FIELDS), options.match)
+    check_links(links, shape.columns, TARGETS, options.match)
     return {"shape": asdict(shape), "links": [asdict(link) for link in links], "empty": options.empty}
 
 
@@ -127,7 +126,7 @@ _CUT_BYTES = 262_144
 
 def _links(shape: Shape, sample: bytes, options: ImportOptions) -> list[Link]:
     if options.mapping is None:
-        return suggested(shape.columns or _names(sample), frozenset(FIELDS))
+        return suggested(shape.columns or _names(sample), TARGETS)
     return [
         Link(column, target)
         if isinstance(target, str)
@@ -142,7 +141,7 @@ def _folded(target: FieldMapping) -> dict[str, str]:
 
 def _names(sample: bytes) -> Sequence[str]:
     """Return the names that the objects in a sample of NDJSON use; each of the interface's own fields is one."""
-    names = dict.fromkeys(FIELDS)
+    names = dict.fromkeys(sorted(TARGETS))
     for line in sample.split(b"\n")[:1_000]:
         try:
             value = orjson.loads(line)

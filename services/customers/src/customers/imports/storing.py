@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -21,15 +22,15 @@ New = tuple[Prepared, Mapping[str, Any]]
 # One text for all rows: to take thousands of arrays' elements apart would hold the event loop up.
 _INSERT = """
 WITH told AS (
-    SELECT * FROM json_to_recordset($1::text::json) AS t (id text, change_id text, search_name text, facts jsonb{typed})
+    SELECT * FROM json_to_recordset($1::text::json) AS t (id text, change_id text, search_name text, facts jsonb, observed_at timestamptz{typed})
 ), made AS (
     INSERT INTO customers (id, root_id, search_name{columns})
     SELECT id, id, search_name{columns} FROM told ORDER BY {order}
     ON CONFLICT (external_id) DO NOTHING
     RETURNING id, created_at
 ), noted AS (
-    INSERT INTO profile_changes (id, customer_id, source, actor, cause, fields)
-    SELECT change_id, id, $2, $3, $4, facts FROM told JOIN made USING (id)
+    INSERT INTO profile_changes (id, customer_id, source, actor, cause, observed_at, fields)
+    SELECT change_id, id, $2, $3, $4, observed_at, facts FROM told JOIN made USING (id)
 )
 SELECT id, created_at FROM made
 """
@@ -41,15 +42,24 @@ class Told(NamedTuple):
     Attributes:
         fields: the last word on each; attributes and preferences put together from all rows.
         replaces: whether the members of objects take the place of those that are there, and do not go into them.
+        observed_at: when it was true, where the rows tell.
+        earlier: what other rows tell of him that was true before.
     """
 
     fields: Mapping[str, Any]
     replaces: bool = False
+    observed_at: datetime | None = None
+    earlier: Sequence["Told"] = ()
+
+    @property
+    def every(self) -> Sequence["Told"]:
+        """What the rows tell, in the order in which it was true."""
+        return (*self.earlier, self)
 
     @property
     def names(self) -> Iterable[str]:
         """The fields that are told."""
-        return self.fields
+        return {name for each in self.every for name in each.fields}
 
     @property
     def attributes(self) -> Iterable[str] | None:
@@ -129,17 +139,19 @@ async def update(uow: UnitOfWork, told: Mapping[str, "Told"], provenance: Proven
     """
     locked = await records.lock_many(uow.connection, list(told))
     wanted = [(record, told[record_id].names) for record_id, record in locked.items()]
-    families = await telling.families(uow.connection, wanted)
+    are_dated = any(each.observed_at is not None for of_record in told.values() for each in of_record.every)
+    families = await telling.families(uow.connection, wanted, are_dated=are_dated)
     changed: dict[str, list[str]] = {}
     for record_id, record in locked.items():
         family = families[record.root.id]
-        fields = told[record_id].after(family.now.profile)
         before = len(family.steps)
-        family.tell(record, fields, provenance, fields.get("attributes") and told[record_id].attributes)
-        changed[record_id] = family.steps[-1][1] if len(family.steps) > before else []
-        is_renamed = fields.get("external_id", record.external_id) != record.external_id
-        if is_renamed and not dry_run and record.record_id != record.root.id:
-            await records.rename(uow.connection, record.record_id, fields["external_id"])
+        for each in told[record_id].every:
+            fields = each.after(family.now.profile)
+            family.tell(record, fields, replace(provenance, observed_at=each.observed_at), fields.get("attributes") and each.attributes)
+        changed[record_id] = sorted({name for _, names in family.steps[before:] for name in names})
+        named = told[record_id].fields.get("external_id", record.external_id)
+        if named != record.external_id and not dry_run and record.record_id != record.root.id:
+            await records.rename(uow.connection, record.record_id, named)
     if not dry_run:
         await write(uow, families.values())
     return changed

@@ -6,17 +6,18 @@ A row passes exactly the checks that a request passes: the same models, the same
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
 from customers.attributes.rules import Catalogue
-from customers.imports.mapping import CellRefused, Empty, Link, told_by
+from customers.imports.mapping import OBSERVED_AT, CellRefused, Empty, Link, told_by
 from customers.imports.preparing import Prepared, columns_of, prepare
 from customers.imports.records import Broken, Shape, cut
 from customers.profiles.schemas import CustomerDraft, fields_of
 from customers.profiles.service import checked
+from customers.provenance.rules import check_observed_at
 from shared.errors import DomainError
 from shared.http.body import nul_path
 from shared.http.problems import problem_of
@@ -61,6 +62,7 @@ class Draft(NamedTuple):
         hash: of the key.
         fields: what it tells.
         prepared: what he is if nobody knows him.
+        observed_at: when it was true, where the row tells.
     """
 
     row: int
@@ -68,6 +70,7 @@ class Draft(NamedTuple):
     hash: int
     fields: Mapping[str, Any]
     prepared: Prepared
+    observed_at: datetime | None = None
 
 
 class Refusal(NamedTuple):
@@ -139,7 +142,10 @@ def _read(plan: Plan, columns: tuple[str, ...], row: int, record: Mapping[str, A
         if nul_path(told) is not None:
             return [Refusal(row, "", "nul_character", "Text must not hold the character U+0000.")]
         # What a new customer must have is seen once it is known who is new.
-        fields = checked(fields_of(_DRAFT.validate_python(told)), plan.today, plan.known, {}, texts=True)
+        told = fields_of(_DRAFT.validate_python(told))
+        observed_at = told.pop(OBSERVED_AT, None)
+        check_observed_at(observed_at, datetime.combine(plan.today, time.max, UTC))
+        fields = checked(told, plan.today, plan.known, {}, texts=True)
     except CellRefused as refused:
         return [Refusal(row, "", refused.code, refused.detail)]
     except (ValidationError, DomainError) as error:
@@ -148,7 +154,7 @@ def _read(plan: Plan, columns: tuple[str, ...], row: int, record: Mapping[str, A
     if not identity:
         return [Refusal(row, f"/{plan.match}", "identity_missing", "The row lacks the identity that rows are matched by.")]
     key = key_of(plan.match, identity)
-    return Draft(row, key, _hash(key), fields, prepare(fields, columns))
+    return Draft(row, key, _hash(key), fields, prepare(fields, columns, observed_at), observed_at)
 
 
 def _hash(key: str) -> int:

@@ -4,8 +4,9 @@ Rows of one identity are one customer, who takes what they tell in their order a
 stops before it writes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from asyncpg import IntegrityConstraintViolationError
@@ -27,6 +28,8 @@ from shared.errors import Conflict, DomainError, Invalid
 SAMPLE_SIZE = 5
 _ERASED = ("", IdentityErased.code, IdentityErased.title)
 _TAKEN = ("/external_id", "external_id_taken", "Another customer has this external id.")
+# Sorts after every moment that a row tells.
+_NOW = datetime.max.replace(tzinfo=UTC)
 OUTCOMES = ("created", "updated", "unchanged", "merged", "refused")
 
 
@@ -109,16 +112,18 @@ class Group:
     @property
     def fields(self) -> Mapping[str, Any]:
         """What the rows tell, the later ones having the last word."""
-        if len(self.drafts) == 1:
-            return self.drafts[0].fields
-        fields: Mapping[str, Any] = {}
-        for draft in self.drafts:
-            fields = _put_together(fields, draft.fields)
-        return fields
+        return self.drafts[0].fields if len(self.drafts) == 1 else _all_of(self.drafts)
+
+    @property
+    def first(self) -> Sequence[Draft]:
+        """The rows that were true first, all of one moment."""
+        return self.drafts if len(self.drafts) == 1 else _by_moment(self.drafts)[0]
 
     def prepared(self, columns: tuple[str, ...]) -> Prepared:
-        """Who he is if nobody knows him."""
-        return self.drafts[0].prepared if len(self.drafts) == 1 else prepare(self.fields, columns)
+        """Who he was at first, if nobody knows him."""
+        if len(self.drafts) == 1:
+            return self.drafts[0].prepared
+        return prepare(_all_of(self.first), columns, self.first[0].observed_at)
 
 
 async def write(uow: UnitOfWork, order: Order, drafts: Sequence[Draft]) -> Outcome:
@@ -222,8 +227,9 @@ async def _create(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], ou
             outcome.refuse(groups[key].drafts, *_TAKEN)
         else:
             taken.update(filter(None, (fields.get("external_id"),)))
-            free[key] = (groups[key].prepared(order.columns), fields)
+            free[key] = (groups[key].prepared(order.columns), _all_of(groups[key].first))
     made = None if order.dry_run else await storing.create(uow, list(free.values()), order.columns, order.provenance)
+    await _tell_the_rest(uow, order, [(groups[key], prepared.customer_id) for key, (prepared, _) in free.items()], made)
     for key, (prepared, _) in free.items():
         group, customer_id = groups[key], None if made is None else prepared.customer_id
         if made is not None and customer_id not in made:
@@ -233,6 +239,15 @@ async def _create(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], ou
         _count_merged(group.drafts[1:], customer_id, outcome)
 
 
+async def _tell_the_rest(uow: UnitOfWork, order: Order, free: Sequence[tuple[Group, str]], made: Collection[str] | None) -> None:
+    """Tell of new customers what was true later than what they were made of."""
+    several = [(group, customer_id) for group, customer_id in free if made and customer_id in made and len(group.drafts) > 1]
+    rest = {customer_id: _by_moment(group.drafts)[1:] for group, customer_id in several}
+    told = {customer_id: _told(moments) for customer_id, moments in rest.items() if moments}
+    if told:
+        await storing.update(uow, told, order.provenance, dry_run=False)
+
+
 async def _update(
     uow: UnitOfWork, order: Order, groups: Mapping[str, Group], matches: Mapping[str, matching.Match], outcome: Outcome
 ) -> None:
@@ -240,18 +255,15 @@ async def _update(
     if not groups:
         return
     owners = await matching.owners_of_external_ids(uow.connection, [group.fields.get("external_id") for group in groups.values()])
-    told: dict[str, storing.Told] = {}
     rows: dict[str, list[Group]] = {}
     for key, group in groups.items():
         record_id = matches[key].customer_id
-        fields = group.fields
-        if (named := fields.get("external_id")) is not None and owners.setdefault(named, record_id) != record_id:
+        if (named := group.fields.get("external_id")) is not None and owners.setdefault(named, record_id) != record_id:
             outcome.refuse(group.drafts, *_TAKEN)
             continue
         # Two identities can lead to one customer.
-        before = told[record_id].fields if record_id in told else {}
-        told[record_id] = storing.Told(_put_together(before, fields))
         rows.setdefault(record_id, []).append(group)
+    told = {record_id: _told(_by_moment([draft for group in found for draft in group.drafts])) for record_id, found in rows.items()}
     changed = await storing.update(uow, told, order.provenance, dry_run=order.dry_run)
     for record_id, found in rows.items():
         names = changed.get(record_id, [])
@@ -263,6 +275,27 @@ async def _update(
 def _count_merged(drafts: Sequence[Draft], customer_id: str | None, outcome: Outcome) -> None:
     for draft in drafts:
         outcome.count("merged", draft.row, customer_id, draft.fields)
+
+
+def _by_moment(drafts: Sequence[Draft]) -> list[list[Draft]]:
+    """Return rows of one customer by when they were true, the earliest first; rows that do not tell are true now."""
+    moments: dict[datetime, list[Draft]] = {}
+    for draft in drafts:
+        moments.setdefault(draft.observed_at or _NOW, []).append(draft)
+    return [moments[moment] for moment in sorted(moments)]
+
+
+def _told(moments: Sequence[Sequence[Draft]]) -> storing.Told:
+    *earlier, last = [storing.Told(_all_of(drafts), observed_at=drafts[0].observed_at) for drafts in moments]
+    return last._replace(earlier=earlier)
+
+
+def _all_of(drafts: Sequence[Draft]) -> Mapping[str, Any]:
+    """Return what rows tell, the later ones having the last word."""
+    fields: Mapping[str, Any] = {}
+    for draft in drafts:
+        fields = _put_together(fields, draft.fields)
+    return fields
 
 
 def _put_together(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
