@@ -10,6 +10,8 @@ from test_earning_rules import MOMENT, bought, rule_sets
 
 from loyalty.app import SERVICE
 from loyalty.ledger.rules import Rate
+from loyalty.programmes.rules import Programme
+from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.simulations import service
 from loyalty.simulations.rules import Difference, Shadow, changed
 from loyalty.simulations.schemas import SimulationRequest
@@ -76,7 +78,7 @@ async def test_a_change_over_all_history_tells_who_gains_and_loses(committed_led
 def test_no_change_makes_no_difference(rules, baskets):
     rules = [replace(rule, customer_limit=100 if n % 2 else None, budget=250 if n % 3 else None) for n, rule in enumerate(rules)]
     same = changed(rules, {rule.id: replace(rule, version=0) for rule in rules})
-    first, second = Shadow(rules, ZoneInfo("UTC")), Shadow(same, ZoneInfo("UTC"))
+    first, second = (Shadow(Programme(PROGRAMME_ID, ZoneInfo("UTC"), rules=some)) for some in (rules, same))
     difference = Difference()
     for amount, quantity in baskets:
         order, rate = bought(amount, quantity), Rate(1, 100)

@@ -7,6 +7,7 @@ from loyalty.households import models as households
 from loyalty.ledger import models as ledger
 from loyalty.members import models as members
 from loyalty.metadata import metadata
+from loyalty.participations import models as participations
 from loyalty.programmes import models as programmes
 from loyalty.rules import models as rules
 from loyalty.verification import models as verification
@@ -23,6 +24,7 @@ __all__ = [
     "ledger",
     "members",
     "metadata",
+    "participations",
     "programmes",
     "rules",
     "verification",

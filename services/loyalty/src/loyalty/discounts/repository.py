@@ -9,10 +9,10 @@ _SCALE = "SELECT discount_scale FROM programmes WHERE id = $1"
 # Over the family; what was cancelled or returned until the instant counts no more from then on.
 _BOUGHT = """
 SELECT coalesce(sum(greatest(amount_minor - coalesce((
-    SELECT sum(amount_minor) FROM order_returns WHERE order_returns.order_id = orders.order_id AND returned_at <= $4
+    SELECT sum(amount_minor) FROM order_returns WHERE order_returns.order_id = orders.order_id AND returned_at <= $3
 ), 0), 0)), 0)::bigint
-FROM orders WHERE customer_id = ANY (family_of($2)) AND programme_id = $1 AND placed_at > $3 AND placed_at <= $4
-  AND (cancelled_at IS NULL OR cancelled_at > $4)
+FROM orders WHERE customer_id = ANY (family_of($1)) AND placed_at > $2 AND placed_at <= $3
+  AND (cancelled_at IS NULL OR cancelled_at > $3)
 """
 
 
@@ -21,6 +21,6 @@ async def scale(connection: Connection, programme_id: str) -> dict[str, Any] | N
     return await connection.fetchval(_SCALE, programme_id)
 
 
-async def bought(connection: Connection, programme_id: str, customer_id: str, after: datetime, until: datetime) -> int:
+async def bought(connection: Connection, customer_id: str, after: datetime, until: datetime) -> int:
     """Return for how much a member and his family bought in a window, in minor units."""
-    return int(await connection.fetchval(_BOUGHT, programme_id, customer_id, after, until) or 0)
+    return int(await connection.fetchval(_BOUGHT, customer_id, after, until) or 0)

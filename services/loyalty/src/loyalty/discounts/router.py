@@ -6,8 +6,9 @@ from loyalty.dependencies import ReadsMember
 from loyalty.discounts import service
 from loyalty.discounts.errors import NoDiscountScale
 from loyalty.discounts.schemas import MemberDiscount
-from loyalty.fields import CustomerIdPath
+from loyalty.fields import CustomerIdPath, ProgrammeQuery
 from loyalty.members.errors import MemberNotFound
+from loyalty.programmes.errors import ProgrammeNotFound
 from shared.http import APIRouter, Reads, problems, state_of
 from shared.http.schemas import MomentInput
 
@@ -18,7 +19,7 @@ router = APIRouter(prefix="/v1/members", tags=["members"])
     "/{customer_id}/discount",
     operation_id="members_discount",
     summary="Read a member's accumulating discount",
-    responses=problems(MemberNotFound, NoDiscountScale),
+    responses=problems(MemberNotFound, ProgrammeNotFound, NoDiscountScale),
 )
 async def discount(
     customer_id: CustomerIdPath,
@@ -26,6 +27,7 @@ async def discount(
     connection: Reads,
     _caller: ReadsMember,
     as_of: Annotated[MomentInput | None, Query(description="The instant to look at, the present when absent.")] = None,
+    programme_id: ProgrammeQuery = None,
 ) -> MemberDiscount:
     """Read which percentage a member gets for what he has bought, and how far it is to the next step."""
-    return await service.member_discount(connection, customer_id, as_of or state_of(request).clock.now())
+    return await service.member_discount(connection, customer_id, as_of or state_of(request).clock.now(), programme_id)

@@ -7,23 +7,24 @@ from loyalty.discounts.errors import NoDiscountScale
 from loyalty.discounts.rules import Step, discount_of
 from loyalty.discounts.schemas import MemberDiscount
 from loyalty.members import service as members
-from loyalty.programmes.the_programme import PROGRAMME_ID
+from loyalty.programmes.service import require
 from shared.database.pool import Connection
 
 
-async def member_discount(connection: Connection, customer_id: str, moment: datetime) -> MemberDiscount:
-    """Return a member's discount at an instant, by the scale of today.
+async def member_discount(connection: Connection, customer_id: str, moment: datetime, programme_id: str | None = None) -> MemberDiscount:
+    """Return a member's discount at an instant, by the scale of today; of the default programme when none is named.
 
     Raises:
+        ProgrammeNotFound: there is no such programme.
         MemberNotFound: there is no such member.
         NoDiscountScale: the programme has no such discount.
     """
     await members.require(connection, customer_id)
-    scale = await repository.scale(connection, PROGRAMME_ID)
+    scale = await repository.scale(connection, await require(connection, programme_id))
     if scale is None:
         raise NoDiscountScale
     after = moment - timedelta(days=scale["window_days"])
-    bought = await repository.bought(connection, PROGRAMME_ID, customer_id, after, moment)
+    bought = await repository.bought(connection, customer_id, after, moment)
     found = discount_of([Step(step["from_minor"], step["percent_bp"]) for step in scale["steps"]], bought)
     return MemberDiscount(
         customer_id=customer_id,

@@ -6,7 +6,7 @@ from typing import Any
 from loyalty.earning import repository
 from loyalty.ledger import reading
 from loyalty.ledger.rules import Rate, points_for
-from loyalty.rules import repository as rules_repository
+from loyalty.programmes.repository import named
 from loyalty.rules.rules import evaluate
 from shared.database.pool import Connection
 
@@ -32,7 +32,7 @@ async def _by_rules(connection: Connection, entry_id: str) -> dict[str, Any]:
     # What was erased cannot be evaluated again, and what a return gave belongs to what was left then.
     if not occasion.facts or award["entry_source"] != f"{award['source_id']}:{award['rule_id']}":
         return {"rules": names}
-    awards = evaluate(await rules_repository.named(connection, names), occasion)
+    awards = evaluate(await named(connection, names), occasion)
     points = sum(again.points for again in awards if again.rule.id == award["rule_id"])
     return {
         "rules": names,

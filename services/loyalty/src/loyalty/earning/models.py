@@ -22,9 +22,11 @@ occasions = sa.Table(
     sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("facts", JSONB, nullable=False),
     sa.Column("traits", JSONB, nullable=False),
+    # Which programme saw it, by its own clock and with its own rules.
+    sa.Column("programme_id", sa.Text, nullable=False),
     # Every version that was in force, also those that gave nothing.
     sa.Column("rules", ARRAY(sa.Text), nullable=False),
-    sa.PrimaryKeyConstraint("trigger", "source_id"),
+    sa.PrimaryKeyConstraint("trigger", "source_id", "programme_id"),
     # Whether an order is a customer's first; what is kept of a customer.
     sa.Index("ix_occasions_customer_id", "customer_id", "occurred_at"),
 )
@@ -34,6 +36,8 @@ awards = sa.Table(
     metadata,
     sa.Column("trigger", sa.Text, nullable=False),
     sa.Column("source_id", sa.Text, nullable=False),
+    sa.Column("programme_id", sa.Text, nullable=False),
+    # The programme itself where its rate gave it.
     sa.Column("rule_id", sa.Text, nullable=False),
     sa.Column("rule_version", sa.Integer, nullable=False),
     sa.Column("wallet", sa.Text, nullable=False),
@@ -48,7 +52,11 @@ awards = sa.Table(
     sa.Column("periods", ARRAY(sa.Text), nullable=False),
     sa.Column("entry_id", sa.Text),
     sa.PrimaryKeyConstraint("trigger", "source_id", "rule_id"),
-    sa.ForeignKeyConstraint(["trigger", "source_id"], ["occasions.trigger", "occasions.source_id"], name="fk_awards_trigger_occasions"),
+    sa.ForeignKeyConstraint(
+        ["trigger", "source_id", "programme_id"],
+        ["occasions.trigger", "occasions.source_id", "occasions.programme_id"],
+        name="fk_awards_trigger_occasions",
+    ),
     sa.CheckConstraint("kept >= 0 AND earned > 0", name="kept"),
     # Why an entry has its points.
     sa.Index("ix_awards_entry_id", "entry_id"),

@@ -15,10 +15,14 @@ from shared.database.rows import transposed
 
 _LOCK = "SELECT ensure_members($1, $2)"
 _LOCK_POOLS = "SELECT lock_pools($1)"
-_ZONE = "SELECT zone FROM programmes WHERE id = $1"
 _REMEMBER = "SELECT * FROM remember_orders($1, $2, $3, $4, $5) AS order_id"
 # Which of the orders know their way already: 0 is by rules.
 _KNOWN = "SELECT order_id, rate_version FROM orders WHERE order_id = ANY ($1)"
+# Orders that were decided: of one that is known by a return only, which waits for it, the rules of the other programmes saw nothing yet.
+_DECIDED = """
+SELECT order_id FROM orders WHERE order_id = ANY ($1)
+AND NOT EXISTS (SELECT FROM occasion_returns WHERE occasion_returns.order_id = orders.order_id AND NOT is_applied)
+"""
 # Orders that earned nothing are no entries, and orders of before there were rules are no occasions; between them nothing is missed but
 # an early order too small for a point.
 _TRAITS = """
@@ -40,9 +44,9 @@ ON CONFLICT (customer_id) DO UPDATE SET traits = excluded.traits, told_at = excl
 WHERE customer_traits.told_at < excluded.told_at
 """
 _ADD = """
-INSERT INTO occasions (trigger, source_id, customer_id, occurred_at, facts, traits, rules)
-SELECT trigger, source_id, customer_id, occurred_at, facts, traits, string_to_array(rules, ',')
-FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::jsonb[], $6::jsonb[], $7::text[])
+INSERT INTO occasions (programme_id, trigger, source_id, customer_id, occurred_at, facts, traits, rules)
+SELECT $1, trigger, source_id, customer_id, occurred_at, facts, traits, string_to_array(rules, ',')
+FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[], $8::text[])
     AS told (trigger, source_id, customer_id, occurred_at, facts, traits, rules)
 ON CONFLICT DO NOTHING RETURNING source_id
 """
@@ -56,17 +60,18 @@ FROM (
 WHERE (rule_usage.rule_id, rule_usage.customer_id, rule_usage.period) = (freed.rule_id, freed.customer_id, freed.period)
 """
 _AWARD = """
-INSERT INTO awards (trigger, source_id, rule_id, rule_version, wallet, earned, allowed, kept, periods, entry_id)
-SELECT trigger, source_id, rule_id, rule_version, wallet, earned, allowed, kept, string_to_array(periods, ','), entry_id
-FROM unnest($1::text[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[], $10::text[])
-    AS told (trigger, source_id, rule_id, rule_version, wallet, earned, allowed, kept, periods, entry_id)
+INSERT INTO awards (trigger, source_id, programme_id, rule_id, rule_version, wallet, earned, allowed, kept, periods, entry_id)
+SELECT trigger, source_id, programme_id, rule_id, rule_version, wallet, earned, allowed, kept, string_to_array(periods, ','), entry_id
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[],
+            $11::text[])
+    AS told (trigger, source_id, programme_id, rule_id, rule_version, wallet, earned, allowed, kept, periods, entry_id)
 """
 _KEEP = """
 UPDATE awards SET kept = told.kept, forgiven = told.forgiven, entry_id = coalesce(awards.entry_id, told.entry_id)
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]) AS told (source_id, rule_id, kept, forgiven, entry_id)
 WHERE (awards.trigger, awards.source_id, awards.rule_id) = ('order_placed', told.source_id, told.rule_id)
 """
-_TAKE_BACK = "SELECT * FROM take_points_back($1, $2, $3, $4, $5, $6, $7, NULL)"
+_TAKE_BACK = "SELECT * FROM take_points_back($1, $2, $3, $4, $5, $6, NULL)"
 _ADD_RETURNS = """
 INSERT INTO occasion_returns (return_id, order_id, customer_id, returned_at, amount_minor, lines)
 SELECT return_id, order_id, customer_id, returned_at, amount_minor, told.lines -> 'lines'
@@ -78,9 +83,12 @@ _RETURNS = """
 SELECT return_id, order_id, customer_id, returned_at, amount_minor, lines, is_applied FROM occasion_returns
 WHERE order_id = ANY ($1) ORDER BY place
 """
+# Of an order that the default programme gave points for by its rate the ledger counts the returns by itself.
 _APPLY = """
-WITH applied AS (
+WITH counted AS (
     UPDATE occasion_returns SET is_applied = true WHERE return_id = ANY ($1) RETURNING *
+), applied AS (
+    SELECT counted.* FROM counted JOIN orders ON orders.order_id = counted.order_id WHERE rate_version = 0
 ), returned AS (
     INSERT INTO order_returns (return_id, order_id, amount_minor, returned_at)
     SELECT return_id, order_id, amount_minor, returned_at FROM applied WHERE amount_minor IS NOT NULL
@@ -94,7 +102,7 @@ FROM (
 """
 _OCCASIONS = """
 SELECT trigger, source_id, customer_id, occurred_at, facts, traits, rules FROM occasions
-WHERE (trigger, source_id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+WHERE (trigger, source_id) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY source_id, programme_id
 """
 _AWARDS = """
 SELECT source_id, rule_id, rule_version, wallet, earned, allowed, kept, forgiven, periods, entry_id FROM awards
@@ -103,7 +111,7 @@ WHERE trigger = 'order_placed' AND source_id = ANY ($1)
 _OF_ENTRY = """
 SELECT awards.trigger, awards.source_id, rule_id, earned, allowed, occasions.customer_id, occasions.occurred_at, facts, traits, rules,
        entries.source_id AS entry_source
-FROM awards JOIN occasions USING (trigger, source_id) JOIN entries ON entries.id = entry_id WHERE entry_id = $1
+FROM awards JOIN occasions USING (trigger, source_id, programme_id) JOIN entries ON entries.id = entry_id WHERE entry_id = $1
 """
 # The anniversaries of the last year that had rules on their day and are no occasions yet, in the programme's zone; 29 February is kept
 # on the 28th.
@@ -120,7 +128,7 @@ WHERE programmes.id = $1 AND closed_at IS NULL AND years > 0 AND EXISTS (
     ) AS latest
     WHERE programme_id = $1 AND terms ->> 'trigger' = 'anniversary' AND (effective_until IS NULL OR effective_until > moment)
 ) AND NOT EXISTS (
-    SELECT FROM occasions WHERE trigger = 'anniversary' AND source_id = customer_id || ':' || years
+    SELECT FROM occasions WHERE trigger = 'anniversary' AND source_id = customer_id || ':' || years AND programme_id = $1
 ) ORDER BY customer_id LIMIT $3
 """
 
@@ -149,6 +157,7 @@ class NewAward(NamedTuple):
 
     trigger: str
     source_id: str
+    programme_id: str
     rule_id: str
     rule_version: int
     wallet: str
@@ -180,14 +189,14 @@ async def lock_pools(connection: Connection, customer_ids: Sequence[str]) -> Non
     await connection.execute(_LOCK_POOLS, sorted(set(customer_ids)))
 
 
-async def zone(connection: Connection, programme_id: str) -> str:
-    """Return the name of the programme's zone."""
-    return str(await connection.fetchval(_ZONE, programme_id))
-
-
 async def known(connection: Connection, order_ids: Sequence[str]) -> dict[str, int]:
     """Return the rate version of each order that is known; 0 when it earned by rules."""
     return {row["order_id"]: row["rate_version"] for row in await connection.fetch(_KNOWN, order_ids)}
+
+
+async def decided(connection: Connection, order_ids: Sequence[str]) -> set[str]:
+    """Return those of these orders for which members were given already what they earn; the members are locked."""
+    return {row["order_id"] for row in await connection.fetch(_DECIDED, order_ids)}
 
 
 async def remember_orders(connection: Connection, programme_id: str, orders: Sequence[OrderPlaced]) -> set[str]:
@@ -219,11 +228,12 @@ async def keep_traits(connection: Connection, told: Sequence[tuple[str, dict[str
     await connection.execute(_KEEP_TRAITS, [c for c, _, _ in told], [t for _, t, _ in told], [at for _, _, at in told])
 
 
-async def add_occasions(connection: Connection, occasions: Sequence[tuple[Occasion, list[str]]]) -> set[str]:
-    """Keep occasions with the names of the rules in force; return the sources of those that are new."""
+async def add_occasions(connection: Connection, programme_id: str, occasions: Sequence[tuple[Occasion, list[str]]]) -> set[str]:
+    """Keep occasions as a programme sees them, with the names of the rules in force; return the sources of those that are new."""
     told = [occasion for occasion, _ in occasions]
     rows = await connection.fetch(
         _ADD,
+        programme_id,
         [o.trigger for o in told],
         [o.source_id for o in told],
         [o.customer_id for o in told],
@@ -261,9 +271,9 @@ async def keep(connection: Connection, kept: Sequence[tuple[str, str, int, int, 
         await connection.execute(_KEEP, *transposed(kept))
 
 
-async def take_back(connection: Connection, programme_id: str, takings: Sequence[Taking]) -> list[asyncpg.Record]:
-    """Take points back from lots as the programme's policy has it; the pools are locked. Return the entries made."""
-    return await connection.fetch(_TAKE_BACK, programme_id, *transposed(takings)) if takings else []
+async def take_back(connection: Connection, takings: Sequence[Taking]) -> list[asyncpg.Record]:
+    """Take points back from lots as the policies of their programmes have it; the pools are locked. Return the entries made."""
+    return await connection.fetch(_TAKE_BACK, *transposed(takings)) if takings else []
 
 
 async def add_returns(connection: Connection, returns: Sequence[Back]) -> None:
@@ -290,10 +300,12 @@ async def apply(connection: Connection, return_ids: Sequence[str]) -> None:
         await connection.execute(_APPLY, return_ids)
 
 
-async def occasions_of(connection: Connection, order_ids: Sequence[str]) -> dict[str, tuple[Occasion, list[str]]]:
-    """Return orders as rules saw them, with the names of the rules."""
-    rows = await connection.fetch(_OCCASIONS, ["order_placed"] * len(order_ids), order_ids)
-    return {row["source_id"]: (_occasion(row), row["rules"]) for row in rows}
+async def occasions_of(connection: Connection, order_ids: Sequence[str]) -> dict[str, list[tuple[Occasion, list[str]]]]:
+    """Return orders as the rules of each programme saw them, with the names of the rules."""
+    seen: dict[str, list[tuple[Occasion, list[str]]]] = {}
+    for row in await connection.fetch(_OCCASIONS, ["order_placed"] * len(order_ids), order_ids):
+        seen.setdefault(row["source_id"], []).append((_occasion(row), row["rules"]))
+    return seen
 
 
 async def awards_of(connection: Connection, order_ids: Sequence[str]) -> list[AwardRow]:

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from loyalty.earning import repository
 from loyalty.earning.repository import AwardRow, NewAward, Taking
 from loyalty.earning.rules import Back, awards_after
-from loyalty.earning.service import ORDER, grant_of
+from loyalty.earning.service import grant_of, new_award
 from loyalty.ledger import service as ledger
 from loyalty.ledger.errors import ContradictingEvent
 from loyalty.ledger.events import event_of_order
 from loyalty.ledger.repository import Posted
-from loyalty.ledger.rules import Grant, Purchase, Return, check_return, distinct
+from loyalty.ledger.rules import Grant, Purchase, Return, check_moment, check_return, distinct
+from loyalty.programmes.repository import named
+from loyalty.programmes.rules import ORDER
+from loyalty.programmes.service import running
 from loyalty.programmes.the_programme import PROGRAMME_ID
-from loyalty.rules import repository as rules_repository
-from loyalty.rules.rules import Award, Occasion, Rule, in_force
+from loyalty.rules.rules import Award, Occasion, Rule
 from shared.contracts.customers import OrderCancelled, OrderReturned
 from shared.database.unit_of_work import UnitOfWork
 
@@ -30,7 +32,8 @@ class _Plan:
 
     takings: list[Taking] = field(default_factory=list)
     freed: list[tuple[str, str, str, int]] = field(default_factory=list)
-    grants: list[tuple[str, Grant]] = field(default_factory=list)
+    # By programme.
+    grants: dict[str, list[tuple[str, Grant]]] = field(default_factory=lambda: defaultdict(list))
     new_awards: list[NewAward] = field(default_factory=list)
     awards: dict[tuple[str, str], AwardRow] = field(default_factory=dict)
     changed: set[tuple[str, str]] = field(default_factory=set)
@@ -43,8 +46,8 @@ async def reverse(uow: UnitOfWork, returned: Sequence[OrderReturned]) -> None:
         UnusableEvent: a return holds a value that no return can have.
         ContradictingEvent: a return or its order is known with other facts.
     """
-    ruled = await _by_rules(uow, returned)
-    if not ruled:
+    ruled, seen = await _by_rules(uow, returned)
+    if not seen:
         await ledger.reverse(uow, returned)
         return
     checked = distinct(
@@ -55,7 +58,7 @@ async def reverse(uow: UnitOfWork, returned: Sequence[OrderReturned]) -> None:
     )
     await _lock(uow, [event.customer_id for event in returned])
     await ledger.reverse(uow, [event for event in returned if event.order_id not in ruled])
-    wanted = {r.return_id for r in checked if r.purchase.order_id in ruled}
+    wanted = {r.return_id for r in checked if r.purchase.order_id in seen}
     first_told: dict[str, OrderReturned] = {}
     for event in returned:
         if event.return_id in wanted:
@@ -74,15 +77,15 @@ async def cancel(uow: UnitOfWork, cancelled: Sequence[OrderCancelled]) -> None:
         UnusableEvent: a cancellation holds a value that none can have.
         ContradictingEvent: its order is known with other facts.
     """
-    ruled = await _by_rules(uow, cancelled)
-    if not ruled:
+    ruled, seen = await _by_rules(uow, cancelled)
+    if not seen:
         await ledger.cancel(uow, cancelled)
         return
     for e in cancelled:
         check_return(Return(e.order_id, Purchase(e.order_id, e.customer_id, e.placed_at, e.order_amount_minor), e.cancelled_at, None))
     await _lock(uow, [event.customer_id for event in cancelled])
     await ledger.cancel(uow, [event for event in cancelled if event.order_id not in ruled])
-    backs = {e.order_id: Back(e.order_id, e.order_id, e.customer_id, e.cancelled_at, None) for e in cancelled if e.order_id in ruled}
+    backs = {e.order_id: Back(e.order_id, e.order_id, e.customer_id, e.cancelled_at, None) for e in cancelled if e.order_id in seen}
     await _keep(uow, list(backs.values()))
 
 
@@ -93,8 +96,8 @@ async def settle(uow: UnitOfWork, order_ids: Sequence[str]) -> None:
         return
     await repository.lock_pools(uow.connection, [back.customer_id for back, _ in told])
     orders = await repository.occasions_of(uow.connection, order_ids)
-    names = sorted({name for _, rules in orders.values() for name in rules})
-    versions = {rule.name: rule for rule in await rules_repository.named(uow.connection, names)}
+    names = sorted({name for programmes in orders.values() for _, rules in programmes for name in rules})
+    versions = {rule.name: rule for rule in await named(uow.connection, names)}
     awards = {(row.source_id, row.rule_id): row for row in await repository.awards_of(uow.connection, order_ids)}
     waiting: dict[str, list[Back]] = defaultdict(list)
     returns: dict[str, list[Back]] = defaultdict(list)
@@ -106,8 +109,8 @@ async def settle(uow: UnitOfWork, order_ids: Sequence[str]) -> None:
         plan = _Plan(awards=awards)
         for order_id in sorted(waiting):
             returns[order_id].append(waiting[order_id].pop(0))
-            bought, rules = orders[order_id]
-            _plan(plan, bought, [versions[name] for name in rules], returns[order_id])
+            for bought, rules in orders[order_id]:
+                _plan(plan, bought, [versions[name] for name in rules], returns[order_id])
         await repository.apply(uow.connection, [returns[order_id][-1].return_id for order_id in waiting])
         await _post(uow, plan)
         waiting = defaultdict(list, {order_id: left for order_id, left in waiting.items() if left})
@@ -119,13 +122,23 @@ async def _lock(uow: UnitOfWork, customer_ids: Sequence[str]) -> None:
     await repository.lock_pools(uow.connection, customer_ids)
 
 
-async def _by_rules(uow: UnitOfWork, events: Sequence[OrderReturned] | Sequence[OrderCancelled]) -> set[str]:
-    # An order that is not known yet will be decided by the rules of its day.
-    versions = await rules_repository.published(uow.connection, PROGRAMME_ID)
-    if not versions:
-        return set()
+async def _by_rules(uow: UnitOfWork, events: Sequence[OrderReturned] | Sequence[OrderCancelled]) -> tuple[set[str], set[str]]:
+    """Return which orders earn by the default programme's rules, and which by any programme's."""
+    for event in events:
+        check_moment("placed_at", event.placed_at)
+    programmes = await running(uow.connection, [event.placed_at for event in events])
+    if not any(programme.has(ORDER) for programme in programmes):
+        return set(), set()
     known = await repository.known(uow.connection, [event.order_id for event in events])
-    return {e.order_id for e in events if (known[e.order_id] == 0 if e.order_id in known else in_force(versions, ORDER, e.placed_at))}
+    ruled, seen = set(), set()
+    for event in events:
+        # An order that is not known yet will be decided by the rules of its day.
+        deciding = {programme.is_default for programme in programmes if programme.rules_at(ORDER, event.placed_at)}
+        if known[event.order_id] == 0 if event.order_id in known else True in deciding:
+            ruled.add(event.order_id)
+        if event.order_id in ruled or False in deciding:
+            seen.add(event.order_id)
+    return ruled, seen
 
 
 async def _keep(uow: UnitOfWork, backs: Sequence[Back]) -> None:
@@ -172,15 +185,13 @@ def _give(plan: _Plan, known: AwardRow | None, bought: Occasion, award: Award, b
         if rule.customer_limit is not None or rule.budget is not None:
             return
         known = AwardRow(bought.source_id, rule.id, rule.version, rule.wallet, award.points, None, 0, 0, [], None)
-        plan.new_awards.append(
-            NewAward(bought.trigger, bought.source_id, rule.id, rule.version, rule.wallet, award.points, None, 0, [], None)
-        )
+        plan.new_awards.append(new_award(bought, award, None, 0, [], None))
     elif known.allowed is not None:
         # What its limit let go is not to be had again.
         return
     given = max(points - known.forgiven, 0)
     if given:
-        plan.grants.append((bought.source_id, grant_of(bought, award, given, f"{back.return_id}:{rule.id}")))
+        plan.grants[rule.programme_id].append((bought.source_id, grant_of(bought, award, given, f"{back.return_id}:{rule.id}")))
     _change(plan, known._replace(kept=known.kept + points))
 
 
@@ -193,7 +204,7 @@ def _change(plan: _Plan, award: AwardRow) -> None:
 async def _post(uow: UnitOfWork, plan: _Plan) -> None:
     await repository.add_awards(uow.connection, plan.new_awards)
     taken: dict[int, int] = defaultdict(int)
-    for row in await repository.take_back(uow.connection, PROGRAMME_ID, plan.takings):
+    for row in await repository.take_back(uow.connection, plan.takings):
         taking = plan.takings[row["item"] - 1]
         taken[row["item"] - 1] -= row["points"] if row["kind"] == "reversal" else 0
         posted = Posted(
@@ -203,10 +214,12 @@ async def _post(uow: UnitOfWork, plan: _Plan) -> None:
     for place, taking in enumerate(plan.takings):
         award = plan.awards[taking.order_id, taking.rule_version.rsplit("@", 1)[0]]
         _change(plan, award._replace(forgiven=award.forgiven + taking.points - taken[place]))
-    for (order_id, grant), outcome in zip(plan.grants, await ledger.grant(uow, [grant for _, grant in plan.grants]), strict=True):
-        award = plan.awards[order_id, str(grant.rule_version).rsplit("@", 1)[0]]
-        if award.entry_id is None and outcome.lines:
-            _change(plan, award._replace(entry_id=outcome.lines[0].entry_id))
+    for programme_id, grants in sorted(plan.grants.items()):
+        outcomes = await ledger.grant(uow, [grant for _, grant in grants], programme_id=programme_id)
+        for (order_id, grant), outcome in zip(grants, outcomes, strict=True):
+            award = plan.awards[order_id, str(grant.rule_version).rsplit("@", 1)[0]]
+            if award.entry_id is None and outcome.lines:
+                _change(plan, award._replace(entry_id=outcome.lines[0].entry_id))
     await repository.give_back(uow.connection, plan.freed)
     rows = [plan.awards[key] for key in sorted(plan.changed)]
     await repository.keep(uow.connection, [(row.source_id, row.rule_id, row.kept, row.forgiven, row.entry_id) for row in rows])

@@ -42,13 +42,12 @@ def order_facts(order: OrderPlaced, zone: ZoneInfo, *, first_purchase: bool) -> 
     }
 
 
-def registration(event: CustomerRegistered, zone: ZoneInfo) -> Occasion:
+def registration(event: CustomerRegistered) -> Occasion:
     """Return the registration of a customer as an occasion."""
-    facts = {"kind": event.kind, **calendar(event.registered_at, zone)}
-    return Occasion("customer_registered", event.customer_id, event.customer_id, event.registered_at, facts)
+    return Occasion("customer_registered", event.customer_id, event.customer_id, event.registered_at, {"kind": event.kind})
 
 
-def response(event: ResponseRecorded, zone: ZoneInfo) -> Occasion | None:
+def response(event: ResponseRecorded) -> Occasion | None:
     """Return an answer to a survey as an occasion; nobody's when the customer is not known."""
     if event.customer_id is None:
         return None
@@ -57,12 +56,11 @@ def response(event: ResponseRecorded, zone: ZoneInfo) -> Occasion | None:
         "score": event.score,
         "channel": event.channel,
         "has_comment": event.has_comment,
-        **calendar(event.answered_at, zone),
     }
     return Occasion("response_recorded", event.response_id, event.customer_id, event.answered_at, facts)
 
 
-def interaction(event: InteractionRecorded, zone: ZoneInfo) -> Occasion:
+def interaction(event: InteractionRecorded) -> Occasion:
     """Return an interaction as an occasion."""
     facts = {
         "kind": event.kind,
@@ -70,14 +68,13 @@ def interaction(event: InteractionRecorded, zone: ZoneInfo) -> Occasion:
         "direction": event.direction,
         "journey_stage": event.journey_stage,
         "sentiment": event.sentiment,
-        **calendar(event.occurred_at, zone),
     }
     return Occasion("interaction_recorded", event.interaction_id, event.customer_id, event.occurred_at, facts)
 
 
-def anniversary(customer_id: str, years: int, moment: datetime, day: Mapping[str, Any]) -> Occasion:
+def anniversary(customer_id: str, years: int, moment: datetime) -> Occasion:
     """Return the anniversary of an enrolment as an occasion: one a year."""
-    return Occasion("anniversary", f"{customer_id}:{years}", customer_id, moment, {"years": years, **day})
+    return Occasion("anniversary", f"{customer_id}:{years}", customer_id, moment, {"years": years})
 
 
 def calendar(moment: datetime, zone: ZoneInfo) -> dict[str, Any]:

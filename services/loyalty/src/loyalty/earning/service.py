@@ -1,5 +1,8 @@
 """How members earn: orders by the rules of their day, or by the programme's rate where there are none; and everything else by rules only.
 
+Every programme that runs sees what happened for itself. As long as only the default one does, and has no rules, orders take the ledger's
+set-based path and nothing else.
+
     outcomes = await earning.earn(uow, [Occasion("referral_completed", referral_id, customer_id, now, {"side": "referrer"})])
 
 An occasion is named by its trigger and source for ever: the same again changes nothing. Each rule makes an entry of its own, with the
@@ -8,73 +11,94 @@ source `<source>:<rule>`; what the rules looked at is kept beside, so that the e
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from loyalty.earning import repository
 from loyalty.earning.repository import NewAward
-from loyalty.earning.rules import limits_of, order_facts
+from loyalty.earning.rules import calendar, limits_of, order_facts
 from loyalty.ledger import service as ledger
-from loyalty.ledger.rules import Grant, Purchase, check_purchase, distinct
+from loyalty.ledger.rules import Grant, Purchase, check_moment, check_purchase, distinct
+from loyalty.participations.repository import absent
+from loyalty.programmes.rules import ORDER, Programme
+from loyalty.programmes.service import running
 from loyalty.programmes.the_programme import PROGRAMME_ID
-from loyalty.rules import repository as rules_repository
-from loyalty.rules.rules import Award, Occasion, Rule, evaluate, in_force
+from loyalty.rules.rules import Award, Occasion, evaluate
 from shared.contracts.customers import OrderPlaced
 from shared.database.unit_of_work import UnitOfWork
 
-ORDER = "order_placed"
-
 
 async def accrue(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> list[str]:
-    """Give the members what their orders earn; return the ids of those that were decided by rules.
+    """Give the members what their orders earn in each programme that runs; return the ids of those that were decided by rules.
 
-    An order is decided by the rules of the day on which it was placed, when there were any, else by the rate of that day. What is known
-    already stays as it was decided.
+    In the default programme an order is decided by the rules of the day on which it was placed, when there were any, else by the rate of
+    that day; in each other likewise, where its rate is one more rule. What is known already stays as it was decided.
 
     Raises:
         UnusableEvent: an order holds a value that no order can have.
         ContradictingEvent: an order is known with other facts.
     """
-    versions = await rules_repository.published(uow.connection, PROGRAMME_ID)
-    ruled = [order for order in orders if in_force(versions, ORDER, order.placed_at)]
-    if not ruled:
+    for order in orders:
+        check_moment("placed_at", order.placed_at)
+    programmes = await running(uow.connection, [order.placed_at for order in orders])
+    if not any(programme.has(ORDER) for programme in programmes):
         await ledger.accrue(uow, orders)
         return []
     distinct(check_purchase(Purchase(o.order_id, o.customer_id, o.placed_at, o.amount_minor)) for o in orders)
     # All members of the batch at once: two calls that lock after each other could wait for another batch in a ring.
     await repository.lock(uow.connection, PROGRAMME_ID, [order.customer_id for order in orders])
-    chosen = {order.order_id for order in ruled}
-    await ledger.accrue(uow, [order for order in orders if order.order_id not in chosen])
     first_told: dict[str, OrderPlaced] = {}
-    for order in ruled:
+    for order in orders:
         first_told.setdefault(order.order_id, order)
-    fresh = await repository.remember_orders(uow.connection, PROGRAMME_ID, list(first_told.values()))
-    await _post(uow, versions, await _occasions(uow, [order for order in first_told.values() if order.order_id in fresh]))
-    return [order_id for order_id in first_told if order_id in fresh]
+    decided = await repository.decided(uow.connection, list(first_told))
+    by_rules = await _remember(uow, programmes, list(first_told.values()))
+    fresh = [order for order in first_told.values() if order.order_id not in decided]
+    seen: set[str] = set()
+    for programme in programmes:
+        told = [o for o in fresh if (not programme.is_default or o.order_id in by_rules) and programme.rules_at(ORDER, o.placed_at)]
+        seen |= await _post(uow, programme, await _occasions(uow, programme, told))
+    return [order_id for order_id in first_told if order_id in seen]
 
 
-async def earn(uow: UnitOfWork, occasions: Sequence[Occasion]) -> None:
-    """Give what rules give for occasions that are no orders; those known already change nothing."""
-    versions = await rules_repository.published(uow.connection, PROGRAMME_ID)
-    told = [o for o in occasions if in_force(versions, o.trigger, o.occurred_at)]
-    if told:
-        await repository.lock(uow.connection, PROGRAMME_ID, [occasion.customer_id for occasion in told])
-        known = await repository.traits(uow.connection, [(o.customer_id, o.occurred_at) for o in told])
+async def earn(uow: UnitOfWork, occasions: Sequence[Occasion], programme_id: str | None = None) -> None:
+    """Give what rules give for occasions that are no orders; those known already change nothing.
+
+    Args:
+        uow: of the caller, who commits it.
+        occasions: each programme adds the date and hour by its own clock to the facts.
+        programme_id: the one that it is an occasion of; every one that runs at its moment when None.
+    """
+    told = {
+        programme: [o for o in occasions if programme.rules_at(o.trigger, o.occurred_at)]
+        for programme in await running(uow.connection, [occasion.occurred_at for occasion in occasions])
+        if programme_id in (None, programme.id)
+    }
+    customers = [occasion.customer_id for some in told.values() for occasion in some]
+    if not customers:
+        return
+    await repository.lock(uow.connection, PROGRAMME_ID, customers)
+    for programme, some in told.items():
+        known = await repository.traits(uow.connection, [(o.customer_id, o.occurred_at) for o in some]) if some else []
         seen = [
-            Occasion(o.trigger, o.source_id, o.customer_id, o.occurred_at, o.facts, {**traits, **o.traits})
-            for o, (traits, _) in zip(told, known, strict=True)
+            replace(o, facts={**o.facts, **calendar(o.occurred_at, programme.zone)}, traits={**traits, **o.traits})
+            for o, (traits, _) in zip(some, known, strict=True)
         ]
-        await _post(uow, versions, seen)
+        await _post(uow, programme, seen)
 
 
-async def zone_of(uow: UnitOfWork) -> ZoneInfo:
-    """Return the zone by which the programme tells days apart."""
-    return ZoneInfo(await repository.zone(uow.connection, PROGRAMME_ID))
+async def _remember(uow: UnitOfWork, programmes: Sequence[Programme], orders: Sequence[OrderPlaced]) -> set[str]:
+    """Let the ledger know of orders: by the default programme's rate, or those that it has rules for; return the latter."""
+    ruled = {
+        order.order_id
+        for order in orders
+        if any(programme.is_default and programme.rules_at(ORDER, order.placed_at) for programme in programmes)
+    }
+    await ledger.accrue(uow, [order for order in orders if order.order_id not in ruled])
+    return await repository.remember_orders(uow.connection, PROGRAMME_ID, [order for order in orders if order.order_id in ruled])
 
 
-async def _occasions(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> list[Occasion]:
-    zone = await zone_of(uow)
-    known = await repository.traits(uow.connection, [(order.customer_id, order.placed_at) for order in orders])
+async def _occasions(uow: UnitOfWork, programme: Programme, orders: Sequence[OrderPlaced]) -> list[Occasion]:
+    known = await repository.traits(uow.connection, [(order.customer_id, order.placed_at) for order in orders]) if orders else []
     earliest: dict[str, tuple] = {}
     for order in orders:
         key = (order.placed_at, order.order_id)
@@ -85,59 +109,83 @@ async def _occasions(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> list[Occ
             order.order_id,
             order.customer_id,
             order.placed_at,
-            order_facts(order, zone, first_purchase=is_first and earliest[order.customer_id][1] == order.order_id),
+            order_facts(order, programme.zone, first_purchase=is_first and earliest[order.customer_id][1] == order.order_id),
             traits,
         )
         for order, (traits, is_first) in zip(orders, known, strict=True)
     ]
 
 
-async def _post(uow: UnitOfWork, versions: Sequence[Rule], occasions: Sequence[Occasion]) -> None:
+async def _post(uow: UnitOfWork, programme: Programme, occasions: Sequence[Occasion]) -> set[str]:
+    """Give what a programme's rules give for occasions that it did not see yet; return the sources of those."""
+    if occasions and not programme.is_default:
+        away = await absent(uow.connection, programme.id, [(o.customer_id, o.occurred_at) for o in occasions])
+        occasions = [o for o in occasions if (o.customer_id, o.occurred_at) not in away]
     if not occasions:
-        return
-    ruled = [(occasion, in_force(versions, occasion.trigger, occasion.occurred_at)) for occasion in occasions]
-    new = await repository.add_occasions(uow.connection, [(occasion, sorted(r.name for r in rules)) for occasion, rules in ruled])
+        return set()
+    ruled = [(occasion, programme.rules_at(occasion.trigger, occasion.occurred_at)) for occasion in occasions]
+    named = [(occasion, sorted(rule.name for rule in rules)) for occasion, rules in ruled]
+    new = await repository.add_occasions(uow.connection, programme.id, named)
     given: list[tuple[Occasion, Award]] = []
+    left = set(new)
     for occasion, rules in ruled:
-        if occasion.source_id in new:
+        if occasion.source_id in left:
             # Named twice in a batch it is evaluated once.
-            new.discard(occasion.source_id)
+            left.discard(occasion.source_id)
             given += [(occasion, award) for award in evaluate(rules, occasion)]
-    await _grant(uow, given, await _allot(uow, given))
+    await _grant(uow, programme, given, await _allot(uow, programme, given))
+    return new
 
 
-async def _allot(uow: UnitOfWork, given: Sequence[tuple[Occasion, Award]]) -> list[tuple[int | None, list[str]]]:
-    zone = await zone_of(uow) if any(a.rule.customer_limit or a.rule.budget for _, a in given) else ZoneInfo("UTC")
+async def _allot(uow: UnitOfWork, programme: Programme, given: Sequence[tuple[Occasion, Award]]) -> list[tuple[int | None, list[str]]]:
     wanted, periods = [], defaultdict(list)
     for item, (occasion, award) in enumerate(given):
-        for customer_id, period, limit in limits_of(award.rule, occasion.customer_id, occasion.occurred_at, zone):
+        for customer_id, period, limit in limits_of(award.rule, occasion.customer_id, occasion.occurred_at, programme.zone):
             wanted.append((item, award.rule.id, customer_id, period, limit, award.points))
             periods[item].append(f"{customer_id}|{period}")
     allowed = await repository.allot(uow.connection, wanted)
     return [(allowed.get(item), periods[item]) for item in range(len(given))]
 
 
-async def _grant(uow: UnitOfWork, given: Sequence[tuple[Occasion, Award]], allotted: Sequence[tuple[int | None, list[str]]]) -> None:
+async def _grant(
+    uow: UnitOfWork,
+    programme: Programme,
+    given: Sequence[tuple[Occasion, Award]],
+    allotted: Sequence[tuple[int | None, list[str]]],
+) -> None:
     grants, places = [], []
     for place, ((occasion, award), (allowed, _)) in enumerate(zip(given, allotted, strict=True)):
         points = award.points if allowed is None else allowed
         if points > 0:
             grants.append(grant_of(occasion, award, points, f"{occasion.source_id}:{award.rule.id}", allowed=allowed))
             places.append(place)
-    outcomes = dict(zip(places, await ledger.grant(uow, grants), strict=True))
-    awards = []
+    outcomes = dict(zip(places, await ledger.grant(uow, grants, programme_id=programme.id), strict=True))
+    awards: list[NewAward] = []
     for place, ((occasion, award), (allowed, periods)) in enumerate(zip(given, allotted, strict=True)):
         outcome = outcomes.get(place)
         is_posted = outcome is not None and outcome.status == "posted"
         kept = (award.points if allowed is None else allowed) if is_posted else 0
         entry_id = outcome.lines[0].entry_id if outcome is not None and is_posted else None
-        rule = award.rule
-        awards.append(
-            NewAward(
-                occasion.trigger, occasion.source_id, rule.id, rule.version, rule.wallet, award.points, allowed, kept, periods, entry_id
-            )
-        )
+        awards.append(new_award(occasion, award, allowed, kept, periods, entry_id))
     await repository.add_awards(uow.connection, awards)
+
+
+def new_award(occasion: Occasion, award: Award, allowed: int | None, kept: int, periods: Sequence[str], entry_id: str | None) -> NewAward:
+    """Return what a rule gave for an occasion as it is kept."""
+    rule = award.rule
+    return NewAward(
+        occasion.trigger,
+        occasion.source_id,
+        rule.programme_id,
+        rule.id,
+        rule.version,
+        rule.wallet,
+        award.points,
+        allowed,
+        kept,
+        periods,
+        entry_id,
+    )
 
 
 def grant_of(occasion: Occasion, award: Award, points: int, source_id: str, *, allowed: int | None = None) -> Grant:

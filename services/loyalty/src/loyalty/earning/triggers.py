@@ -4,24 +4,23 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from loyalty.earning import repository
-from loyalty.earning.rules import anniversary, calendar, interaction, registration, response
-from loyalty.earning.service import earn, zone_of
+from loyalty.earning.rules import anniversary, interaction, registration, response
+from loyalty.earning.service import earn
 from loyalty.ledger.rules import check_id, check_moment
-from loyalty.programmes.the_programme import PROGRAMME_ID
-from loyalty.rules import repository as rules_repository
+from loyalty.programmes.service import running
 from loyalty.rules.rules import Occasion
 from shared.contracts.customers import CustomerRegistered, CustomerUpdated, InteractionRecorded
 from shared.contracts.feedback import ResponseRecorded
 from shared.database.unit_of_work import UnitOfWork
+
+_ANNIVERSARY = "anniversary"
 
 
 async def registered(uow: UnitOfWork, events: Sequence[CustomerRegistered]) -> None:
     """Keep what was told of new customers, and give what rules give for registering."""
     told = [(e.customer_id, {"kind": e.kind, "country": e.country, "language": e.language}, e.registered_at) for e in events]
     await repository.keep_traits(uow.connection, told)
-    if await _has_rules(uow, "customer_registered"):
-        zone = await zone_of(uow)
-        await earn(uow, [registration(event, zone) for event in events])
+    await earn(uow, [registration(event) for event in events])
 
 
 async def updated(uow: UnitOfWork, events: Sequence[CustomerUpdated]) -> None:
@@ -34,28 +33,25 @@ async def updated(uow: UnitOfWork, events: Sequence[CustomerUpdated]) -> None:
 
 async def responded(uow: UnitOfWork, events: Sequence[ResponseRecorded]) -> None:
     """Give what rules give for an answer; the answer of somebody unknown earns nothing."""
-    if await _has_rules(uow, "response_recorded"):
-        zone = await zone_of(uow)
-        await _earn(uow, [occasion for event in events if (occasion := response(event, zone)) is not None])
+    await _earn(uow, [occasion for event in events if (occasion := response(event)) is not None])
 
 
 async def interacted(uow: UnitOfWork, events: Sequence[InteractionRecorded]) -> None:
     """Give what rules give for a visit, a call or another interaction."""
-    if await _has_rules(uow, "interaction_recorded"):
-        zone = await zone_of(uow)
-        await _earn(uow, [interaction(event, zone) for event in events])
+    await _earn(uow, [interaction(event) for event in events])
 
 
 async def celebrate(uow: UnitOfWork, now: datetime, many: int) -> int:
     """Give what rules give for anniversaries of enrolment that have come, each once; return how many were looked at."""
-    if not await _has_rules(uow, "anniversary") or not await repository.is_time_to_celebrate(uow.connection, PROGRAMME_ID, now):
-        return 0
-    due = await repository.anniversaries(uow.connection, PROGRAMME_ID, now, many)
-    zone = await zone_of(uow)
-    await earn(uow, [anniversary(customer_id, years, moment, calendar(moment, zone)) for customer_id, years, moment in due])
-    if len(due) < many:
-        await repository.note_celebrated(uow.connection, PROGRAMME_ID, now)
-    return len(due)
+    looked_at = 0
+    for programme in await running(uow.connection, [now]):
+        if programme.has(_ANNIVERSARY) and await repository.is_time_to_celebrate(uow.connection, programme.id, now):
+            due = await repository.anniversaries(uow.connection, programme.id, now, many)
+            await earn(uow, [anniversary(*told) for told in due], programme.id)
+            if len(due) < many:
+                await repository.note_celebrated(uow.connection, programme.id, now)
+            looked_at = max(looked_at, len(due))
+    return looked_at
 
 
 async def _earn(uow: UnitOfWork, occasions: Sequence[Occasion]) -> None:
@@ -64,7 +60,3 @@ async def _earn(uow: UnitOfWork, occasions: Sequence[Occasion]) -> None:
         check_id("customer_id", occasion.customer_id)
         check_moment("occurred_at", occasion.occurred_at)
     await earn(uow, occasions)
-
-
-async def _has_rules(uow: UnitOfWork, trigger: str) -> bool:
-    return any(rule.trigger == trigger for rule in await rules_repository.published(uow.connection, PROGRAMME_ID))

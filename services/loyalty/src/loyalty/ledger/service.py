@@ -33,32 +33,36 @@ from shared.contracts.customers import OrderCancelled, OrderPlaced, OrderReturne
 from shared.database.unit_of_work import UnitOfWork
 
 
-async def grant(uow: UnitOfWork, grants: Sequence[Grant], *, at: datetime | None = None) -> list[Outcome]:
+async def grant(
+    uow: UnitOfWork, grants: Sequence[Grant], *, programme_id: str = PROGRAMME_ID, at: datetime | None = None
+) -> list[Outcome]:
     """Give points, each grant a lot of its own, and tell of it. See the module's docstring.
 
     Args:
         uow: of the caller, who commits it.
         grants: at most some thousands.
+        programme_id: whose points they are.
         at: the moment of posting; the database's clock when None.
 
     Returns:
         What became of each, in their order: posted, known or closed.
     """
-    return _told(uow, await posting.grant(uow.connection, PROGRAMME_ID, grants, at)) if grants else []
+    return _told(uow, await posting.grant(uow.connection, programme_id, grants, at)) if grants else []
 
 
-async def draw(uow: UnitOfWork, draws: Sequence[Draw], *, at: datetime | None = None) -> list[Outcome]:
+async def draw(uow: UnitOfWork, draws: Sequence[Draw], *, programme_id: str = PROGRAMME_ID, at: datetime | None = None) -> list[Outcome]:
     """Take points, first what expires first, and tell of it. See the module's docstring.
 
     Args:
         uow: of the caller, who commits it.
         draws: at most some hundreds; they happen one after the other.
+        programme_id: whose points they are.
         at: the moment of posting; the database's clock when None.
 
     Returns:
         What became of each, in their order: posted, known, insufficient, unknown or closed.
     """
-    return _told(uow, await posting.draw(uow.connection, PROGRAMME_ID, draws, at)) if draws else []
+    return _told(uow, await posting.draw(uow.connection, programme_id, draws, at)) if draws else []
 
 
 async def restore(uow: UnitOfWork, restorations: Sequence[Restoration], *, at: datetime | None = None) -> list[Outcome]:

@@ -1,7 +1,7 @@
 """What the programme promises: how much money earns how many points, and since when."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from loyalty.metadata import metadata
 
@@ -19,10 +19,29 @@ programmes = sa.Table(
     sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("1")),
     # The accumulating discount: a window and its steps.
     sa.Column("discount_scale", JSONB),
+    # What members see, in their languages.
+    sa.Column("title", JSONB),
+    # It runs from then on, since ever when empty, until then; a draft runs never.
+    sa.Column("starts_at", sa.DateTime(timezone=True)),
+    sa.Column("ends_at", sa.DateTime(timezone=True)),
+    sa.Column("published_at", sa.DateTime(timezone=True)),
     # Until when the anniversaries of members were looked at.
     sa.Column("celebrated_at", sa.DateTime(timezone=True)),
     sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
     sa.CheckConstraint("refund_policy IN ('only_pending', 'within_balance', 'allow_negative')", name="refund_policy"),
+    sa.CheckConstraint("ends_at > starts_at", name="period"),
+)
+
+# Append-only: what a programme was, version by version.
+programme_versions = sa.Table(
+    "programme_versions",
+    metadata,
+    sa.Column("programme_id", sa.Text, sa.ForeignKey("programmes.id"), nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("terms", JSONB, nullable=False),
+    sa.Column("changed_by", sa.Text),
+    sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("clock_timestamp()")),
+    sa.PrimaryKeyConstraint("programme_id", "version"),
 )
 
 # Append-only: a new rate is a new version from a moment on, so that an old order keeps its own.
@@ -33,6 +52,8 @@ programme_rates = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("numerator", sa.BigInteger, nullable=False),
     sa.Column("denominator", sa.BigInteger, nullable=False),
+    # Only orders in these currencies, all when empty.
+    sa.Column("currencies", ARRAY(sa.Text)),
     sa.Column("effective_from", sa.DateTime(timezone=True), nullable=False),
     sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
     sa.PrimaryKeyConstraint("programme_id", "version"),

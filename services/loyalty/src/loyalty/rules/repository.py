@@ -50,13 +50,10 @@ UPDATE rule_versions SET effective_until = $2 WHERE rule_id = $1 AND version = (
     SELECT max(version) FROM rule_versions WHERE rule_id = $1 AND published_at IS NOT NULL
 ) AND ($2::timestamptz IS NULL OR $2 > effective_from) RETURNING version
 """
-_PUBLISHED = """
-SELECT rule_id, rule_versions.version, terms::text, effective_from, effective_until
-FROM rules JOIN rule_versions ON rule_id = id WHERE programme_id = $1 AND published_at IS NOT NULL
-"""
 _NAMED = """
-SELECT rule_id, version, terms::text, effective_from, effective_until FROM rule_versions
-WHERE (rule_id, version) IN (SELECT * FROM unnest($1::text[], $2::int[]))
+SELECT rule_id, rule_versions.version, terms::text, effective_from, effective_until, programme_id
+FROM rule_versions JOIN rules ON rules.id = rule_id
+WHERE (rule_id, rule_versions.version) IN (SELECT * FROM unnest($1::text[], $2::int[]))
 """
 _FIRST = datetime.fromisoformat("0001-01-02T00:00:00Z")
 _VERSIONS_KEPT = 4_096
@@ -116,18 +113,14 @@ async def end(connection: Connection, rule_id: str, effective_until: datetime | 
     return await connection.fetchval(_END, rule_id, effective_until) is not None
 
 
-async def published(connection: Connection, programme_id: str) -> list[Rule]:
-    """Return every published version of a programme, read once a version and process."""
-    return [_rule(*row) for row in await connection.fetch(_PUBLISHED, programme_id)]
-
-
 async def named(connection: Connection, names: Sequence[str]) -> list[Rule]:
     """Return versions by their names, such as `rul_1@3`."""
     parts = [name.rsplit("@", 1) for name in names]
     rows = await connection.fetch(_NAMED, [rule_id for rule_id, _ in parts], [int(version) for _, version in parts])
-    return [_rule(*row) for row in rows]
+    return [rule(*row) for row in rows]
 
 
 @lru_cache(maxsize=_VERSIONS_KEPT)
-def _rule(rule_id: str, version: int, terms: str, effective_from: datetime, effective_until: datetime | None) -> Rule:
-    return rule_of(rule_id, version, TERMS.validate_python(orjson.loads(terms)), effective_from, effective_until)
+def rule(rule_id: str, version: int, terms: str, effective_from: datetime, effective_until: datetime | None, programme_id: str) -> Rule:
+    """Return the version of a rule that a row tells, read once a process."""
+    return rule_of(rule_id, version, TERMS.validate_python(orjson.loads(terms)), effective_from, effective_until, programme_id)

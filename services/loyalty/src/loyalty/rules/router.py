@@ -5,8 +5,10 @@ from typing import Any
 from fastapi import Response
 
 from loyalty.dependencies import ManagesLoyalty, ReadsLoyalty
+from loyalty.fields import ProgrammeQuery
 from loyalty.ledger.errors import WalletNotFound
-from loyalty.programmes.the_programme import PROGRAMME_ID
+from loyalty.programmes.errors import ProgrammeNotFound
+from loyalty.programmes.service import require
 from loyalty.rules import repository, service
 from loyalty.rules.errors import ConditionInvalid, NothingToPublish, PeriodInvalid, PublishedEarlier, RuleNotFound
 from loyalty.rules.schemas import Publication, Rule, RuleDraft, RuleIdPath, RulePatch
@@ -18,15 +20,20 @@ from shared.http.merge_patch import changes
 router = APIRouter(prefix="/v1/rules", tags=["rules"])
 
 
-@router.get("", operation_id="rules_list", summary="List earning rules")
-async def list_rules(page: PageQuery, connection: Reads, _caller: ReadsLoyalty) -> Page[Rule]:
-    """List the earning rules with their versions, oldest first."""
-    rows = await repository.page(connection, PROGRAMME_ID, page.fetch, page.key(datetime, str))
+@router.get("", operation_id="rules_list", summary="List earning rules", responses=problems(ProgrammeNotFound))
+async def list_rules(page: PageQuery, connection: Reads, _caller: ReadsLoyalty, programme_id: ProgrammeQuery = None) -> Page[Rule]:
+    """List the earning rules of a programme with their versions, oldest first."""
+    programme = await require(connection, programme_id)
+    rows = await repository.page(connection, programme, page.fetch, page.key(datetime, str))
     return page.page(rows, key=lambda row: (row["created_at"], row["id"]), item=_view)
 
 
 @router.post(
-    "", operation_id="rules_create", summary="Draft an earning rule", status_code=201, responses=problems(ConditionInvalid, WalletNotFound)
+    "",
+    operation_id="rules_create",
+    summary="Draft an earning rule",
+    status_code=201,
+    responses=problems(ProgrammeNotFound, ConditionInvalid, WalletNotFound),
 )
 async def create(wanted: RuleDraft, response: Response, uow: Uow, _caller: ManagesLoyalty) -> Rule:
     """Make a rule as a draft; it earns nothing before it is published."""

@@ -17,6 +17,7 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any, Literal
 
+from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.rules.conditions import holds
 
 Period = Literal["day", "week", "month", "year", "ever"]
@@ -57,6 +58,7 @@ class Rule:
     effect: Effect
     effective_from: datetime
     effective_until: datetime | None = None
+    programme_id: str = PROGRAMME_ID
     condition: str | None = None
     priority: int = 100
     group: str | None = None

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from pydantic import Field, StringConstraints, TypeAdapter
 
-from loyalty.fields import MAX_POINTS, WalletCode
+from loyalty.fields import MAX_POINTS, ProgrammeId, WalletCode
 from loyalty.ledger.rules import POINTS
+from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.rules.rules import Effect as PureEffect
 from loyalty.rules.rules import Rule as PureRule
 from shared.http.schemas import InputModel, Moment, MomentInput, OutputModel, ShortText
@@ -99,6 +100,7 @@ class RuleDraft(RuleTerms):
     """A rule to be made, as a draft."""
 
     name: ShortText = Field(description="What people call it.", examples=["A point a euro"])
+    programme_id: ProgrammeId = None
 
 
 class RulePatch(InputModel):
@@ -145,7 +147,14 @@ class Rule(OutputModel):
 TERMS = TypeAdapter(RuleTerms)
 
 
-def rule_of(rule_id: str, version: int, terms: RuleTerms, effective_from: datetime, effective_until: datetime | None = None) -> PureRule:
+def rule_of(
+    rule_id: str,
+    version: int,
+    terms: RuleTerms,
+    effective_from: datetime,
+    effective_until: datetime | None = None,
+    programme_id: str = PROGRAMME_ID,
+) -> PureRule:
     """Return terms as evaluation wants them."""
     limit = terms.per_customer
     return PureRule(
@@ -155,6 +164,7 @@ def rule_of(rule_id: str, version: int, terms: RuleTerms, effective_from: dateti
         effect=_effect_of(terms.effect),
         effective_from=effective_from,
         effective_until=effective_until,
+        programme_id=programme_id,
         condition=terms.condition,
         priority=terms.priority,
         group=terms.group,

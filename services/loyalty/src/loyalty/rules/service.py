@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from loyalty.programmes.service import require_wallet
-from loyalty.programmes.the_programme import PROGRAMME_ID
+from loyalty.programmes.service import require, require_wallet
 from loyalty.rules import repository
 from loyalty.rules.conditions import check
 from loyalty.rules.errors import NothingToPublish, PeriodInvalid, RuleNotFound
@@ -30,13 +29,15 @@ async def make(uow: UnitOfWork, wanted: RuleDraft) -> dict[str, Any]:
     """Keep a new rule as a draft.
 
     Raises:
+        ProgrammeNotFound: there is no such programme.
         ConditionInvalid: its condition cannot be used.
         WalletNotFound: there is no such wallet.
     """
-    terms = RuleTerms.model_validate(wanted.model_dump(exclude={"name"}))
-    await _check(uow, terms)
+    programme_id = await require(uow.connection, wanted.programme_id)
+    terms = RuleTerms.model_validate(wanted.model_dump(exclude={"name", "programme_id"}))
+    await _check(uow, terms, programme_id)
     rule_id = new_id("rul")
-    await repository.insert(uow.connection, rule_id, PROGRAMME_ID, wanted.name, terms.model_dump(mode="json"))
+    await repository.insert(uow.connection, rule_id, programme_id, wanted.name, terms.model_dump(mode="json"))
     return await found(uow.connection, rule_id)
 
 
@@ -52,7 +53,7 @@ async def amend(uow: UnitOfWork, rule_id: str, patch: dict[str, Any], expected: 
     await _lock(uow, rule_id, expected)
     terms = patch.get("terms")
     if terms is not None:
-        await _check(uow, terms)
+        await _check(uow, terms, (await found(uow.connection, rule_id))["programme_id"])
         await repository.draft(uow.connection, rule_id, terms.model_dump(mode="json"))
     if "effective_until" in patch and not await repository.end(uow.connection, rule_id, patch["effective_until"]):
         raise PeriodInvalid(pointer="/effective_until")
@@ -85,7 +86,7 @@ async def _lock(uow: UnitOfWork, rule_id: str, expected: int | None) -> None:
         check_version(expected, version)
 
 
-async def _check(uow: UnitOfWork, terms: RuleTerms) -> None:
+async def _check(uow: UnitOfWork, terms: RuleTerms, programme_id: str) -> None:
     if terms.condition is not None:
         check(terms.condition)
-    await require_wallet(uow.connection, terms.wallet)
+    await require_wallet(uow.connection, terms.wallet, programme_id)

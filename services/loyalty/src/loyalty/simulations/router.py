@@ -1,6 +1,7 @@
 from fastapi import Request, Response
 
 from loyalty.dependencies import ManagesLoyalty
+from loyalty.programmes.errors import ProgrammeNotFound
 from loyalty.rules.errors import ConditionInvalid
 from loyalty.simulations import service
 from loyalty.simulations.schemas import Simulation, SimulationRequest
@@ -14,7 +15,8 @@ router = APIRouter(prefix="/v1/simulations", tags=["simulations"])
     "",
     operation_id="simulations_create",
     summary="Try rules",
-    responses={202: {"model": Simulation, "description": "All history is being looked at."}} | problems(ConditionInvalid),
+    responses={202: {"model": Simulation, "description": "All history is being looked at."}}
+    | problems(ProgrammeNotFound, ConditionInvalid),
 )
 async def create(wanted: SimulationRequest, request: Request, response: Response, uow: Uow, caller: ManagesLoyalty) -> Simulation:
     """Look at what an order would earn, or at what a change of rules would have come to over all history (202, as a job)."""

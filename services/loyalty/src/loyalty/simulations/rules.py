@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from zoneinfo import ZoneInfo
 
 from loyalty.earning.rules import limits_of
 from loyalty.ledger.rules import POINTS, Rate, points_for
-from loyalty.rules.rules import Award, Occasion, Rule, evaluate, in_force
+from loyalty.programmes.rules import Programme
+from loyalty.rules.rules import Award, Occasion, Rule, evaluate
 
 
 def changed(versions: Sequence[Rule], changes: Mapping[str, Rule | None]) -> list[Rule]:
@@ -29,25 +29,23 @@ class Shadow:
     """What one set of rules gives, order after order, with its limits as they are used up.
 
     Attributes:
-        versions: the rules.
-        zone: in which periods of limits are told apart.
+        programme: its rules, and by which clock periods of limits are told apart.
         used: points given against each limit.
     """
 
-    versions: Sequence[Rule]
-    zone: ZoneInfo
+    programme: Programme
     used: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def points(self, order: Occasion, rate: Rate) -> int:
         """Return the points to spend that an order earns, and count all that it earns against the limits."""
-        rules = in_force(self.versions, order.trigger, order.occurred_at)
+        rules = self.programme.rules_at(order.trigger, order.occurred_at)
         if not rules:
-            return points_for(order.facts["amount_minor"], rate)
+            return points_for(order.facts["amount_minor"], rate) if self.programme.is_default else 0
         given = [(award.rule.wallet, self._allotted(award, order)) for award in evaluate(rules, order)]
         return sum(points for wallet, points in given if wallet == POINTS)
 
     def _allotted(self, award: Award, order: Occasion) -> int:
-        limits = limits_of(award.rule, order.customer_id, order.occurred_at, self.zone)
+        limits = limits_of(award.rule, order.customer_id, order.occurred_at, self.programme.zone)
         keys = [(award.rule.id, customer_id, period) for customer_id, period, _ in limits]
         left = [limit - self.used.get(key, 0) for key, (_, _, limit) in zip(keys, limits, strict=True)]
         points = max(min([award.points, *left]), 0)

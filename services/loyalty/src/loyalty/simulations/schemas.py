@@ -2,7 +2,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from loyalty.fields import CustomerId
+from loyalty.fields import CustomerId, ProgrammeId
 from loyalty.rules.schemas import RuleTerms
 from shared.http.schemas import InputModel, MomentInput, OutputModel, ShortText
 
@@ -40,8 +40,12 @@ class RuleChange(InputModel):
 
 
 class SimulationRequest(InputModel):
-    """Either one order, or all history; with the rules as they are, or with changes."""
+    """Either one order, or all history; with the rules as they are, or with changes.
 
+    Of a programme that is a draft it tells what it would give, with its drafts as if they counted since ever, beside the nothing of now.
+    """
+
+    programme_id: ProgrammeId = None
     order: SimulatedOrder | None = Field(default=None, description="One order, answered at once; all orders ever, as a job, when absent.")
     changes: list[RuleChange] = Field(default=[], max_length=100, description="Against the rules as they are published.")
     cost_per_point_micro: int = Field(
@@ -63,7 +67,7 @@ class SimulatedPoints(OutputModel):
     """What an order would earn; limits are not asked, for nothing is posted."""
 
     points: int = Field(description="All of it.", examples=[24])
-    decided_by: Literal["rules", "rate"] = Field(description="What decides at that moment.", examples=["rules"])
+    decided_by: Literal["rules", "rate", "nothing"] = Field(description="What decides at that moment.", examples=["rules"])
     awards: list[SimulatedAward] = Field(description="In the stacking order.")
 
 
