@@ -9,7 +9,7 @@ from loyalty.app import SERVICE
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.database import alembic_env
 
-APPEND_ONLY = ["entries", "postings", "lot_draws", "order_returns", "programme_rates", "seals", "seal_leaves"]
+APPEND_ONLY = ["entries", "postings", "lot_draws", "order_returns", "programme_rates", "seals", "seal_leaves", "expiry_policies"]
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from loyalty.adjustments import models as adjustments
 from loyalty.earning import models as earning
+from loyalty.expiry import models as expiry
 from loyalty.holds import models as holds
 from loyalty.households import models as households
 from loyalty.ledger import models as ledger
@@ -19,6 +20,7 @@ describe_following(metadata)
 __all__ = [
     "adjustments",
     "earning",
+    "expiry",
     "holds",
     "households",
     "ledger",

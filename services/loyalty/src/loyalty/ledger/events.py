@@ -15,19 +15,27 @@ from shared.contracts.loyalty import (
     PointsTransferred,
 )
 
+# So begins the source of an entry that takes back the expiry which it names.
+UNDONE = "undo_ent_"
+
 
 def event_of_order(entry: Posted) -> Event:
-    """Return the event that tells of an entry that an order, its return or its cancellation made."""
-    facts = {
+    """Return the event that tells of an entry that an order, its return or its cancellation made, or that its time put off."""
+    facts: dict[str, Any] = {
         "entry_id": entry.entry_id,
         "customer_id": entry.customer_id,
         "points": entry.points,
-        "order_id": entry.order_id,
         "occurred_at": entry.occurred_at,
     }
-    if entry.kind == "accrual":
-        return PointsAccrued(reason="order", **facts)
-    return PointsRestored(reason="return", **facts) if entry.kind == "reinstatement" else PointsReversed(reason="return", **facts)
+    match entry.kind:
+        case "accrual":
+            return PointsAccrued(reason="order", order_id=entry.order_id, **facts)
+        case "reversal":
+            return PointsReversed(reason="return", order_id=entry.order_id, **facts)
+        case "reinstatement":
+            return PointsRestored(reason="return" if entry.order_id else "activity", order_id=entry.order_id, **facts)
+        case "expiry":
+            return PointsExpired(**facts)
 
 
 def event_of(line: Line) -> Event:
@@ -49,7 +57,7 @@ def event_of(line: Line) -> Event:
         case "restoration":
             return PointsRestored(reason="cancellation", **facts)
         case "reinstatement":
-            return PointsRestored(reason="membership_ended", **facts)
+            return PointsRestored(reason="activity" if line.source_id.startswith(UNDONE) else "membership_ended", **facts)
         case "expiry":
             return PointsExpired(**facts)
         case "forfeiture":

@@ -132,6 +132,8 @@ lots = sa.Table(
     # Pending until then; nothing of it counts from `expires_at` on, booked or not. Without such a moment: -infinity, infinity.
     sa.Column("available_from", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("'-infinity'")),
     sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("'infinity'")),
+    # The version of the policy by which activity puts off its expiry; 0 when nothing does.
+    sa.Column("expiry_version", sa.Integer, nullable=False, server_default=sa.text("0")),
     # What a wallet owes, as a lot below zero: what comes next pays it back first.
     sa.Column("is_overdraft", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.CheckConstraint("granted > 0 OR is_overdraft", name="granted"),
@@ -144,14 +146,14 @@ lots = sa.Table(
     # The open lots of a wallet, first what expires first: what is drawn next, and what has lapsed.
     sa.Index(
         "ix_lots_open",
-        *("account_id", "expires_at", "earned_at", "id"),
+        *("account_id", "expiry_version", "expires_at", "earned_at", "id"),
         postgresql_include=["remaining"],
         postgresql_where=sa.text("remaining > 0"),
     ),
     # What is not available yet.
     sa.Index("ix_lots_pending", "account_id", "available_from", postgresql_where=sa.text("remaining > 0 AND available_from > earned_at")),
-    # What is due to be booked as expired.
-    sa.Index("ix_lots_due", "expires_at", postgresql_where=sa.text("remaining > 0 AND expires_at < 'infinity'")),
+    # What is due to be booked as expired; of what activity puts off `expiry_watches` tells.
+    sa.Index("ix_lots_due", "expires_at", postgresql_where=sa.text("remaining > 0 AND expires_at < 'infinity' AND expiry_version = 0")),
     # The lots of an entry, for its hash.
     sa.Index("ix_lots_entry_id", "entry_id"),
     # Who owes anything at all.

@@ -20,7 +20,7 @@ _NOTE = """
 INSERT INTO entry_notes (entry_id, reason, reference, actor) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
 """
 # As asyncpg writes Postgres' own infinities.
-_ALWAYS, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
 
 
 class Line(NamedTuple):
@@ -53,6 +53,13 @@ class Outcome(NamedTuple):
     spendable: int | None = None
 
 
+class Answer(NamedTuple):
+    """What became of a batch: of each item, in their order, and the entries that take back expiries because activity had put them off."""
+
+    outcomes: list[Outcome]
+    revived: list[Line]
+
+
 class Note(NamedTuple):
     """What people wrote to an entry; erased with its member."""
 
@@ -62,7 +69,7 @@ class Note(NamedTuple):
     actor: str | None
 
 
-async def grant(connection: Connection, programme_id: str, grants: Sequence[Grant], at: datetime | None = None) -> list[Outcome]:
+async def grant(connection: Connection, programme_id: str, grants: Sequence[Grant], at: datetime | None = None) -> Answer:
     """Post grants and return what became of each, in their order; `at` is the moment of posting, the database's clock when None."""
     rows = await connection.fetch(
         _GRANT,
@@ -73,7 +80,7 @@ async def grant(connection: Connection, programme_id: str, grants: Sequence[Gran
         [g.points for g in grants],
         [g.occurred_at for g in grants],
         [g.available_from or _ALWAYS for g in grants],
-        [g.expires_at or _NEVER for g in grants],
+        [g.expires_at for g in grants],
         [g.source_id for g in grants],
         [g.order_id for g in grants],
         [g.counter for g in grants],
@@ -82,10 +89,10 @@ async def grant(connection: Connection, programme_id: str, grants: Sequence[Gran
         [new_id("ent") for _ in grants],
         at,
     )
-    return _outcomes(rows, len(grants))
+    return _answer(rows, len(grants))
 
 
-async def draw(connection: Connection, programme_id: str, draws: Sequence[Draw], at: datetime | None = None) -> list[Outcome]:
+async def draw(connection: Connection, programme_id: str, draws: Sequence[Draw], at: datetime | None = None) -> Answer:
     """Post draws, one after the other, and return what became of each; `at` is the moment of posting."""
     rows = await connection.fetch(
         _DRAW,
@@ -102,12 +109,10 @@ async def draw(connection: Connection, programme_id: str, draws: Sequence[Draw],
         [d.explanation for d in draws],
         at,
     )
-    return _outcomes(rows, len(draws))
+    return _answer(rows, len(draws))
 
 
-async def restore(
-    connection: Connection, programme_id: str, restorations: Sequence[Restoration], at: datetime | None = None
-) -> list[Outcome]:
+async def restore(connection: Connection, programme_id: str, restorations: Sequence[Restoration], at: datetime | None = None) -> Answer:
     """Post restorations and return what became of each; `at` is the moment of posting."""
     rows = await connection.fetch(
         _RESTORE,
@@ -118,7 +123,7 @@ async def restore(
         [r.source_id for r in restorations],
         at,
     )
-    return _outcomes(rows, len(restorations))
+    return _answer(rows, len(restorations))
 
 
 async def book_expiries(connection: Connection, many: int, at: datetime | None = None) -> list[Line]:
@@ -134,13 +139,16 @@ async def note(connection: Connection, notes: Sequence[Note]) -> None:
     await connection.execute(_NOTE, *transposed(notes))
 
 
-def _outcomes(rows: Iterable[asyncpg.Record], count: int) -> list[Outcome]:
-    outcomes = [Outcome("unknown")] * count
+def _answer(rows: Iterable[asyncpg.Record], count: int) -> Answer:
+    answer = Answer([Outcome("unknown")] * count, [])
     for item, group in groupby(rows, key=lambda row: row["item"]):
         told = list(group)
         lines = [_line(row) for row in told if row["entry_id"] is not None]
-        outcomes[item - 1] = Outcome(told[0]["status"], lines, None if lines else told[0]["points"])
-    return outcomes
+        if item == 0:
+            answer.revived.extend(lines)
+        else:
+            answer.outcomes[item - 1] = Outcome(told[0]["status"], lines, None if lines else told[0]["points"])
+    return answer
 
 
 def _line(row: asyncpg.Record) -> Line:

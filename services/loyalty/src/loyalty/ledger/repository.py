@@ -22,10 +22,10 @@ _POST_RETURNS = "SELECT * FROM post_returns($1, $2, $3, $4, $5, $6, $7, $8, $9, 
 class Posted(NamedTuple):
     """An entry that was made; `points` count up from 1, `sequence` numbers the event that tells of it."""
 
-    kind: Literal["accrual", "reversal", "reinstatement"]
+    kind: Literal["accrual", "reversal", "reinstatement", "expiry"]
     entry_id: str
     customer_id: str
-    order_id: str
+    order_id: str | None
     points: int
     occurred_at: datetime
     sequence: int

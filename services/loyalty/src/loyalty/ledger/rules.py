@@ -75,7 +75,7 @@ class Grant:
         kind: accrual (counts for lifetime points) or adjustment.
         wallet: code of the wallet.
         available_from: pending until then; at once when None.
-        expires_at: from then on nothing of it counts; never when None.
+        expires_at: from then on nothing of it counts; as the programme's policy has it when None.
         order_id: the order, when one caused it.
         counter: the programme's side: issuance, adjustment, or `partner:` and the partner's id.
         rule_version: the rule and its version.

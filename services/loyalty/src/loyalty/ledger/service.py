@@ -25,7 +25,7 @@ from datetime import datetime
 
 from loyalty.ledger import posting, repository
 from loyalty.ledger.events import event_of, event_of_order
-from loyalty.ledger.posting import Outcome
+from loyalty.ledger.posting import Answer, Outcome
 from loyalty.ledger.repository import Posted
 from loyalty.ledger.rules import Draw, Grant, Purchase, Restoration, Return, check_purchase, check_return, distinct
 from loyalty.programmes.the_programme import PROGRAMME_ID
@@ -33,9 +33,7 @@ from shared.contracts.customers import OrderCancelled, OrderPlaced, OrderReturne
 from shared.database.unit_of_work import UnitOfWork
 
 
-async def grant(
-    uow: UnitOfWork, grants: Sequence[Grant], *, programme_id: str = PROGRAMME_ID, at: datetime | None = None
-) -> list[Outcome]:
+async def grant(uow: UnitOfWork, grants: Sequence[Grant], *, programme_id: str = PROGRAMME_ID, at: datetime | None = None) -> list[Outcome]:
     """Give points, each grant a lot of its own, and tell of it. See the module's docstring.
 
     Args:
@@ -143,9 +141,11 @@ def _tell(uow: UnitOfWork, posted: Sequence[Posted]) -> None:
         uow.publish(event_of_order(entry), sequence=entry.sequence)
 
 
-def _told(uow: UnitOfWork, outcomes: list[Outcome]) -> list[Outcome]:
-    for outcome in outcomes:
+def _told(uow: UnitOfWork, answer: Answer) -> list[Outcome]:
+    for outcome in answer.outcomes:
         if outcome.status == "posted":
             for line in outcome.lines:
                 uow.publish(event_of(line), sequence=line.sequence)
-    return outcomes
+    for line in answer.revived:
+        uow.publish(event_of(line), sequence=line.sequence)
+    return answer.outcomes

@@ -106,6 +106,21 @@ _CHECKS: Mapping[str, str] = {
         ) AS earned ON earned.account_id = accounts.id
         WHERE lifetime <> coalesce(earned.points, 0)
     """,
+    "lot_without_policy": """
+        SELECT lots.id FROM lots JOIN accounts ON accounts.id = account_id LEFT JOIN expiry_policies AS policy
+            ON (policy.programme_id, policy.version, policy.kind) = (accounts.programme_id, expiry_version, 'activity')
+        WHERE expiry_version <> 0 AND policy.version IS NULL
+    """,
+    "expired_too_early": """
+        SELECT entries.id FROM entries JOIN lot_draws ON lot_draws.entry_id = entries.id JOIN lots ON lots.id = lot_id
+        WHERE kind = 'expiry' AND occurred_at < expires_at
+        UNION ALL
+        SELECT DISTINCT ON (lots.id) entries.id
+        FROM lots JOIN lot_draws ON lot_id = lots.id JOIN entries ON entries.id = lot_draws.entry_id JOIN members USING (customer_id)
+        WHERE expiry_version <> 0 AND kind = 'expiry' AND closed_at IS NULL AND occurred_at < lot_expiry(lots.id, clock_timestamp())
+          AND NOT starts_with(source_id, 'undo_ent_')
+          AND NOT EXISTS (SELECT FROM entries AS undone WHERE undone.source_id = 'undo_' || entries.id)
+    """,
     "hold_exceeds_lot": """
         SELECT lots.id FROM lots JOIN (
             SELECT lot_id, sum(points) AS held FROM hold_lots WHERE is_open AND until > clock_timestamp() GROUP BY lot_id
@@ -119,7 +134,8 @@ _CHECKS: Mapping[str, str] = {
                     rule_version, explanation, occurred_at, recorded_at, sequence, opened.content)
             ) AS expected
             FROM entries LEFT JOIN (
-                SELECT entry_id, string_agg(lot_content(id, granted, earned_at, available_from, expires_at), '' ORDER BY id) AS content
+                SELECT entry_id, string_agg(lot_content(id, granted, earned_at, available_from, expires_at, expiry_version), '' ORDER BY id)
+                       AS content
                 FROM lots GROUP BY entry_id
             ) AS opened ON entry_id = entries.id
         ) AS linked WHERE hash <> expected

@@ -1,8 +1,12 @@
 -- The chain of a member's entries: each hash covers the entry, its lots and the hash before it. A record's text is unambiguous and,
 -- with moments as numbers, knows no time zone.
-CREATE FUNCTION lot_content(id text, granted bigint, earned_at timestamptz, available_from timestamptz, expires_at timestamptz) RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN ROW(id, granted, extract(epoch FROM earned_at), extract(epoch FROM available_from), extract(epoch FROM expires_at))::text;
+CREATE FUNCTION lot_content(
+    id text, granted bigint, earned_at timestamptz, available_from timestamptz, expires_at timestamptz, expiry_version integer
+) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+RETURN CASE expiry_version
+    WHEN 0 THEN ROW(id, granted, extract(epoch FROM earned_at), extract(epoch FROM available_from), extract(epoch FROM expires_at))::text
+    ELSE ROW(id, granted, extract(epoch FROM earned_at), extract(epoch FROM available_from), extract(epoch FROM expires_at),
+             expiry_version)::text END;
 --;;
 CREATE FUNCTION entry_content(
     id text, account_id bigint, customer_id text, kind text, source_id text, order_id text, points bigint, counter text, rate_version integer,

@@ -49,6 +49,9 @@ BEGIN
             told.explanation, coalesce(told.occurred_at, told_at), told_at
         ) AS booked;
     END LOOP;
+    IF is_put_off(programme) THEN
+        RETURN QUERY SELECT * FROM revived(programme, customers, moments, told_at);
+    END IF;
 END $$;
 --;;
 -- What draws of a source took from each lot and what of it has not come back.

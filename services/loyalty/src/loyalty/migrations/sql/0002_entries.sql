@@ -29,7 +29,7 @@ BEGIN
     chain := chain_next(NULL, member.chain_hash, entry_content(
         entry_id, wallet_id, wallet.customer_id, entry_kind, source, order_of, amount, counter_kind, NULL, rule, explained,
         happened_at, told_at, member.version + 1, (
-            SELECT string_agg(lot_content(id, granted, earned_at, available_from, expires_at), '' ORDER BY id)
+            SELECT string_agg(lot_content(id, granted, earned_at, available_from, expires_at, expiry_version), '' ORDER BY id)
             FROM lots WHERE lots.entry_id = write_entry.entry_id
         )
     ));
@@ -64,4 +64,11 @@ BEGIN
             part.entry_id, part.account_id, entry_kind, source, order_of, part.points, counter_kind, rule, explained, happened_at, told_at
         );
     END LOOP;
+    -- What comes back may have lapsed long ago.
+    IF EXISTS (SELECT FROM unnest(plan) AS taken WHERE taken.points < 0) THEN
+        INSERT INTO expiry_watches (account_id, due_at)
+        SELECT DISTINCT lots.account_id, told_at FROM unnest(plan) AS taken JOIN lots ON lots.id = taken.lot_id
+        WHERE taken.points < 0 AND expiry_version <> 0
+        ON CONFLICT (account_id) DO UPDATE SET due_at = excluded.due_at WHERE expiry_watches.due_at > excluded.due_at;
+    END IF;
 END $$;

@@ -9,6 +9,9 @@ CREATE FUNCTION grant_points(
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
+    IF is_put_off(programme) THEN
+        PERFORM lock_pools(customers);
+    END IF;
     PERFORM ensure_members(programme, ARRAY(
         SELECT id FROM unnest(customers) AS id WHERE NOT EXISTS (SELECT FROM erased_customers WHERE customer_id = id FOR KEY SHARE)
     ));
@@ -18,14 +21,18 @@ BEGIN
     ) AS open WHERE open.customers IS NOT NULL;
     told_at := coalesce(told_at, clock_timestamp());
     WITH told AS (
-        SELECT told.*, wallet.id AS account_id, version, chain_hash,
+        SELECT told.*, wallet.id AS account_id, members.version, chain_hash,
+               coalesce(own_expiry, expires_after(policy, told.occurred_at), 'infinity') AS expires_at,
+               CASE WHEN own_expiry IS NULL AND policy.kind = 'activity' THEN policy.version ELSE 0 END AS expiry_version,
                row_number() OVER (PARTITION BY told.source_id, told.kind, wallet.id ORDER BY place) AS copy
         FROM unnest(kinds, customers, wallet_codes, amounts, moments, available, expiries, sources, orders_of, counters, rules, explanations,
                     entry_ids) WITH ORDINALITY
-            AS told (kind, customer_id, code, points, occurred_at, available_from, expires_at, source_id, order_id, counter, rule_version,
+            AS told (kind, customer_id, code, points, occurred_at, available_from, own_expiry, source_id, order_id, counter, rule_version,
                      explanation, entry_id, place)
         JOIN members ON members.customer_id = told.customer_id AND closed_at IS NULL
         JOIN accounts AS wallet ON wallet.customer_id = told.customer_id AND wallet.programme_id = programme AND wallet.wallet = told.code
+        LEFT JOIN wallets AS purse ON own_expiry IS NULL AND purse.programme_id = programme AND purse.code = told.code AND purse.kind = 'points'
+        LEFT JOIN LATERAL expiry_policy_at(purse.programme_id, told.occurred_at) AS policy ON true
     ), fresh AS (
         SELECT told.*, 'lot_' || substr(entry_id, 5) AS lot_id, programme_account(programme, code, counter) AS counter_id,
                version + row_number() OVER (PARTITION BY customer_id ORDER BY place) AS sequence
@@ -36,7 +43,7 @@ BEGIN
     ), granted AS MATERIALIZED (
         SELECT fresh.*, chained(chain_hash, entry_content(
             entry_id, account_id, customer_id, kind, source_id, order_id, points, counter, NULL, rule_version, explanation, occurred_at,
-            told_at, sequence, lot_content(lot_id, points, occurred_at, available_from, expires_at)
+            told_at, sequence, lot_content(lot_id, points, occurred_at, available_from, expires_at, expiry_version)
         )) OVER (PARTITION BY customer_id ORDER BY place) AS hash
         FROM fresh
     ), moved AS (
@@ -61,8 +68,8 @@ BEGIN
         SELECT entry_id, leg.account_id, leg.points
         FROM granted, LATERAL (VALUES (granted.account_id, granted.points), (counter_id, -granted.points)) AS leg (account_id, points)
     )
-    INSERT INTO lots (id, account_id, entry_id, granted, remaining, earned_at, available_from, expires_at)
-    SELECT lot_id, account_id, entry_id, points, points, occurred_at, available_from, expires_at FROM granted;
+    INSERT INTO lots (id, account_id, entry_id, granted, remaining, earned_at, available_from, expires_at, expiry_version)
+    SELECT lot_id, account_id, entry_id, points, points, occurred_at, available_from, expires_at, expiry_version FROM granted;
     -- Mostly nobody owes anything.
     IF EXISTS (SELECT FROM lots WHERE remaining < 0) THEN
         PERFORM settle_overdrafts(entry_ids, told_at);
@@ -77,4 +84,8 @@ BEGIN
     LEFT JOIN entries AS posted
         ON posted.source_id = told.source_id AND posted.kind = told.kind AND posted.account_id = wallet.id
     ORDER BY place;
+    IF is_put_off(programme) THEN
+        PERFORM watch_expiries(entry_ids);
+        RETURN QUERY SELECT * FROM revived(programme, customers, moments, told_at);
+    END IF;
 END $$;

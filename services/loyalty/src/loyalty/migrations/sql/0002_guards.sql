@@ -2,7 +2,9 @@ CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON seals FOR EA
 --;;
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON seal_leaves FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 --;;
-REVOKE UPDATE, DELETE, TRUNCATE ON seals, seal_leaves, entry_notes, hold_lots FROM CURRENT_USER;
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON expiry_policies FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+--;;
+REVOKE UPDATE, DELETE, TRUNCATE ON seals, expiry_policies, seal_leaves, entry_notes, hold_lots FROM CURRENT_USER;
 --;;
 GRANT UPDATE (reason, reference, actor) ON entry_notes TO CURRENT_USER;
 --;;

@@ -66,7 +66,7 @@ BEGIN
     UPDATE hold_lots SET is_open = false WHERE hold_id = hold;
     UPDATE holds SET state = CASE WHEN is_void THEN 'voided' ELSE 'captured' END, captured = taken, closed_at = told_at WHERE id = hold;
     SELECT array_agg(ROW(account_id, lot_id, least(points, taken - before))::drawn) INTO plan FROM (
-        SELECT hold_lots.*, sum(points) OVER (ORDER BY expires_at, earned_at, lot_id) - points AS before
+        SELECT hold_lots.*, sum(points) OVER (ORDER BY lot_expiry(lot_id, told_at), expires_at, earned_at, lot_id) - points AS before
         FROM hold_lots JOIN lots ON lots.id = lot_id WHERE hold_id = hold
     ) AS reserved WHERE before < taken;
     RETURN QUERY

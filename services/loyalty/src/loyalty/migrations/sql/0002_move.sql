@@ -28,13 +28,15 @@ BEGIN
     FROM book_draws(plan, 'transfer_out', transfer_id, NULL, 'transfer', NULL, NULL, told_at, told_at) AS booked;
     PERFORM ensure_wallets(programme, ARRAY[receiver], ARRAY[wallet_code]);
     SELECT id INTO receiver_wallet FROM accounts WHERE customer_id = receiver AND programme_id = programme AND wallet = wallet_code;
-    INSERT INTO lots (id, account_id, entry_id, granted, remaining, earned_at, available_from, expires_at)
-    SELECT new_id('lot'), receiver_wallet, entry, taken.points, taken.points, earned_at, available_from, expires_at
+    INSERT INTO lots (id, account_id, entry_id, granted, remaining, earned_at, available_from, expires_at, expiry_version)
+    SELECT new_id('lot'), receiver_wallet, entry, taken.points, taken.points, earned_at, available_from, lot_expiry(lots.id, told_at),
+           expiry_version
     FROM unnest(plan) AS taken JOIN lots ON lots.id = taken.lot_id;
     sequence := write_entry(
         entry, receiver_wallet, 'transfer_in', transfer_id, NULL, amount, 'transfer', NULL, NULL, told_at, told_at
     );
     PERFORM settle_overdraft(receiver_wallet, entry, told_at);
+    PERFORM watch_expiries(ARRAY[entry]);
     RETURN QUERY SELECT 'posted', 'transfer_in', entry, receiver, amount, told_at, sequence;
 END $$;
 --;;
@@ -46,35 +48,25 @@ LANGUAGE plpgsql AS $$
 DECLARE
     due record;
     lapsed bigint;
+    watched bigint[];
 BEGIN
     told_at := coalesce(told_at, clock_timestamp());
+    watched := ARRAY(SELECT account_id FROM expiry_watches WHERE due_at <= told_at ORDER BY due_at LIMIT many);
     PERFORM FROM members WHERE customer_id IN (
-        SELECT accounts.customer_id FROM lots JOIN accounts ON accounts.id = account_id
-        WHERE remaining > 0 AND expires_at < 'infinity' AND expires_at <= told_at AND remaining > held_of(lots.id, told_at)
-        ORDER BY expires_at LIMIT many
+        SELECT lapsing.customer_id FROM due_lots(many, watched, told_at) AS lapsing
+        UNION SELECT accounts.customer_id FROM accounts WHERE id = ANY (watched)
     ) ORDER BY customer_id FOR UPDATE;
-    FOR due IN
-        SELECT lots.id, account_id, accounts.wallet, accounts.customer_id, greatest(
-            lots.expires_at,
-            (SELECT max(least(until, closed_at)) FROM hold_lots JOIN holds ON holds.id = hold_id
-             WHERE lot_id = lots.id AND NOT is_open AND captured < holds.points AND holds.created_at < lots.expires_at),
-            (SELECT max(until) FROM hold_lots WHERE lot_id = lots.id AND is_open AND until <= told_at),
-            (SELECT max(entries.occurred_at) FROM lot_draws JOIN entries ON entries.id = lot_draws.entry_id
-             WHERE lot_id = lots.id AND lot_draws.points < 0)
-        ) AS lapsed_at
-        FROM lots JOIN accounts ON accounts.id = account_id
-        WHERE remaining > 0 AND expires_at < 'infinity' AND expires_at <= told_at AND remaining > held_of(lots.id, told_at)
-        ORDER BY expires_at LIMIT many
-    LOOP
+    FOR due IN SELECT * FROM due_lots(many, watched, told_at) LOOP
         PERFORM FROM members WHERE customer_id = due.customer_id FOR UPDATE;
-        lapsed := (SELECT remaining - held_of(lots.id, told_at) FROM lots WHERE lots.id = due.id);
+        lapsed := (SELECT remaining - held_of(lots.id, told_at) FROM lots WHERE lots.id = due.lot_id);
         CONTINUE WHEN lapsed <= 0;
         RETURN QUERY
         SELECT booked.entry_id, booked.customer_id, due.wallet, booked.points, due.lapsed_at, booked.sequence
         FROM book_draws(
-            ARRAY[ROW(due.account_id, due.id, lapsed)::drawn], 'expiry', new_id('exp'), NULL, 'expired', NULL, NULL, due.lapsed_at, told_at
+            ARRAY[ROW(due.account_id, due.lot_id, lapsed)::drawn], 'expiry', new_id('exp'), NULL, 'expired', NULL, NULL, due.lapsed_at, told_at
         ) AS booked;
     END LOOP;
+    UPDATE expiry_watches SET due_at = next_lapse(account_id, told_at) WHERE account_id = ANY (watched);
 END $$;
 --;;
 -- Ends memberships: what is held is let go, what is left is forfeited, what is owed is forgiven, and nothing is posted for them any more.

@@ -8,6 +8,9 @@ CREATE FUNCTION post_orders(
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
+    IF is_put_off(programme) THEN
+        PERFORM lock_pools(customers);
+    END IF;
     PERFORM ensure_members(programme, customers);
     told_at := coalesce(told_at, clock_timestamp());
     IF EXISTS (
@@ -19,13 +22,16 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH fresh AS MATERIALIZED (
-        SELECT told.*, rate.version, points_for(told.amount_minor, rate.numerator, rate.denominator) AS points
+        SELECT told.*, rate.version, points_for(told.amount_minor, rate.numerator, rate.denominator) AS points,
+               coalesce(expires_after(policy, told.placed_at), 'infinity') AS expires_at,
+               CASE WHEN policy.kind = 'activity' THEN policy.version ELSE 0 END AS expiry_version
         FROM unnest(order_ids, customers, moments, amounts, entry_ids) WITH ORDINALITY
             AS told (order_id, customer_id, placed_at, amount_minor, entry_id, place)
         CROSS JOIN LATERAL (
             SELECT version, numerator, denominator FROM programme_rates
             WHERE programme_id = programme AND effective_from <= told.placed_at ORDER BY effective_from DESC LIMIT 1
         ) AS rate
+        LEFT JOIN LATERAL expiry_policy_at(programme, told.placed_at) AS policy ON true
         WHERE NOT EXISTS (SELECT FROM orders WHERE orders.order_id = told.order_id)
     ), numbered AS (
         SELECT fresh.*, 'lot_' || substr(entry_id, 5) AS lot_id, wallet.id AS account_id, chain_hash,
@@ -37,7 +43,7 @@ BEGIN
     ), earned AS MATERIALIZED (
         SELECT numbered.*, chained(chain_hash, entry_content(
             entry_id, account_id, customer_id, 'accrual', order_id, order_id, points, 'issuance', version, NULL, NULL, placed_at, told_at,
-            sequence, lot_content(lot_id, points, placed_at, '-infinity', 'infinity')
+            sequence, lot_content(lot_id, points, placed_at, '-infinity', expires_at, expiry_version)
         )) OVER (PARTITION BY customer_id ORDER BY place) AS hash
         FROM numbered
     ), remembered AS (
@@ -63,12 +69,18 @@ BEGIN
         FROM (SELECT id FROM accounts WHERE programme_id = programme AND wallet = 'points' AND kind = 'issuance' AND customer_id IS NULL) AS issuance, earned,
              LATERAL (VALUES (earned.account_id, earned.points), (issuance.id, -earned.points)) AS leg (account_id, points)
     ), opened AS (
-        INSERT INTO lots (id, account_id, entry_id, granted, remaining, earned_at)
-        SELECT lot_id, account_id, entry_id, points, points, placed_at FROM earned
+        INSERT INTO lots (id, account_id, entry_id, granted, remaining, earned_at, expires_at, expiry_version)
+        SELECT lot_id, account_id, entry_id, points, points, placed_at, expires_at, expiry_version FROM earned
     )
     SELECT 'accrual', entry_id, customer_id, order_id, points, placed_at, sequence FROM earned ORDER BY place;
     -- Mostly nobody owes anything.
     IF EXISTS (SELECT FROM lots WHERE remaining < 0) THEN
         PERFORM settle_overdrafts(entry_ids, told_at);
+    END IF;
+    IF is_put_off(programme) THEN
+        PERFORM watch_expiries(entry_ids);
+        RETURN QUERY
+        SELECT back.kind, back.entry_id, back.customer_id, NULL::text, abs(back.points), back.occurred_at, back.sequence
+        FROM revive_lots(programme, customers, moments, told_at) AS back;
     END IF;
 END $$;

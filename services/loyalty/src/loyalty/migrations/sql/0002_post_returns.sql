@@ -17,7 +17,7 @@ BEGIN
     IF policy = 'only_pending' AND own.available_from <= told_at THEN
         RETURN;
     END IF;
-    IF own.free < missing AND own.expires_at <= told_at THEN
+    IF own.free < missing AND lot_expiry(lot, told_at) <= told_at THEN
         SELECT least(coalesce(sum(lot_draws.points), 0), missing - own.free)::bigint INTO lapsed
         FROM lot_draws JOIN entries ON entries.id = entry_id WHERE lot_id = lot AND entries.kind IN ('expiry', 'reinstatement');
         IF lapsed > 0 THEN

@@ -14,6 +14,33 @@ INSERT INTO wallets (programme_id, code, kind) SELECT id, code, code FROM progra
 ALTER TABLE programmes ADD refund_policy text NOT NULL DEFAULT 'allow_negative'
     CONSTRAINT ck_programmes_refund_policy CHECK (refund_policy IN ('only_pending', 'within_balance', 'allow_negative'));
 --;;
+-- When points end that come from a moment on; append-only. What activity puts off keeps its version, and with it the zone.
+CREATE TABLE expiry_policies (
+    programme_id text NOT NULL CONSTRAINT fk_expiry_policies_programme_id_programmes REFERENCES programmes (id),
+    version integer NOT NULL CONSTRAINT ck_expiry_policies_version CHECK (version > 0),
+    kind text NOT NULL CONSTRAINT ck_expiry_policies_kind CHECK (kind IN ('never', 'rolling', 'calendar', 'activity')),
+    unit text CONSTRAINT ck_expiry_policies_unit CHECK (unit IN ('day', 'month', 'quarter', 'year')),
+    units integer CONSTRAINT ck_expiry_policies_units CHECK (units BETWEEN 0 AND 3660),
+    zone text NOT NULL,
+    exempt_tiers text[] NOT NULL DEFAULT '{}',
+    reminder_days integer[] NOT NULL DEFAULT '{}',
+    effective_from timestamptz NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT pk_expiry_policies PRIMARY KEY (programme_id, version),
+    CONSTRAINT uq_expiry_policies_programme_id_effective_from UNIQUE (programme_id, effective_from),
+    CONSTRAINT ck_expiry_policies_term CHECK (
+        CASE kind WHEN 'never' THEN unit IS NULL AND units IS NULL ELSE unit IS NOT NULL AND units IS NOT NULL END
+    )
+);
+--;;
+-- When to look next at wallets whose lots activity puts off: never later than the next of them lapses.
+CREATE TABLE expiry_watches (
+    account_id bigint CONSTRAINT pk_expiry_watches PRIMARY KEY,
+    due_at timestamptz NOT NULL
+);
+--;;
+CREATE INDEX ix_expiry_watches_due_at ON expiry_watches (due_at);
+--;;
 ALTER TABLE members ADD chain_hash bytea NOT NULL DEFAULT '\x', ADD closed_at timestamptz;
 --;;
 ALTER TABLE accounts
@@ -65,6 +92,7 @@ CREATE TABLE entry_notes (
 ALTER TABLE lots
     ADD available_from timestamptz NOT NULL DEFAULT '-infinity',
     ADD expires_at timestamptz NOT NULL DEFAULT 'infinity',
+    ADD expiry_version integer NOT NULL DEFAULT 0,
     ADD is_overdraft boolean NOT NULL DEFAULT false,
     DROP CONSTRAINT ck_lots_granted,
     DROP CONSTRAINT ck_lots_remaining,
@@ -76,11 +104,11 @@ ALTER TABLE lots
 --;;
 DROP INDEX ix_lots_open;
 --;;
-CREATE INDEX ix_lots_open ON lots (account_id, expires_at, earned_at, id) INCLUDE (remaining) WHERE remaining > 0;
+CREATE INDEX ix_lots_open ON lots (account_id, expiry_version, expires_at, earned_at, id) INCLUDE (remaining) WHERE remaining > 0;
 --;;
 CREATE INDEX ix_lots_pending ON lots (account_id, available_from) WHERE remaining > 0 AND available_from > earned_at;
 --;;
-CREATE INDEX ix_lots_due ON lots (expires_at) WHERE remaining > 0 AND expires_at < 'infinity';
+CREATE INDEX ix_lots_due ON lots (expires_at) WHERE remaining > 0 AND expires_at < 'infinity' AND expiry_version = 0;
 --;;
 CREATE INDEX ix_lots_entry_id ON lots (entry_id);
 --;;

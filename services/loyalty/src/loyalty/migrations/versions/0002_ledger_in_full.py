@@ -15,6 +15,7 @@ _SCRIPTS = (
     "chain",
     "scopes",
     "entries",
+    "expiry",
     "lots",
     "post_orders",
     "post_returns",
@@ -41,11 +42,13 @@ _FUNCTIONS = (
         "wallet_state",
         "book_draws",
     ),
+    *("revived", "revive_lots", "next_lapse", "due_lots", "watch_expiries", "standing_of", "lot_expiry", "effective_expiry"),
+    *("last_activity", "is_put_off", "expiry_policy_at", "expires_after"),
     *("write_entry", "new_id", "programme_account", "ensure_wallets", "wallets_of", "lock_pools", "pool_of", "family_of"),
 )
 _COLUMNS = {
     "orders": ("cancelled_at", "points_forgiven"),
-    "lots": ("available_from", "expires_at", "is_overdraft"),
+    "lots": ("available_from", "expires_at", "expiry_version", "is_overdraft"),
     "entries": ("account_id", "counter", "sequence", "rule_version", "explanation", "hash"),
     "accounts": ("wallet", "partner_id", "balance", "lifetime"),
     "members": ("chain_hash", "closed_at"),
@@ -71,7 +74,8 @@ def downgrade() -> None:
     for table, columns in _COLUMNS.items():
         for column in columns:
             op.execute(f"ALTER TABLE {table} DROP COLUMN {column} CASCADE")
-    op.execute("DROP TABLE wallets")
+    for table in ("wallets", "expiry_watches", "expiry_policies"):
+        op.execute(f"DROP TABLE {table}")
     for script in ("0002_down", "0001_post_orders", "0001_post_returns"):
         _run(script)
     drop_following()
