@@ -22,7 +22,8 @@ New = tuple[Prepared, Mapping[str, Any]]
 # One text for all rows: to take thousands of arrays' elements apart would hold the event loop up.
 _INSERT = """
 WITH told AS (
-    SELECT * FROM json_to_recordset($1::text::json) AS t (id text, change_id text, search_name text, facts jsonb, observed_at timestamptz{typed})
+    SELECT * FROM json_to_recordset($1::text::json)
+        AS t (id text, change_id text, search_name text, facts jsonb, observed_at timestamptz{typed})
 ), made AS (
     INSERT INTO customers (id, root_id, search_name{columns})
     SELECT id, id, search_name{columns} FROM told ORDER BY {order}
