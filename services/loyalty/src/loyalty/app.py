@@ -12,6 +12,8 @@ from loyalty.ledger.router import entry_router as entries
 from loyalty.ledger.router import router as ledger
 from loyalty.members.router import router as members
 from loyalty.programmes.router import router as programmes
+from loyalty.redemptions.router import router as redemptions
+from loyalty.rewards.router import router as rewards
 from loyalty.rules.router import router as rules
 from loyalty.settings import LoyaltySettings
 from loyalty.simulations import service as simulating
@@ -42,6 +44,8 @@ SERVICE = Service(
         discounts,
         verification,
         vouchers,
+        rewards,
+        redemptions,
     ),
     handlers=HANDLERS,
     passes=PASSES,

@@ -15,6 +15,8 @@ ReadsLoyalty = Annotated[Caller, requires("loyalty:read")]
 ReadsMember = Annotated[Caller, requires("loyalty:read", own="customer_id")]
 # Servers and staff who spend for members.
 WritesLoyalty = Annotated[Caller, requires("loyalty:write")]
+# A member too, who spends for himself.
+WritesMember = Annotated[Caller, requires("loyalty:write", own="customer_id")]
 # Who gives and takes by hand.
 ManagesLoyalty = Annotated[Caller, requires("loyalty:manage")]
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from loyalty.earning import triggers
 from loyalty.holds import service as holds
 from loyalty.ledger import service as ledger
+from loyalty.redemptions import service as redemptions
 from loyalty.verification import service as verification
 from shared.database.unit_of_work import UnitOfWork
 from shared.service import PassFunction
@@ -17,6 +18,11 @@ _BATCH = 200
 async def note_timed_out_holds(uow: UnitOfWork, _now: datetime) -> bool:
     """Note holds whose time is over."""
     return await holds.note_timed_out(uow, _BATCH) == _BATCH
+
+
+async def note_timed_out_redemptions(uow: UnitOfWork, _now: datetime) -> bool:
+    """Note redemptions that nobody fulfilled in time."""
+    return await redemptions.note_timed_out(uow, _BATCH) == _BATCH
 
 
 async def book_expiries(uow: UnitOfWork, _now: datetime) -> bool:
@@ -37,6 +43,7 @@ async def celebrate_anniversaries(uow: UnitOfWork, now: datetime) -> bool:
 
 PASSES: Mapping[str, PassFunction] = {
     "note_timed_out_holds": note_timed_out_holds,
+    "note_timed_out_redemptions": note_timed_out_redemptions,
     "book_expiries": book_expiries,
     "seal_chains": seal_chains,
     "celebrate_anniversaries": celebrate_anniversaries,

@@ -8,8 +8,11 @@ from loyalty.households import models as households
 from loyalty.ledger import models as ledger
 from loyalty.members import models as members
 from loyalty.metadata import metadata
+from loyalty.offers import models as offers
 from loyalty.participations import models as participations
 from loyalty.programmes import models as programmes
+from loyalty.redemptions import models as redemptions
+from loyalty.rewards import models as rewards
 from loyalty.rules import models as rules
 from loyalty.verification import models as verification
 from loyalty.vouchers import models as vouchers
@@ -26,8 +29,11 @@ __all__ = [
     "ledger",
     "members",
     "metadata",
+    "offers",
     "participations",
     "programmes",
+    "redemptions",
+    "rewards",
     "rules",
     "verification",
     "vouchers",

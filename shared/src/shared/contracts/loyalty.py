@@ -165,3 +165,125 @@ class VoucherRolledBack(
     redemption_id: str = Field(description="The use, `vrd_…`.")
     customer_id: str = Field(description="Who had used it, `cus_…`.")
     rolled_back_at: datetime = Field(description="UTC.")
+
+
+class RewardRedeemed(
+    Event, type="regulars.loyalty.reward_redeemed.v1", aggregate="redemption", aggregate_id="redemption_id", key="customer_id"
+):
+    """A member took a reward; goods wait for their fulfilment, what is given at once is fulfilled at once."""
+
+    redemption_id: str = Field(description="The redemption, `rdm_…`.")
+    customer_id: str = Field(description="Who took it, `cus_…`.")
+    reward_id: str = Field(description="The reward, `rew_…`.")
+    quantity: int = Field(description="Pieces, at least 1.")
+    points: int = Field(description="Points for all of them, at least 1.")
+    wallet: str = Field(default="points", description="The wallet that pays them.")
+    amount_minor: int | None = Field(default=None, description="Money to be collected with them, in minor units.")
+    currency: str | None = Field(default=None, description="ISO 4217 code of the money.")
+    redeemed_at: datetime = Field(description="UTC.")
+    expires_at: datetime | None = Field(default=None, description="When it ends unless it is fulfilled before, UTC.")
+
+
+class RedemptionFulfilled(
+    Event, type="regulars.loyalty.redemption_fulfilled.v1", aggregate="redemption", aggregate_id="redemption_id", key="customer_id"
+):
+    """A member has the reward that he took; its points are spent."""
+
+    redemption_id: str = Field(description="The redemption, `rdm_…`.")
+    customer_id: str = Field(description="Who has it, `cus_…`.")
+    reward_id: str = Field(description="The reward, `rew_…`.")
+    fulfilled_at: datetime = Field(description="UTC.")
+
+
+class RedemptionCancelled(
+    Event, type="regulars.loyalty.redemption_cancelled.v1", aggregate="redemption", aggregate_id="redemption_id", key="customer_id"
+):
+    """A redemption ended: its points are the member's again, with the expiry that they had, and its pieces are in stock."""
+
+    redemption_id: str = Field(description="The redemption, `rdm_…`.")
+    customer_id: str = Field(description="Who had taken it, `cus_…`.")
+    reward_id: str = Field(description="The reward, `rew_…`.")
+    points: int = Field(description="Points that came back, or were let go.")
+    reason: str = Field(description="cancelled, timed_out or membership_ended; more may come.")
+    cancelled_at: datetime = Field(description="UTC; of one that timed out the instant at which it did.")
+
+
+class OfferMade(Event, type="regulars.loyalty.offer_made.v1", aggregate="offer", aggregate_id="offer_id", key="customer_id"):
+    """A member has a personal offer; what it is for stays at home."""
+
+    offer_id: str = Field(description="The offer, `ofr_…`.")
+    customer_id: str = Field(description="For whom, `cus_…`.")
+    campaign_id: str = Field(description="Its campaign, `ofc_…`.")
+    made_at: datetime = Field(description="UTC.")
+    valid_until: datetime = Field(description="The instant from which it counts no more, UTC.")
+
+
+class OfferActivated(Event, type="regulars.loyalty.offer_activated.v1", aggregate="offer", aggregate_id="offer_id", key="customer_id"):
+    """A member took up an offer: what he buys from now on can redeem it."""
+
+    offer_id: str = Field(description="The offer, `ofr_…`.")
+    customer_id: str = Field(description="Whose, `cus_…`.")
+    campaign_id: str = Field(description="Its campaign, `ofc_…`.")
+    activated_at: datetime = Field(description="UTC.")
+
+
+class OfferRedeemed(Event, type="regulars.loyalty.offer_redeemed.v1", aggregate="offer", aggregate_id="offer_id", key="customer_id"):
+    """An order redeems an offer; a later one of the same offer replaces it, when an earlier order or a return became known."""
+
+    offer_id: str = Field(description="The offer, `ofr_…`.")
+    customer_id: str = Field(description="Whose, `cus_…`.")
+    campaign_id: str = Field(description="Its campaign, `ofc_…`.")
+    order_id: str | None = Field(description="The order; none when the one that was told was cancelled or came back.")
+    points: int = Field(description="Points that it gives.")
+    redeemed_at: datetime | None = Field(description="When the order was placed, UTC.")
+
+
+class OfferExpired(Event, type="regulars.loyalty.offer_expired.v1", aggregate="offer", aggregate_id="offer_id", key="customer_id"):
+    """An offer was not used in time; an order placed in time that is heard of later still redeems it."""
+
+    offer_id: str = Field(description="The offer, `ofr_…`.")
+    customer_id: str = Field(description="Whose, `cus_…`.")
+    campaign_id: str = Field(description="Its campaign, `ofc_…`.")
+    expired_at: datetime = Field(description="The instant from which it counted no more, UTC; told later.")
+
+
+class MemberFrozen(Event, type="regulars.loyalty.member_frozen.v1", aggregate="member_freeze", aggregate_id="freeze_id", key="customer_id"):
+    """A member can spend nothing until further notice."""
+
+    freeze_id: str = Field(description="The freeze, `frz_…`.")
+    customer_id: str = Field(description="The member's customer id.")
+    earning: str = Field(description="Whether what he earns `continues` to be posted, or `waits` for a review.")
+    frozen_at: datetime = Field(description="UTC.")
+
+
+class MemberUnfrozen(
+    Event, type="regulars.loyalty.member_unfrozen.v1", aggregate="member_freeze", aggregate_id="freeze_id", key="customer_id"
+):
+    """A member who was frozen can spend again."""
+
+    freeze_id: str = Field(description="The freeze that ended, `frz_…`.")
+    customer_id: str = Field(description="The member's customer id.")
+    unfrozen_at: datetime = Field(description="UTC.")
+
+
+class ReviewOpened(Event, type="regulars.loyalty.review_opened.v1", aggregate="review", aggregate_id="review_id"):
+    """Something waits for a person to look at it."""
+
+    review_id: str = Field(description="The review, `rvw_…`.")
+    kind: str = Field(description="earning, frozen_earning, referral, partner_accrual or velocity; more may come.")
+    subject_id: str = Field(description="What waits: an order, a freeze, a referral, a posting; of a velocity the limit and whose.")
+    customer_id: str | None = Field(default=None, description="Whom it is about, `cus_…`.")
+    reasons: list[str] = Field(description="Why, as codes, sorted.")
+    score: int = Field(description="How suspicious it is, 0 to 100.")
+    opened_at: datetime = Field(description="UTC.")
+
+
+class ReviewConcluded(Event, type="regulars.loyalty.review_concluded.v1", aggregate="review", aggregate_id="review_id"):
+    """Somebody has decided about what waited."""
+
+    review_id: str = Field(description="The review, `rvw_…`.")
+    kind: str = Field(description="What it was about; see review_opened.")
+    subject_id: str = Field(description="What waited.")
+    customer_id: str | None = Field(default=None, description="Whom it was about, `cus_…`.")
+    state: str = Field(description="approved or rejected.")
+    decided_at: datetime = Field(description="UTC.")

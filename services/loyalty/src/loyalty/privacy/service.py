@@ -9,6 +9,7 @@ from typing import Any
 from loyalty.earning import privacy as earning
 from loyalty.ledger.events import event_of
 from loyalty.privacy import repository
+from loyalty.redemptions import service as redemptions
 from loyalty.vouchers import service as vouchers
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
@@ -22,6 +23,7 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
     return {
         "forfeitures": len(lines),
         **await repository.blank(uow.connection, customer_ids),
+        **await redemptions.erase(uow, customer_ids),
         **await vouchers.erase(uow.connection, customer_ids),
         **await earning.erase(uow.connection, customer_ids),
     }
@@ -32,5 +34,6 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
     return (
         await repository.collect(connection, customer_ids)
         | await vouchers.collect(connection, customer_ids)
+        | await redemptions.collect(connection, customer_ids)
         | await earning.collect(connection, customer_ids)
     )

@@ -51,7 +51,7 @@ class VoucherRefused(Conflict):
 
 class VoucherInactive(VoucherRefused):
     code = "voucher_inactive"
-    title = "The campaign of this voucher has been stopped."
+    title = "This voucher or its campaign has been stopped."
 
 
 class VoucherNotYetValid(VoucherRefused):

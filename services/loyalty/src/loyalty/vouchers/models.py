@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from loyalty.metadata import metadata
 
 _NOW = sa.text("now()")
+_FREE = sa.text("customer_id IS NULL AND redeemed = 0 AND voided_at IS NULL")
 
 voucher_batches = sa.Table(
     "voucher_batches",
@@ -52,11 +53,17 @@ vouchers = sa.Table(
     # Only this customer may use it; anybody when null.
     sa.Column("customer_id", sa.Text),
     sa.Column("redeemed", sa.Integer, nullable=False, server_default=sa.text("0")),
+    # Worth nothing from then on, such as the code of a reward that was cancelled.
+    sa.Column("voided_at", sa.DateTime(timezone=True)),
     sa.CheckConstraint("redeemed >= 0", name="redeemed"),
     # The codes of a batch.
     sa.Index(None, "batch_id", "code"),
     # A customer's own vouchers.
     sa.Index(None, "customer_id", "code", postgresql_where=sa.text("customer_id IS NOT NULL")),
+    # Codes that nobody has yet, for rewards and offers that give one away.
+    sa.Index(
+        "ix_vouchers_free", "batch_id", "code", postgresql_where=sa.text("customer_id IS NULL AND redeemed = 0 AND voided_at IS NULL")
+    ),
 )
 
 # How often a customer has used codes of a batch; kept where the batch limits it.

@@ -37,9 +37,9 @@ UPDATE voucher_batches SET generated = generated + (SELECT count(*) FROM made) W
 _CODES = """
 SELECT code, batch_id, customer_id, redeemed FROM vouchers WHERE batch_id = $1 AND code > $3 ORDER BY code LIMIT $2
 """
-_OF_BATCH = ", ".join(f"b.{name}" for name in (*_FIELDS, "active"))
+_OF_BATCH = ", ".join(f"b.{name}" for name in _FIELDS)
 _VOUCHER = f"""
-SELECT v.code, v.batch_id, v.customer_id, v.redeemed, statement_timestamp() AS now, {_OF_BATCH}
+SELECT v.code, v.batch_id, v.customer_id, v.redeemed, b.active AND v.voided_at IS NULL AS active, statement_timestamp() AS now, {_OF_BATCH}
 FROM vouchers AS v JOIN voucher_batches AS b ON b.id = v.batch_id WHERE v.code = $1
 """  # noqa: S608
 # Whoever uses a code holds it until his transaction ends: the count decides who comes first.
@@ -74,7 +74,8 @@ WHERE customer_id = ANY($1::text[]) AND ($3::timestamptz IS NULL OR (redeemed_at
 ORDER BY redeemed_at DESC, id DESC LIMIT $2
 """  # noqa: S608
 _OF_CUSTOMERS = "SELECT code, batch_id FROM vouchers WHERE customer_id = ANY($1::text[])"
-_UNASSIGN = "UPDATE vouchers SET customer_id = NULL WHERE customer_id = ANY($1::text[])"
+# Whoever knew the code may still know it: nobody else gets it.
+_UNASSIGN = "UPDATE vouchers SET customer_id = NULL, voided_at = coalesce(voided_at, now()) WHERE customer_id = ANY($1::text[])"
 _BLANK = "UPDATE voucher_redemptions SET reference = id WHERE customer_id = ANY($1::text[]) AND reference <> id"
 _ALL_OF_CUSTOMERS = f"SELECT {_REDEMPTION} FROM voucher_redemptions WHERE customer_id = ANY($1::text[]) ORDER BY redeemed_at"  # noqa: S608
 

@@ -228,7 +228,7 @@ async def redemptions_of(connection: Connection, customer_id: str, limit: int, a
 
 
 async def erase(connection: Connection, ids: list[str]) -> dict[str, int]:
-    """Free the vouchers of erased customers; their uses stay, under ids that name nobody, without the tills' references."""
+    """Void the vouchers of erased customers; their uses stay, under ids that name nobody, without the tills' references."""
     unassigned, blanked = await repository.forget(connection, ids)
     return {"vouchers": unassigned, "voucher_redemptions": blanked}
 
