@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from loyalty.adjustments.router import router as adjustments
+from loyalty.cards.router import router as cards
+from loyalty.cards.router import till_router as card_numbers
 from loyalty.discounts.router import router as discounts
 from loyalty.due import PASSES
 from loyalty.handlers import HANDLERS
@@ -32,6 +34,8 @@ SERVICE = Service(
     routers=(
         members,
         statements,
+        cards,
+        card_numbers,
         ledger,
         entries,
         holds,

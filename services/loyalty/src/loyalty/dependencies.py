@@ -6,6 +6,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from loyalty.settings import LoyaltySettings
+from shared.clock import Clock
 from shared.http import Caller, requires
 from shared.http.state import state_of
 
@@ -26,3 +27,10 @@ async def _settings(request: Request) -> LoyaltySettings:
 
 
 Settings = Annotated[LoyaltySettings, Depends(_settings)]
+
+
+async def _clock(request: Request) -> Clock:
+    return state_of(request).clock
+
+
+ClockDep = Annotated[Clock, Depends(_clock)]

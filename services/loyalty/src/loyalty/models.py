@@ -1,6 +1,7 @@
 """Importing this module declares every table of the service."""
 
 from loyalty.adjustments import models as adjustments
+from loyalty.cards import models as cards
 from loyalty.earning import models as earning
 from loyalty.expiry import models as expiry
 from loyalty.holds import models as holds
@@ -22,6 +23,7 @@ describe_following(metadata)
 
 __all__ = [
     "adjustments",
+    "cards",
     "earning",
     "expiry",
     "holds",

@@ -6,6 +6,7 @@ an entry of its own, what was written is deleted, and what comes late for the id
 
 from typing import Any
 
+from loyalty.cards import service as cards
 from loyalty.earning import privacy as earning
 from loyalty.ledger.events import event_of
 from loyalty.privacy import repository
@@ -25,6 +26,7 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
         **await repository.blank(uow.connection, customer_ids),
         **await redemptions.erase(uow, customer_ids),
         **await vouchers.erase(uow.connection, customer_ids),
+        **await cards.erase(uow.connection, customer_ids),
         **await earning.erase(uow.connection, customer_ids),
     }
 
@@ -34,6 +36,7 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
     return (
         await repository.collect(connection, customer_ids)
         | await vouchers.collect(connection, customer_ids)
+        | await cards.collect(connection, customer_ids)
         | await redemptions.collect(connection, customer_ids)
         | await earning.collect(connection, customer_ids)
     )
