@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from loyalty.abuse.router import router as abuse
 from loyalty.adjustments.router import router as adjustments
 from loyalty.cards.router import router as cards
 from loyalty.cards.router import till_router as card_numbers
@@ -49,6 +50,7 @@ SERVICE = Service(
         verification,
         vouchers,
         rewards,
+        abuse,
         redemptions,
     ),
     handlers=HANDLERS,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from loyalty.abuse import repository as abuse
 from loyalty.earning import triggers
 from loyalty.holds import service as holds
 from loyalty.ledger import service as ledger
@@ -13,6 +14,8 @@ from shared.service import PassFunction
 
 # Entries or holds a transaction, so that members are never locked for long.
 _BATCH = 200
+# Rows that nobody waits for.
+_MANY = 5_000
 
 
 async def note_timed_out_holds(uow: UnitOfWork, _now: datetime) -> bool:
@@ -41,10 +44,16 @@ async def celebrate_anniversaries(uow: UnitOfWork, now: datetime) -> bool:
     return await triggers.celebrate(uow, now, _BATCH) == _BATCH
 
 
+async def forget_activities(uow: UnitOfWork, _now: datetime) -> bool:
+    """Forget what no limit looks at any more."""
+    return await abuse.forget_activities(uow.connection, _MANY) == _MANY
+
+
 PASSES: Mapping[str, PassFunction] = {
     "note_timed_out_holds": note_timed_out_holds,
     "note_timed_out_redemptions": note_timed_out_redemptions,
     "book_expiries": book_expiries,
     "seal_chains": seal_chains,
     "celebrate_anniversaries": celebrate_anniversaries,
+    "forget_activities": forget_activities,
 }

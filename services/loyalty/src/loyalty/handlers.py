@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from loyalty.abuse.withholding import unless_withheld
 from loyalty.earning import returning, triggers
 from loyalty.earning import service as earning
 from loyalty.ledger.rules import check_id
@@ -80,17 +81,26 @@ def _of_members(handler: Handler) -> Handler:
     return handle
 
 
+# What members earn for, as it is done once nothing has to wait for a review any more.
+EARNING: HandlerTable = {
+    InteractionRecorded: on_interactions_recorded,
+    ResponseRecorded: on_responses_recorded,
+    OrderPlaced: on_orders_placed,
+    OrderReturned: on_orders_returned,
+    OrderCancelled: on_orders_cancelled,
+}
+
 HANDLERS: HandlerTable = {
     **following_handlers(),
     **erasure_handlers(privacy.erase, LoyaltyErasureConfirmed),
     **access_request_handlers(privacy.collect, LoyaltyDataProvided),
     CustomerRegistered: _of_members(on_customers_registered),
     CustomerUpdated: _of_members(on_customers_updated),
-    InteractionRecorded: _of_members(on_interactions_recorded),
+    InteractionRecorded: _of_members(unless_withheld(on_interactions_recorded)),
     # Not every answer is a member's.
-    ResponseRecorded: unless_erased(on_responses_recorded),
-    OrderPlaced: _of_members(on_orders_placed),
-    OrderReturned: _of_members(on_orders_returned),
-    OrderCancelled: _of_members(on_orders_cancelled),
+    ResponseRecorded: unless_erased(unless_withheld(on_responses_recorded)),
+    OrderPlaced: _of_members(unless_withheld(on_orders_placed)),
+    OrderReturned: _of_members(unless_withheld(on_orders_returned)),
+    OrderCancelled: _of_members(unless_withheld(on_orders_cancelled)),
     **access_handlers,
 }

@@ -1,5 +1,6 @@
 """Importing this module declares every table of the service."""
 
+from loyalty.abuse import models as abuse
 from loyalty.adjustments import models as adjustments
 from loyalty.cards import models as cards
 from loyalty.earning import models as earning
@@ -23,6 +24,7 @@ describe_following(metadata)
 
 __all__ = [
     "adjustments",
+    "abuse",
     "cards",
     "earning",
     "expiry",

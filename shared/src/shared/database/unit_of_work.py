@@ -1,7 +1,7 @@
 """One transaction, and the events that it causes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -11,6 +11,7 @@ from uuid import UUID
 from shared.contracts.base import Event
 from shared.database.pool import Connection, Database
 from shared.envelope import Envelope
+from shared.errors import DomainError
 from shared.ids import new_uuid
 from shared.messaging.failpoints import failpoint
 from shared.messaging.outbox import Alongside, PendingEvent, write_events
@@ -44,6 +45,7 @@ class UnitOfWork:
         self._after_commit = after_commit
         self._events: list[PendingEvent] = []
         self._caused_events = False
+        self._when_refused: list[Callable[[UnitOfWork], Awaitable[None]]] = []
         self._connection: Connection | None = None
         self._finished = False
 
@@ -71,6 +73,14 @@ class UnitOfWork:
         trace = cause.traceparent if cause is not None else current_traceparent.get() or self._origin.traceparent
         self._events.append(PendingEvent(event_id, event, sequence, trace))
         return event_id
+
+    def when_refused(self, work: Callable[["UnitOfWork"], Awaitable[None]]) -> None:
+        """Do something, in a transaction of its own, in case a domain error undoes this one: a failed attempt counts all the same.
+
+        Args:
+            work: gets a new unit of work, which is committed after it.
+        """
+        self._when_refused.append(work)
 
     async def flush(self, alongside: Alongside | None = None) -> None:
         """Write the events published so far, and a row beside them; the commit does it anyway."""
@@ -127,6 +137,14 @@ class UnitOfWork:
         finally:
             self._connection = None
             await self._lease.__aexit__(kind, error, traceback)
+        if isinstance(error, DomainError):
+            await self._note_refusal()
+
+    async def _note_refusal(self) -> None:
+        for work in self._when_refused:
+            async with UnitOfWork(self._database, origin=self._origin, after_commit=self._after_commit) as uow:
+                await work(uow)
+                await uow.commit()
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

@@ -15,7 +15,7 @@ _CLOSE = "SELECT * FROM close_hold($1, $2, $3, $4)"
 _TIMED_OUT = "SELECT * FROM note_timed_out_holds($1, $2)"
 # What has timed out is so from its instant on, whether it was noted or not.
 _FIND = """
-SELECT id, customer_id, wallet, points, captured, reference, created_at, expires_at,
+SELECT id, programme_id, customer_id, wallet, points, captured, reference, created_at, expires_at,
        CASE WHEN state = 'open' AND expires_at <= coalesce($2, clock_timestamp()) THEN 'timed_out' ELSE state END AS state,
        CASE WHEN state = 'open' AND expires_at <= coalesce($2, clock_timestamp()) THEN expires_at ELSE closed_at END AS closed_at
 FROM holds WHERE id = $1
@@ -48,6 +48,7 @@ class HoldRow(NamedTuple):
     """A hold as it stands at the moment of asking."""
 
     id: str
+    programme_id: str
     customer_id: str
     wallet: str
     points: int

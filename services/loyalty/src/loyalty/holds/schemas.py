@@ -2,7 +2,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from loyalty.fields import CustomerId, PointsToTake, WalletCode
+from loyalty.fields import CustomerId, PointsToTake, ProgrammeId, WalletCode
 from loyalty.ledger.rules import POINTS
 from shared.http.schemas import InputModel, Moment, OutputModel, ShortText
 
@@ -14,6 +14,7 @@ class HoldRequest(InputModel):
     """Points that are to be set aside."""
 
     customer_id: CustomerId
+    programme_id: ProgrammeId = None
     points: PointsToTake
     expires_in_seconds: int = Field(
         default=900, ge=1, le=MAX_SECONDS, description="After so many seconds they are free again, exactly.", examples=[900]
@@ -33,6 +34,7 @@ class Hold(OutputModel):
 
     id: str = Field(description="The hold, `hol_…`.", examples=["hol_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     customer_id: CustomerId
+    programme_id: str = Field(description="The programme.", examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     wallet: WalletCode
     points: int = Field(description="Points set aside.", examples=[250])
     captured: int = Field(description="Points of them that were spent.", examples=[0])

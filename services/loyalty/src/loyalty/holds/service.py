@@ -7,6 +7,7 @@ what is let go after its lot has expired is lost at that moment.
 from collections.abc import Sequence
 from datetime import datetime
 
+from loyalty.abuse.guard import guard, guard_frozen
 from loyalty.holds import repository
 from loyalty.holds.errors import HoldClosed, HoldExceeded, HoldNotFound
 from loyalty.holds.repository import HoldDraft, HoldRow, Placed, Released
@@ -21,9 +22,11 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.ids import new_id
 
 
-async def place_many(uow: UnitOfWork, drafts: Sequence[HoldDraft], *, at: datetime | None = None) -> list[Placed]:
+async def place_many(
+    uow: UnitOfWork, drafts: Sequence[HoldDraft], *, programme_id: str = PROGRAMME_ID, at: datetime | None = None
+) -> list[Placed]:
     """Set points aside for many; each has its own outcome, in their order: held, insufficient, unknown or closed."""
-    placed = await repository.place(uow.connection, PROGRAMME_ID, drafts, at) if drafts else []
+    placed = await repository.place(uow.connection, programme_id, drafts, at) if drafts else []
     for draft, hold in zip(drafts, placed, strict=True):
         if hold.sequence is not None:
             event = PointsHeld(
@@ -38,6 +41,29 @@ async def place_many(uow: UnitOfWork, drafts: Sequence[HoldDraft], *, at: dateti
     return placed
 
 
+async def request(
+    uow: UnitOfWork,
+    customer_id: str,
+    points: int,
+    *,
+    seconds: int,
+    caller: str,
+    reference: str | None = None,
+    wallet: str = POINTS,
+    programme_id: str = PROGRAMME_ID,
+) -> HoldRow:
+    """Set points of a member aside for so many seconds, as a till asks for it.
+
+    Raises:
+        MemberFrozen: he, or one of his household, is frozen.
+        VelocityExceeded: a limit on holds is reached.
+        MemberNotFound: there is no such member, or his membership ended.
+        InsufficientPoints: there are fewer; `spendable` tells how many.
+    """
+    await guard(uow, "hold", customer_id=customer_id, caller=caller, points=points)
+    return await place(uow, customer_id, points, seconds=seconds, reference=reference, wallet=wallet, programme_id=programme_id)
+
+
 async def place(
     uow: UnitOfWork,
     customer_id: str,
@@ -46,20 +72,23 @@ async def place(
     seconds: int,
     reference: str | None = None,
     wallet: str = POINTS,
+    programme_id: str = PROGRAMME_ID,
     at: datetime | None = None,
 ) -> HoldRow:
-    """Set points of a member aside for so many seconds.
+    """Set points of a member aside for so many seconds; whoever calls it has asked the guard.
 
     Raises:
         MemberNotFound: there is no such member, or his membership ended.
         InsufficientPoints: there are fewer; `spendable` tells how many.
     """
-    [placed] = await place_many(uow, [HoldDraft(new_id("hol"), customer_id, wallet, points, seconds, reference)], at=at)
+    draft = HoldDraft(new_id("hol"), customer_id, wallet, points, seconds, reference)
+    [placed] = await place_many(uow, [draft], programme_id=programme_id, at=at)
     if placed.status == "insufficient":
         raise InsufficientPoints(spendable=placed.spendable)
     if placed.status != "held":
         raise MemberNotFound
-    return HoldRow(placed.hold_id, customer_id, wallet, points, 0, reference, placed.created_at, placed.expires_at, "open", None)
+    period = (placed.created_at, placed.expires_at)
+    return HoldRow(placed.hold_id, programme_id, customer_id, wallet, points, 0, reference, *period, "open", None)
 
 
 async def capture(uow: UnitOfWork, hold_id: str, points: int | None = None, *, at: datetime | None = None) -> HoldRow:
@@ -69,7 +98,9 @@ async def capture(uow: UnitOfWork, hold_id: str, points: int | None = None, *, a
         HoldNotFound: there is none.
         HoldClosed: it is not open any more.
         HoldExceeded: it holds fewer.
+        MemberFrozen: he is frozen since.
     """
+    await guard_frozen(uow, (await found(uow.connection, hold_id, at=at)).customer_id)
     return await _close(uow, hold_id, points, is_void=False, at=at)
 
 

@@ -6,6 +6,7 @@ an entry of its own, what was written is deleted, and what comes late for the id
 
 from typing import Any
 
+from loyalty.abuse import privacy as abuse
 from loyalty.cards import service as cards
 from loyalty.earning import privacy as earning
 from loyalty.ledger.events import event_of
@@ -29,6 +30,7 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
         **await cards.erase(uow.connection, customer_ids),
         **await earning.erase(uow.connection, customer_ids),
     }
+        **await abuse.erase(uow, customer_ids),
 
 
 async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
@@ -40,3 +42,4 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
         | await redemptions.collect(connection, customer_ids)
         | await earning.collect(connection, customer_ids)
     )
+        | await abuse.collect(connection, customer_ids)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from loyalty.abuse.guard import guard
 from loyalty.ledger.errors import InsufficientPoints
 from loyalty.ledger.events import event_of
 from loyalty.ledger.posting import Note, note
@@ -25,6 +26,7 @@ async def transfer(
     actor: str,
     message: str | None = None,
     wallet: str = POINTS,
+    programme_id: str = PROGRAMME_ID,
     at: datetime | None = None,
 ) -> Transfer:
     """Give points of one member to another.
@@ -37,17 +39,21 @@ async def transfer(
         actor: who asked for it.
         message: what the giver wrote; kept with the entries and erased with the member.
         wallet: code of the wallet.
+        programme_id: whose points they are.
         at: the moment of posting; the database's clock when None.
 
     Raises:
         MemberNotFound: one of them is no member.
         TransferToOneself: they are one person.
+        MemberFrozen: the giver is frozen.
+        VelocityExceeded: he gives too often or too much.
         InsufficientPoints: the giver has fewer.
     """
     if receiver in (await family(uow.connection, giver)).ids:
         raise TransferToOneself
+    await guard(uow, "transfer", customer_id=giver, caller=actor, points=points)
     transfer_id = new_id("trf")
-    moved = await repository.transfer(uow.connection, PROGRAMME_ID, giver, receiver, wallet, points, transfer_id, at)
+    moved = await repository.transfer(uow.connection, programme_id, giver, receiver, wallet, points, transfer_id, at)
     if moved.status == "unknown":
         raise MemberNotFound
     if moved.status == "insufficient":
@@ -59,6 +65,7 @@ async def transfer(
         id=transfer_id,
         customer_id=giver,
         to_customer_id=receiver,
+        programme_id=programme_id,
         wallet=wallet,
         points=points,
         occurred_at=moved.lines[0].occurred_at,

@@ -1,12 +1,28 @@
 """Referrals, partners and the review queue."""
 
+from pathlib import Path
+
+from alembic import op
+
 revision = "0009"
 down_revision = "0008"
 
+_SQL = Path(__file__).parents[1] / "sql"
+_SCRIPTS = ("abuse",)
+_FUNCTIONS = ("guard_action",)
+# Those that others refer to come last.
+_TABLES = ("withheld_events", "reviews", "member_freezes", "activities", "velocity_limits")
+
 
 def upgrade() -> None:
-    pass
+    for script in _SCRIPTS:
+        # `--;;` stands between the statements of a script, because bodies of functions hold semicolons.
+        for statement in (_SQL / f"0009_{script}.sql").read_text().split("--;;"):
+            op.execute(statement)
 
 
 def downgrade() -> None:
-    pass
+    for function in _FUNCTIONS:
+        op.execute(f"DROP FUNCTION {function}")
+    for table in _TABLES:
+        op.execute(f"DROP TABLE {table}")
