@@ -102,6 +102,50 @@ async def test_who_has_the_scope_sees_it_and_is_written_down(client, customer):
     assert len({each["actor"] for each in told}) == 1
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"email": "ilze.b@example.com"},
+        {"email": "nobody@example.com"},
+        {"phone": "+37126123456"},
+        {"q": "il"},
+        {"q": "ilze.b@"},
+        {"q": "2612"},
+        {"sort": "name"},
+        {"attributes.passport": "LV123"},
+        {"attributes.born_in.from": "1980"},
+    ],
+)
+async def test_what_is_masked_cannot_be_asked_for(client, customer, asked):
+    for name, kind in (("passport", "text"), ("born_in", "integer"), ("size", "text")):
+        definition = {"name": name, "type": kind, "filterable": True, "personal": name != "size"}
+        answer = await client.post("/v1/attribute-definitions", json=definition)
+        assert answer.status_code == 201, answer.text
+    clerk, seer = await key_with(client, "customers:read"), await key_with(client, "customers:read", "contacts:read")
+    refused = await client.get("/v1/customers", params=asked, headers=clerk)
+    assert (refused.status_code, refused.json()["code"], refused.json()["scope"]) == (403, "contacts_not_searchable", "contacts:read")
+    assert (await client.get("/v1/customers", params=asked, headers=seer)).status_code == 200
+    for allowed in ({"city": "Rīga"}, {"attributes.size": "M"}, {"sort": "-created_at"}, {"country": "LV"}):
+        assert (await client.get("/v1/customers", params=allowed, headers=clerk)).status_code == 200
+
+
+@pytest.mark.parametrize("asked", [{"email": "ilze.b@example.com"}, {"phone": "+37126123456"}, {"q": "il"}])
+async def test_exports_cannot_be_filtered_by_what_they_mask(client, asked):
+    refused = await client.post("/v1/exports", json={"filter": asked}, headers=await key_with(client, "customers:read"))
+    assert (refused.status_code, refused.json()["code"]) == (403, "contacts_not_searchable")
+    allowed = await client.post("/v1/exports", json={"filter": {"city": "Rīga"}}, headers=await key_with(client, "customers:read"))
+    assert allowed.status_code == 202
+
+
+async def test_a_till_resolves_what_it_knows_as_a_whole_and_is_written_down(client, customer):
+    headers = await key_with(client, "customers:read")
+    found = await client.get("/v1/customers/resolve", params={"phone": PERSON["phone"]}, headers=headers)
+    assert found.status_code == 200
+    assert_masked(found.json())
+    told = (await client.get("/v1/audit", params={"action": "contact_resolved"})).json()["data"]
+    assert [(each["customer_id"], each["fields"]) for each in told] == [(customer.json()["id"], ["phone"])]
+
+
 async def test_a_masked_read_is_not_written_down(client, customer):
     headers = await key_with(client, "customers:read")
     await client.get(f"/v1/customers/{customer.json()['id']}", headers=headers)

@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from customers.dependencies import ReadsCustomers
 from customers.exports import errors, service
 from customers.exports.schemas import Export, ExportDraft
+from customers.privacy.errors import ContactsNotSearchable
 from customers.settings import CustomersSettings
 from shared.http import APIRouter, Reads, Uow, problems, state_of
 
@@ -29,9 +30,9 @@ async def _keep_until(request: Request) -> datetime:
 KeepUntil = Annotated[datetime, Depends(_keep_until)]
 
 
-@router.post("", operation_id="exports_create", status_code=202, responses=problems(errors.ExportFieldUnknown))
+@router.post("", operation_id="exports_create", status_code=202, responses=problems(errors.ExportFieldUnknown, ContactsNotSearchable))
 async def create(draft: ExportDraft, keep_until: KeepUntil, response: Response, uow: Uow, caller: ReadsCustomers) -> Export:
-    """Ask for a file of customers; contact data is masked from callers without `contacts:read`."""
+    """Ask for a file of customers; from callers without `contacts:read` contact data is masked, and they cannot filter by it."""
     row = await service.order(uow, caller, draft, keep_until)
     response.headers["location"] = f"/v1/exports/{row['id']}"
     return Export.of(row)

@@ -12,6 +12,7 @@ from customers.exports import job, repository
 from customers.exports.errors import ExportFieldUnknown, ExportFileGone, ExportInTheClear, ExportNotFinished, ExportNotFound
 from customers.exports.rules import COLUMNS, is_known
 from customers.exports.schemas import ExportDraft
+from customers.privacy.questions import check_question
 from shared.database.pool import Connection, Database
 from shared.database.unit_of_work import UnitOfWork
 from shared.http import Caller
@@ -26,7 +27,10 @@ async def order(uow: UnitOfWork, caller: Caller, draft: ExportDraft, keep_until:
 
     Raises:
         ExportFieldUnknown: customers have no such field.
+        ContactsNotSearchable: the filter asks for contact data, which the caller may not see.
     """
+    asked = draft.filter.model_dump(exclude_none=True, exclude_defaults=True)
+    await check_question(uow.connection, caller, asked, draft.filter.attributes)
     fields = draft.fields or list(COLUMNS)
     for place, name in enumerate(fields):
         if not is_known(name):

@@ -27,7 +27,7 @@ from customers.identities.schemas import (
     IdentityRuleSet,
     IdentityRulesView,
 )
-from customers.identities.viewing import viewed
+from customers.identities.viewing import note_resolved, viewed
 from customers.privacy.erasures.errors import IdentityErased
 from customers.privacy.viewing import view
 from customers.profiles import service as profiles
@@ -51,10 +51,11 @@ _SEEN_AGAIN = {"description": "The customer has it already; it was seen again."}
 async def resolve(asked: Asked, response: Response, connection: Reads, readings: Readings, caller: ReadsCustomers) -> Customer:
     """Return the customer whom identifiers lead to; several must agree, and what is blocked or shared by too many leads to nobody.
 
-    Contact data is masked without `contacts:read`.
+    Contact data is masked without `contacts:read`; who resolves without it is written into the audit log.
     """
     show = await view(connection, caller, readings)
     customer = await profiles.found(connection, await service.resolve(connection, asked))
+    note_resolved(caller, customer.id, asked, readings)
     set_etag(response, customer.version)
     response.headers["content-location"] = f"/v1/customers/{customer.id}"
     return show(customer)

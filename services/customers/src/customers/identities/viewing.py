@@ -36,6 +36,13 @@ def viewed(caller: Caller, customer_id: str, readings: ReadLog | None = None) ->
     return show
 
 
+def note_resolved(caller: Caller, customer_id: str, asked: Sequence[Identity], readings: ReadLog) -> None:
+    """Take note that who may not see contact data learned whose an identifier is."""
+    kinds = sorted({identity.kind for identity in asked} - _IN_THE_CLEAR)
+    if kinds and SCOPE not in caller.scopes:
+        readings.note(Entry(caller.principal, "contact_resolved", customer_id, fields=kinds))
+
+
 def _masked(identity: Identity) -> str:
     match identity.kind:
         case "email":

@@ -35,6 +35,11 @@ class CustomerFilter:
     attributes: Mapping[str, str]
 
     @property
+    def asked(self) -> set[str]:
+        """The names of the filters that are used; `q` for words."""
+        return {*self.values, *(() if self.search is None else ("q",))}
+
+    @property
     def key_kinds(self) -> tuple[type, ...]:
         """The types of the sort key's parts."""
         within = (str if self.sort == "name" else datetime, str)

@@ -10,6 +10,8 @@ from customers.audit.reads import Readings
 from customers.dependencies import Now, ReadsCustomer, ReadsCustomers, WritesCustomers
 from customers.fields import CustomerIdInPath
 from customers.privacy.erasures.errors import IdentityErased
+from customers.privacy.errors import ContactsNotSearchable
+from customers.privacy.questions import check_question
 from customers.privacy.viewing import view
 from customers.profiles import batch, service
 from customers.profiles.dependencies import CustomerQuery
@@ -51,11 +53,15 @@ async def create(draft: CustomerDraft, response: Response, uow: Uow, now: Now, c
     return (await view(uow.connection, caller))(customer)
 
 
-@router.get("", operation_id="customers_list", responses=problems(AttributeInvalid, AttributeNotFilterable))
+@router.get("", operation_id="customers_list", responses=problems(AttributeInvalid, AttributeNotFilterable, ContactsNotSearchable))
 async def list_customers(
     query: CustomerQuery, page: PageQuery, connection: Reads, readings: Readings, caller: ReadsCustomers
 ) -> Page[Customer]:
-    """List customers, filtered, searched by name, page by page; contact data is masked without `contacts:read`."""
+    """List customers, filtered, searched by name, page by page.
+
+    Without `contacts:read` contact data is masked, and none of `email`, `phone`, `q`, `sort=name` and personal attributes can be asked.
+    """
+    await check_question(connection, caller, query.asked, query.attributes, query.sort)
     rows = await service.listed(connection, query, page.key(*query.key_kinds), page.fetch)
     show = await view(connection, caller, readings)
     return page.page(rows, key=lambda row: row.sort_key, item=lambda row: show(row.customer))
