@@ -1,27 +1,11 @@
 """The test fixtures themselves, on a service that has nothing but the chassis."""
 
-from pathlib import Path
-
 import pytest
 
 from shared.contracts.customers import ApiKeyRevoked
 from shared.database.pool import PoolDatabase
 from shared.database.unit_of_work import UnitOfWork
-from shared.service import Service
-from shared.settings import ServiceSettings
 from shared.testing.databases import RolledBackDatabase
-
-
-@pytest.fixture(scope="session")
-def service() -> Service:
-    return Service(
-        name="customers",
-        title="Chassis only",
-        settings=ServiceSettings,
-        routers=(),
-        handlers={},
-        migrations=Path(__file__).parent / "migrations",
-    )
 
 
 async def publish_one(database: RolledBackDatabase | PoolDatabase, clock) -> None:

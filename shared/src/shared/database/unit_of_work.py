@@ -1,7 +1,7 @@
 """One transaction, and the events that it causes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,7 +14,7 @@ from shared.envelope import Envelope
 from shared.errors import DomainError
 from shared.ids import new_uuid
 from shared.messaging.failpoints import failpoint
-from shared.messaging.outbox import Alongside, PendingEvent, write_events
+from shared.messaging.outbox import Alongside, PendingEvent, copy_events, write_events
 from shared.telemetry import current_traceparent
 
 # A transaction that causes more events than this is a batch that must be cut.
@@ -81,6 +81,21 @@ class UnitOfWork:
             work: gets a new unit of work, which is committed after it.
         """
         self._when_refused.append(work)
+
+    async def publish_lines(self, lines: Sequence[str], ending: str) -> None:
+        """Announce many things of one kind that were prepared beforehand, each the first event of its aggregate or numbered under its lock.
+
+        Args:
+            lines: from `event_line`, at most `MAX_EVENTS`.
+            ending: what ends the payload of each.
+        """
+        if len(lines) > MAX_EVENTS:
+            raise ValueError(f"more than {MAX_EVENTS} events in one transaction")
+        # What was published before is sent before.
+        await self.flush()
+        if lines:
+            self._caused_events = True
+            await copy_events(self.connection, lines, ending, current_traceparent.get() or self._origin.traceparent)
 
     async def flush(self, alongside: Alongside | None = None) -> None:
         """Write the events published so far, and a row beside them; the commit does it anyway."""

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from shared.contracts.base import Event
+from shared.database.copying import copy_lines, line_of
 from shared.database.pool import Connection
 from shared.database.rows import transposed
+from shared.ids import new_uuid
 
 # Keys are spread over buckets; one relay owns a bucket at a time, which keeps the order of each key.
 BUCKETS = 16
@@ -59,6 +61,16 @@ INSERT INTO outbox_pending (bucket, position, recorded_at) SELECT bucket, positi
 """
 _WRITE = f"WITH {_LOGGED}"
 
+# What an event line fills, in its order; the payload is last, so that what all of them tell can follow it.
+_LINE_COLUMNS = ("id", "aggregatetype", "aggregateid", "type", "key", "sequence", "bucket", "payload", "traceparent")
+_MARK = "SELECT nextval('event_log_position')"
+# The events that were logged since a position was marked, and no others: of this transaction, by their time.
+_AWAIT_SINCE = """
+INSERT INTO outbox_pending (bucket, position, recorded_at)
+SELECT bucket, position, recorded_at FROM event_log
+WHERE position > $1 AND position <= (SELECT currval('event_log_position')) AND recorded_at = now()
+"""
+
 
 def beside_events(statement: str) -> str:
     """Return the statement that writes events and runs another INSERT, whose parameters begin after `EVENT_PARAMETERS`."""
@@ -98,3 +110,30 @@ def _payload(event: Event) -> str:
     if len(payload) * 4 > MAX_PAYLOAD_BYTES and len(payload.encode()) > MAX_PAYLOAD_BYTES:
         raise ValueError(f"{event.type} has more than {MAX_PAYLOAD_BYTES} bytes")
     return payload
+
+
+def event_line(kind: type[Event], aggregate_id: str, key: str, sequence: int, payload: str) -> str:
+    """Return an event as `copy_events` takes it; may be made in another process, long before its transaction.
+
+    Args:
+        kind: its class.
+        aggregate_id: whose story it belongs to.
+        key: its partition key.
+        sequence: its number within the aggregate.
+        payload: its JSON, or the beginning of it where all that are copied together end alike.
+    """
+    return line_of((str(new_uuid()), kind.aggregate, aggregate_id, kind.type, key, str(sequence), str(bucket_of(key)), payload))
+
+
+async def copy_events(connection: Connection, lines: Sequence[str], ending: str, traceparent: str | None) -> None:
+    """Write many events to the log and the outbox, inside the caller's transaction.
+
+    Args:
+        connection: of the transaction.
+        lines: each from `event_line`, in the order in which they are to be sent.
+        ending: what ends the payload of each.
+        traceparent: of all of them.
+    """
+    mark = await connection.fetchval(_MARK)
+    await copy_lines(connection, "event_log", _LINE_COLUMNS, lines, line_of((ending,)) + "\t" + line_of((traceparent,)))
+    await connection.execute(_AWAIT_SINCE, mark)
