@@ -14,6 +14,7 @@ from loyalty.households.router import router as households
 from loyalty.ledger.router import entry_router as entries
 from loyalty.ledger.router import router as ledger
 from loyalty.members.router import router as members
+from loyalty.participations.router import router as participations
 from loyalty.programmes.router import router as programmes
 from loyalty.redemptions.router import router as redemptions
 from loyalty.rewards.router import router as rewards
@@ -49,6 +50,7 @@ SERVICE = Service(
         discounts,
         verification,
         vouchers,
+        participations,
         rewards,
         abuse,
         redemptions,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from shared.database.pool import Connection
 
-_COLUMNS = "id, customer_id, wallet, points, reason, state, requested_by, requested_at, decided_by, decided_at, expires_at"
+_COLUMNS = "id, programme_id, customer_id, wallet, points, reason, state, requested_by, requested_at, decided_by, decided_at, expires_at"
 _INSERT = f"""
 INSERT INTO adjustments (id, programme_id, customer_id, wallet, points, reason, expires_at, state, requested_by, decided_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, CASE $8 WHEN 'posted' THEN clock_timestamp() END) RETURNING {_COLUMNS}
@@ -21,6 +21,7 @@ class AdjustmentRow(NamedTuple):
     """Points given, or taken when below zero, by hand."""
 
     id: str
+    programme_id: str
     customer_id: str
     wallet: str
     points: int

@@ -2,12 +2,14 @@ from typing import Annotated
 
 from fastapi import Path, Response
 
+from loyalty.abuse.errors import VelocityExceeded
 from loyalty.adjustments import service
 from loyalty.adjustments.errors import AdjustmentDecided, AdjustmentNotFound, OwnAdjustment
 from loyalty.adjustments.schemas import Adjustment, AdjustmentRequest
 from loyalty.dependencies import ManagesLoyalty, Settings
 from loyalty.ledger.errors import InsufficientPoints, WalletNotFound
 from loyalty.members.errors import MemberNotFound
+from loyalty.programmes.errors import ProgrammeNotFound
 from shared.http import APIRouter, Reads, Uow, problems
 
 router = APIRouter(prefix="/v1/adjustments", tags=["adjustments"])
@@ -21,7 +23,7 @@ _DECIDING = problems(AdjustmentNotFound, AdjustmentDecided, OwnAdjustment, Insuf
     operation_id="adjustments_create",
     summary="Give or take points by hand",
     status_code=201,
-    responses=problems(MemberNotFound, WalletNotFound, InsufficientPoints),
+    responses=problems(MemberNotFound, ProgrammeNotFound, WalletNotFound, InsufficientPoints, VelocityExceeded),
 )
 async def create(wanted: AdjustmentRequest, response: Response, uow: Uow, caller: ManagesLoyalty, settings: Settings) -> Adjustment:
     """Give or take points by hand: at once within the limit, else as soon as somebody else approves it."""

@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from loyalty.fields import MAX_POINTS, CustomerId, WalletCode
+from loyalty.fields import MAX_POINTS, CustomerId, ProgrammeId, WalletCode
 from loyalty.ledger.rules import POINTS
 from shared.http.schemas import InputModel, LongText, Moment, MomentInput, OutputModel
 
@@ -18,6 +18,7 @@ class AdjustmentRequest(InputModel):
     """Points that are to be given or taken by hand."""
 
     customer_id: CustomerId
+    programme_id: ProgrammeId = None
     points: Annotated[int, Field(ge=-MAX_POINTS, le=MAX_POINTS), AfterValidator(_not_nothing)] = Field(
         description="Given when above zero, taken when below.", examples=[500]
     )
@@ -31,6 +32,7 @@ class Adjustment(OutputModel):
 
     id: str = Field(description="The adjustment, `adj_…`.", examples=["adj_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     customer_id: CustomerId
+    programme_id: str = Field(description="The programme.", examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     wallet: WalletCode
     points: int = Field(description="Given when above zero, taken when below.", examples=[500])
     reason: str | None = Field(description="Why; null once the member is erased.", examples=["The delivery came late"])

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from loyalty.abuse.guard import guard
 from loyalty.adjustments import repository
 from loyalty.adjustments.errors import AdjustmentDecided, AdjustmentNotFound, OwnAdjustment
 from loyalty.adjustments.repository import AdjustmentRow
@@ -13,7 +14,6 @@ from loyalty.ledger.rules import Draw, Grant
 from loyalty.members import service as members
 from loyalty.members.errors import MemberNotFound
 from loyalty.programmes import service as programmes
-from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.ids import new_id
@@ -24,16 +24,20 @@ async def request(uow: UnitOfWork, wanted: AdjustmentRequest, *, limit: int, cal
 
     Raises:
         MemberNotFound: there is no such member.
+        ProgrammeNotFound: there is no such programme.
         WalletNotFound: there is no such wallet.
         InsufficientPoints: more is to be taken than there is.
+        VelocityExceeded: too much is given or taken by hand.
     """
     await members.require(uow.connection, wanted.customer_id)
-    await programmes.require_wallet(uow.connection, wanted.wallet)
+    await guard(uow, "adjustment", customer_id=wanted.customer_id, caller=caller, points=abs(wanted.points))
+    programme_id = await programmes.require(uow.connection, wanted.programme_id)
+    await programmes.require_wallet(uow.connection, wanted.wallet, programme_id)
     state = "posted" if abs(wanted.points) <= limit else "pending"
     adjustment = await repository.insert(
         uow.connection,
         new_id("adj"),
-        PROGRAMME_ID,
+        programme_id,
         wanted.customer_id,
         wanted.wallet,
         wanted.points,
@@ -88,11 +92,10 @@ async def _post(uow: UnitOfWork, adjustment: AdjustmentRow, moment: datetime) ->
         granted = Grant(
             adjustment.customer_id, adjustment.points, adjustment.id, expires_at=adjustment.expires_at, explanation=explanation, **facts
         )
-        [outcome] = await ledger.grant(uow, [granted])
+        [outcome] = await ledger.grant(uow, [granted], programme_id=adjustment.programme_id)
     else:
-        [outcome] = await ledger.draw(
-            uow, [Draw(adjustment.customer_id, -adjustment.points, adjustment.id, explanation=explanation, **facts)]
-        )
+        drawn = Draw(adjustment.customer_id, -adjustment.points, adjustment.id, explanation=explanation, **facts)
+        [outcome] = await ledger.draw(uow, [drawn], programme_id=adjustment.programme_id)
     if outcome.status == "insufficient":
         raise InsufficientPoints(spendable=outcome.spendable)
     if outcome.status != "posted":

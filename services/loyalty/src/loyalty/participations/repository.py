@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.database.pool import Connection
 from shared.database.rows import affected
@@ -26,10 +26,40 @@ _COME_BACK = """
 UPDATE programme_absences SET back_at = greatest($3, left_at)
 WHERE programme_id = $1 AND customer_id = ANY (family_of($2)) AND back_at IS NULL
 """
+_OF_MEMBER = """
+SELECT programmes.id AS programme_id, name, title, starts_at, ends_at, NOT EXISTS (
+           SELECT FROM programme_absences WHERE customer_id = ANY (family) AND programme_id = programmes.id AND back_at IS NULL
+       ) AS takes_part, state.spendable AS balance, state.lifetime, state.pending, state.held
+FROM family_of($1) AS family, programmes,
+     LATERAL wallet_state(wallets_of(programmes.id, 'points', family), clock_timestamp()) AS state
+WHERE published_at IS NOT NULL ORDER BY programmes.id LIMIT $2
+"""
+# More than anybody could take part in.
+_MAX_PROGRAMMES = 200
 _ERASE = "DELETE FROM programme_absences WHERE customer_id = ANY ($1)"
 _COLLECT = """
 SELECT programme_id, customer_id, left_at, back_at FROM programme_absences WHERE customer_id = ANY ($1) ORDER BY left_at, programme_id
 """
+
+
+class ParticipationRow(NamedTuple):
+    """What a member and his family have in a programme."""
+
+    programme_id: str
+    name: str
+    title: dict[str, str] | None
+    starts_at: datetime | None
+    ends_at: datetime | None
+    takes_part: bool
+    balance: int
+    lifetime: int
+    pending: int
+    held: int
+
+
+async def of_member(connection: Connection, customer_id: str) -> list[ParticipationRow]:
+    """Return what a member has in each published programme."""
+    return [ParticipationRow(*row) for row in await connection.fetch(_OF_MEMBER, customer_id, _MAX_PROGRAMMES)]
 
 
 async def absent(connection: Connection, programme_id: str, told: Sequence[tuple[str, datetime]]) -> set[tuple[str, datetime]]:

@@ -10,6 +10,7 @@ from loyalty.abuse import privacy as abuse
 from loyalty.cards import service as cards
 from loyalty.earning import privacy as earning
 from loyalty.ledger.events import event_of
+from loyalty.participations import repository as participations
 from loyalty.privacy import repository
 from loyalty.redemptions import service as redemptions
 from loyalty.vouchers import service as vouchers
@@ -29,8 +30,9 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
         **await vouchers.erase(uow.connection, customer_ids),
         **await cards.erase(uow.connection, customer_ids),
         **await earning.erase(uow.connection, customer_ids),
-    }
         **await abuse.erase(uow, customer_ids),
+        **await participations.erase(uow.connection, customer_ids),
+    }
 
 
 async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
@@ -41,5 +43,6 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
         | await cards.collect(connection, customer_ids)
         | await redemptions.collect(connection, customer_ids)
         | await earning.collect(connection, customer_ids)
-    )
         | await abuse.collect(connection, customer_ids)
+        | await participations.collect(connection, customer_ids)
+    )

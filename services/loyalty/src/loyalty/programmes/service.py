@@ -22,7 +22,7 @@ from shared.http.etags import check_version
 from shared.ids import new_id
 
 # The first rate of a programme counts for whatever was placed before there is another.
-_EVER = datetime(1, 1, 1, tzinfo=UTC)
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
 _PERIOD = {"starts_at", "ends_at"}
 
 
