@@ -37,7 +37,7 @@ IMPERSONAL = frozenset(
 WRITTEN = frozenset(
     {
         *("customers_create", "customers_update", "customers_upsert_batch", "identities_add", "notes_create", "notes_update"),
-        *("orders_create", "orders_create_batch", "orders_return", "orders_correct", "interactions_record", "interactions_record_batch"),
+        *("orders_create", "orders_create_batch", "orders_return", "orders_refund", "orders_correct", "interactions_record", "interactions_record_batch"),
         *("consents_put", "preferences_change", "stages_set", "merges_create", "imports_create", "exports_create"),
         *("holdings_record", "holdings_update", "customers_rate_credit", "contacts_create", "contacts_update"),
     }
@@ -123,6 +123,7 @@ class Writer:
         made = await self.post("/v1/orders", order | {"customer_id": customer})
         back = {"external_id": "canary-return", "lines": [{"sku": "seed-1", "quantity": 1}]}
         await self.post(f"/v1/orders/{made['id']}/returns", back)
+        await self.post(f"/v1/orders/{made['id']}/refunds", {"external_id": "canary-refund", "refund_minor": 5})
         item = order | {"external_id": "canary-order-2", "customer_external_id": ID}
         await self.post("/v1/orders/batch", {"items": [item]}, 200)
         third = await self.post("/v1/orders", order | {"external_id": "canary-order-3", "customer_id": customer})

@@ -474,5 +474,56 @@ async def test_what_is_erased_is_gone_and_what_is_collected_is_all(client, datab
         assert sum(len(row["returns"]) for row in collected) == 1
         assert await erase(connection, [order["customer_id"]]) == {"order_returns": 1, "order_lines": 3, "orders": 2}
         assert await collect(connection, [order["customer_id"]]) == {"orders": []}
-        assert await connection.fetchval("SELECT count(*) FROM order_lines") == 1
-    assert (await client.get(f"/v1/orders/{other['id']}")).status_code == 200
+        assert await erase(connection, [order["customer_id"]]) == {"order_returns": 0, "order_lines": 0, "orders": 0}
+    assert (await client.get(f"/v1/orders/{other['id']}")).json() == other
+
+
+async def books(client, **query) -> dict[str, tuple[int, int, int]]:
+    """What was sold by day: orders that stand, their money, and what was paid in the end."""
+    days: dict[str, tuple[int, int, int]] = {}
+    for each in (await client.get("/v1/orders", params={"limit": 100} | query)).json()["data"]:
+        if each["status"] != "cancelled":
+            count, goods, paid = days.get(each["placed_at"][:10], (0, 0, 0))
+            goods += each["amount_minor"] - each["returned_total_minor"]
+            days[each["placed_at"][:10]] = (count + 1, goods, paid + each["total_minor"] - each["refunded_total_minor"])
+    return days
+
+
+async def test_orders_of_an_erased_customer_stay_in_the_books_without_him(client, order):
+    path = f"/v1/orders/{order['id']}"
+    await client.post(f"{path}/returns", json={"external_id": "R-1", "lines": [{"sku": "CD-1", "quantity": 1}]})
+    await client.post(f"{path}/status", json={"status": "shipped"})
+    second = (await client.post("/v1/orders", json=ORDER | {"external_id": "O-2", "shipping_minor": 500, "shop": "riga-1"})).json()
+    await client.post(f"/v1/orders/{second['id']}/refunds", json={"external_id": "R-2", "refund_minor": 300})
+    await client.post("/v1/orders", json=ORDER | {"external_id": "O-3", "customer_external_id": "C-2"})
+    before = await books(client), await books(client, shop="riga-1"), await books(client, sku="CD-1")
+    assert (await client.post("/v1/erasures", json={"customer_id": order["customer_id"]})).status_code == 202
+    assert (await books(client), await books(client, shop="riga-1"), await books(client, sku="CD-1")) == before
+    shown = await client.get(path)
+    left = shown.json()
+    assert (left["customer_id"], left["customer_external_id"], left["external_id"], left["status"]) == (None, None, None, "shipped")
+    assert (left["placed_at"], left["history"]) == ("2026-02-01T00:00:00Z", [{"status": "shipped", "at": "2026-02-01T00:00:00Z"}])
+    assert [(each["external_id"], each["amount_minor"], each["returned_at"][10:]) for each in left["returns"]] == [
+        (None, 1_000, "T00:00:00Z")
+    ]
+    assert not {"C-1", "O-1", "R-1", order["customer_id"]} & set(shown.text.split('"'))
+
+
+@pytest.mark.parametrize(
+    ("route", "body"),
+    [
+        ("returns", {}),
+        ("refunds", {"refund_minor": 1}),
+        ("status", {"status": "shipped"}),
+        ("cancel", {}),
+        ("corrections", {"lines": [LINE]}),
+    ],
+)
+async def test_what_is_nobodys_changes_no_more(client, order, published, route, body):
+    await client.post("/v1/erasures", json={"customer_id": order["customer_id"]})
+    before = len(await published("order"))
+    answer = await client.post(f"/v1/orders/{order['id']}/{route}", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "order_of_nobody")
+    assert len(await published("order")) == before
+    again = await client.post("/v1/orders", json=ORDER)
+    assert again.status_code >= 400

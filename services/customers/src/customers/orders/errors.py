@@ -6,6 +6,7 @@ Conflict ├── OrderDiffers        the external id was used for an order wit
          ├── ReturnExceedsOrder  more pieces or money than is left
          ├── NothingToReturn     everything came back before
          ├── RefundExceedsOrder  more money would go back than the customer pays
+         ├── OrderOfNobody       its customer was erased; it stays in the books as it is
          ├── OrderIsCancelled    it counts no more: nothing comes back of it, and no step follows
          └── StepNotAllowed      no way leads from its status to the wanted one
 Invalid  ├── CustomerUnknown     no customer has the id; one without an external id cannot be made up
@@ -67,6 +68,11 @@ class SkuNotInOrder(Invalid):
 class RefundExceedsOrder(Conflict):
     code = "refund_exceeds_order"
     title = "More money would go back than the customer pays for the order."
+
+
+class OrderOfNobody(Conflict):
+    code = "order_of_nobody"
+    title = "The customer of this order was erased; it stays in the books as it is."
 
 
 class OrderIsCancelled(Conflict):

@@ -12,7 +12,8 @@ orders = sa.Table(
     # Number of the last event of this order, and its ETag: 1 when placed, one more for each return and each step.
     sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("1")),
     sa.Column("external_id", sa.Text),
-    sa.Column("customer_id", sa.Text, sa.ForeignKey("customers.id"), nullable=False),
+    # Null once he was erased: the order stays in the books.
+    sa.Column("customer_id", sa.Text, sa.ForeignKey("customers.id")),
     sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("currency", sa.Text, nullable=False),
     sa.Column("channel", sa.Text),

@@ -10,9 +10,8 @@ import orjson
 from asyncpg import Record
 
 from customers.orders.schemas import OrderDraft
-from customers.timeline.repository import deleted
 from shared.database.pool import Connection
-from shared.database.rows import transposed
+from shared.database.rows import affected, transposed
 
 _CONTENT = """placed_at, currency, channel, shop, status, amount_minor, discount_minor, shipping_minor, tax_minor, tax_included,
     total_minor, corrects, lines"""
@@ -74,7 +73,8 @@ _ALL_RETURNS = """CASE WHEN o.version = 1 THEN '[]'::jsonb ELSE (
            SELECT coalesce(jsonb_agg(to_jsonb(r) - 'requested' - 'order_version' ORDER BY r.order_version), '[]')
            FROM order_returns AS r WHERE r.order_id = o.id
        ) END AS returns"""
-_FROM = "FROM orders AS o JOIN customers AS c ON c.id = o.customer_id"
+# An order of an erased customer is nobody's.
+_FROM = "FROM orders AS o LEFT JOIN customers AS c ON c.id = o.customer_id"
 ORDER = f"SELECT {_COLUMNS}, {_ALL_RETURNS} {_FROM}"
 _GET = f"{ORDER} WHERE o.id = $1"
 _GET_BY_EXTERNAL_ID = f"{ORDER} WHERE o.external_id = $1"
@@ -118,11 +118,18 @@ SELECT version FROM cancelled
 
 
 _THEIR_ORDERS = "(SELECT id FROM orders WHERE customer_id = ANY($1::text[]))"
-# In this order: an order goes after what names it. A correction and the order that it corrects belong to one record.
-_ERASE = {
-    "order_returns": f"DELETE FROM order_returns WHERE order_id IN {_THEIR_ORDERS}",
-    "order_lines": f"DELETE FROM order_lines WHERE order_id IN {_THEIR_ORDERS}",
-    "orders": "DELETE FROM orders WHERE customer_id = ANY($1::text[])",
+_DAY = "{0} = date_trunc('day', {0}, 'UTC')"
+# What was bought stays in the books by the day, without whose it was: no customer, no ids of the caller, no hour. Orders go last.
+_MAKE_NAMELESS = {
+    "order_returns": f"""
+        UPDATE order_returns SET external_id = NULL, requested = NULL, {_DAY.format("returned_at")}, {_DAY.format("created_at")}
+        WHERE order_id IN {_THEIR_ORDERS}
+    """,
+    "order_lines": f"UPDATE order_lines SET {_DAY.format('placed_at')} WHERE order_id IN {_THEIR_ORDERS}",
+    "orders": f"""
+        UPDATE orders SET customer_id = NULL, external_id = NULL, history = '[]', {_DAY.format("placed_at")}, {_DAY.format("created_at")}
+        WHERE customer_id = ANY($1::text[])
+    """,
 }
 _COLLECT = f"{ORDER} WHERE o.customer_id = ANY($1::text[]) ORDER BY o.placed_at, o.id"
 
@@ -133,7 +140,7 @@ class StoredOrder(NamedTuple):
     id: str
     version: int
     external_id: str | None
-    customer_id: str
+    customer_id: str | None
     customer_external_id: str | None
     placed_at: datetime
     currency: str
@@ -154,6 +161,12 @@ class StoredOrder(NamedTuple):
     lines: list[dict[str, Any]]
     created_at: datetime
     returns: list[dict[str, Any]]
+
+    @property
+    def owner(self) -> str:
+        """The customer, of an order that still has one."""
+        assert self.customer_id is not None
+        return self.customer_id
 
 
 class Placed(NamedTuple):
@@ -274,9 +287,9 @@ async def cancel(
     return version
 
 
-async def erase(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-    """Delete the orders of records with all that belongs to them; return how many rows of each kind."""
-    return {name: deleted(await connection.execute(statement, ids)) for name, statement in _ERASE.items()}
+async def make_nameless(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
+    """Let the orders of records, with all that belongs to them, be nobody's; return how many rows of each kind."""
+    return {name: affected(await connection.execute(statement, ids)) for name, statement in _MAKE_NAMELESS.items()}
 
 
 async def collect(connection: Connection, ids: Sequence[str]) -> list[Record]:

@@ -7,11 +7,11 @@ from typing import Any
 from asyncpg import Record
 
 from customers.orders import repository
-from customers.orders.errors import OrderIsCancelled, OrderNotFound, ReturnDiffers
+from customers.orders.errors import OrderIsCancelled, ReturnDiffers
 from customers.orders.repository import NewReturn, StoredOrder
 from customers.orders.rules import CANCELLED, check_returned_at, goods_of_refund, lines_to_return, refund_of, total_minor
 from customers.orders.schemas import RefundDraft, ReturnDraft
-from customers.orders.service import told
+from customers.orders.service import locked, told
 from shared.contracts.customers import Line, OrderReturned
 from shared.database.unit_of_work import UnitOfWork
 from shared.ids import new_id
@@ -22,6 +22,7 @@ async def take_back(uow: UnitOfWork, order_id: str, draft: ReturnDraft, now: dat
 
     Raises:
         OrderNotFound: there is none.
+        OrderOfNobody: its customer was erased.
         OrderIsCancelled: it counts no more.
         ReturnedAtRefused: it came back before it was placed or comes in the future.
         ReturnExceedsOrder: more than is left.
@@ -44,6 +45,7 @@ async def refund(uow: UnitOfWork, order_id: str, draft: RefundDraft, now: dateti
 
     Raises:
         OrderNotFound: there is none.
+        OrderOfNobody: its customer was erased.
         OrderIsCancelled: it counts no more.
         ReturnedAtRefused: it was refunded before it was placed or will be in the future.
         SkuNotInOrder: there is no such article.
@@ -61,9 +63,7 @@ async def refund(uow: UnitOfWork, order_id: str, draft: RefundDraft, now: dateti
 
 async def _locked(uow: UnitOfWork, order_id: str) -> tuple[StoredOrder, Sequence[Record]]:
     """Return an order and its returns, which nobody adds to until the transaction ends."""
-    order = await repository.lock(uow.connection, order_id)
-    if order is None:
-        raise OrderNotFound
+    order = await locked(uow.connection, order_id)
     return order, await repository.returns_of(uow.connection, order_id) if order.version > 1 else []
 
 
@@ -142,7 +142,7 @@ def _publish(uow: UnitOfWork, order: StoredOrder, new: NewReturn, returned_total
     event = OrderReturned(
         return_id=new.id,
         order_id=new.order_id,
-        customer_id=order.customer_id,
+        customer_id=order.owner,
         placed_at=order.placed_at,
         returned_at=new.returned_at,
         currency=order.currency,

@@ -18,6 +18,7 @@ from customers.orders.errors import (
     OrderDiffers,
     OrderIsCancelled,
     OrderNotFound,
+    OrderOfNobody,
     PlacedAtRefused,
     RefundExceedsOrder,
     ReturnDiffers,
@@ -84,7 +85,7 @@ async def get(order_id: OrderIdInPath, response: Response, connection: Reads, _:
 @router.patch(
     "/v1/orders/{order_id}",
     operation_id="orders_update",
-    responses=problems(OrderNotFound, PreconditionFailed, PreconditionRequired, OrderIsCancelled, StepNotAllowed),
+    responses=problems(OrderNotFound, OrderOfNobody, PreconditionFailed, PreconditionRequired, OrderIsCancelled, StepNotAllowed),
 )
 async def update(
     order_id: OrderIdInPath, patch: OrderPatch, match: IfMatch, response: Response, uow: Uow, now: Now, _: WritesOrders
@@ -96,7 +97,7 @@ async def update(
 @router.post(
     "/v1/orders/{order_id}/status",
     operation_id="orders_advance",
-    responses=problems(OrderNotFound, OrderIsCancelled, StepNotAllowed, ChangedAtRefused),
+    responses=problems(OrderNotFound, OrderOfNobody, OrderIsCancelled, StepNotAllowed, ChangedAtRefused),
 )
 async def advance(order_id: OrderIdInPath, step: OrderStep, response: Response, uow: Uow, now: Now, _: WritesOrders) -> Order:
     """Take an order a step further, whatever version it has; its last step again changes nothing."""
@@ -106,7 +107,7 @@ async def advance(order_id: OrderIdInPath, step: OrderStep, response: Response, 
 @router.post(
     "/v1/orders/{order_id}/cancel",
     operation_id="orders_cancel",
-    responses=problems(OrderNotFound, StepNotAllowed, ChangedAtRefused),
+    responses=problems(OrderNotFound, OrderOfNobody, StepNotAllowed, ChangedAtRefused),
 )
 async def cancel(
     order_id: OrderIdInPath, response: Response, uow: Uow, now: Now, _: WritesOrders, draft: OrderCancellation | None = None
@@ -120,7 +121,7 @@ async def cancel(
     operation_id="orders_correct",
     status_code=201,
     responses={200: {**_EXISTED, "model": Order}}
-    | problems(OrderNotFound, OrderDiffers, OrderIsCancelled, PlacedAtRefused, AmountsDiffer, CustomerUnknown),
+    | problems(OrderNotFound, OrderOfNobody, OrderDiffers, OrderIsCancelled, PlacedAtRefused, AmountsDiffer, CustomerUnknown),
 )
 async def correct(order_id: OrderIdInPath, draft: OrderCorrection, response: Response, uow: Uow, now: Now, _: WritesOrders) -> Order:
     """Cancel an order and place what it should have been in its stead; each names the other.
@@ -137,7 +138,7 @@ async def correct(order_id: OrderIdInPath, draft: OrderCorrection, response: Res
     status_code=201,
     responses={200: {**_EXISTED, "model": Return}}
     | problems(
-        *(OrderNotFound, ReturnDiffers, ReturnExceedsOrder, NothingToReturn, SkuNotInOrder, ReturnedAtRefused),
+        *(OrderNotFound, OrderOfNobody, ReturnDiffers, ReturnExceedsOrder, NothingToReturn, SkuNotInOrder, ReturnedAtRefused),
         *(OrderIsCancelled, RefundExceedsOrder),
     ),
 )
@@ -153,7 +154,10 @@ async def take_back(
     operation_id="orders_refund",
     status_code=201,
     responses={200: {**_EXISTED, "model": Return}}
-    | problems(*(OrderNotFound, ReturnDiffers, ReturnExceedsOrder, SkuNotInOrder, ReturnedAtRefused, OrderIsCancelled, RefundExceedsOrder)),
+    | problems(
+        *(OrderNotFound, OrderOfNobody, ReturnDiffers, ReturnExceedsOrder, SkuNotInOrder, ReturnedAtRefused),
+        *(OrderIsCancelled, RefundExceedsOrder),
+    ),
 )
 async def refund(order_id: OrderIdInPath, draft: RefundDraft, response: Response, uow: Uow, now: Now, _: WritesOrders) -> Return:
     """Record money given back while the goods stay: a price reduction or goodwill.

@@ -208,9 +208,9 @@ class Order(OutputModel):
 
     id: str = Field(description="Stays the same for ever.", examples=["ord_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     external_id: str | None = Field(description="The caller's own identifier.", examples=["O-2026-118"])
-    customer_id: str = Field(description="The customer.", examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+    customer_id: str | None = Field(description="The customer; null once he was erased.", examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     customer_external_id: str | None = Field(description="The caller's own identifier of the customer, as it is now.")
-    placed_at: Moment = Field(description="When the customer placed it, UTC.")
+    placed_at: Moment = Field(description="When the customer placed it, UTC; of an erased customer only the day.")
     currency: str = Field(description="ISO 4217 code of all amounts.", examples=["EUR"])
     channel: str | None = Field(description="Where it was placed.", examples=["web"])
     shop: str | None = Field(description="The seller's id of the shop or site.", examples=["riga-1"])

@@ -7,7 +7,7 @@ from typing import Any
 from customers.links import repository as links
 from customers.orders import lists, repository
 from customers.orders.amounts.rules import Amounts
-from customers.orders.errors import CustomerUnknown, OrderDiffers, OrderNotFound
+from customers.orders.errors import CustomerUnknown, OrderDiffers, OrderNotFound, OrderOfNobody
 from customers.orders.repository import NewOrder, StoredOrder
 from customers.orders.rules import check_placed_at
 from customers.orders.schemas import OrderDraft, priced
@@ -165,6 +165,21 @@ async def found(connection: Connection, order_id: str) -> StoredOrder:
     return order
 
 
+async def locked(connection: Connection, order_id: str) -> StoredOrder:
+    """Return an order, without its returns, whose row nobody else changes until the transaction ends.
+
+    Raises:
+        OrderNotFound: there is none.
+        OrderOfNobody: its customer was erased; it changes no more.
+    """
+    order = await repository.lock(connection, order_id)
+    if order is None:
+        raise OrderNotFound
+    if order.customer_id is None:
+        raise OrderOfNobody
+    return order
+
+
 async def listed(connection: Connection, filters: dict[str, Any], after: tuple[Any, ...] | None, limit: int) -> list[StoredOrder]:
     """Return the orders that pass the filters, newest first, after a sort key."""
     return await lists.page(connection, filters, after, limit)
@@ -181,8 +196,11 @@ async def of_customer(connection: Connection, customer_id: str, after: tuple[Any
 
 
 async def erase(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
-    """Delete the orders and returns of records; return how many rows of each kind of record."""
-    return await repository.erase(connection, ids)
+    """Let the orders and returns of records be nobody's; return how many rows of each kind of record.
+
+    They stay in the books, so that what was sold on a day stays what it was.
+    """
+    return await repository.make_nameless(connection, ids)
 
 
 async def collect(connection: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:

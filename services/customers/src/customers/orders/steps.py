@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from customers.orders import repository
-from customers.orders.errors import CustomerUnknown, OrderDiffers, OrderIsCancelled, OrderNotFound
+from customers.orders.errors import CustomerUnknown, OrderDiffers, OrderIsCancelled
 from customers.orders.repository import StoredOrder
 from customers.orders.rules import CANCELLED, check_changed_at, check_placed_at, check_step
 from customers.orders.schemas import OrderCorrection, OrderDraft, priced
-from customers.orders.service import content, content_of, new_order, publish_placed, stored
+from customers.orders.service import content, content_of, locked, new_order, publish_placed, stored
 from shared.contracts.customers import OrderCancelled, OrderStatusChanged
 from shared.database.unit_of_work import UnitOfWork
 from shared.http.etags import check_version
@@ -30,12 +30,13 @@ async def advance(
 
     Raises:
         OrderNotFound: there is none.
+        OrderOfNobody: its customer was erased.
         PreconditionFailed: it was changed since.
         OrderIsCancelled: no step follows a cancellation.
         StepNotAllowed: no way leads there.
         ChangedAtRefused: before the step before, or in the future.
     """
-    order = await _locked(uow, order_id)
+    order = await locked(uow.connection, order_id)
     if match is not None:
         check_version(match, order.version)
     if status != order.status:
@@ -52,6 +53,7 @@ async def cancel(uow: UnitOfWork, order_id: str, cancelled_at: datetime | None, 
 
     Raises:
         OrderNotFound: there is none.
+        OrderOfNobody: its customer was erased.
         StepNotAllowed: it arrived; what comes back is a return.
         ChangedAtRefused: before the step before, or in the future.
     """
@@ -65,12 +67,13 @@ async def correct(uow: UnitOfWork, order_id: str, correction: OrderCorrection, n
 
     Raises:
         OrderNotFound: there is none.
+        OrderOfNobody: its customer was erased.
         OrderIsCancelled: it was cancelled or corrected before.
         PlacedAtRefused: or another field is refused.
         AmountsDiffer: the new amounts do not add up.
         OrderDiffers: the external id belongs to another order.
     """
-    order = await _locked(uow, order_id)
+    order = await locked(uow.connection, order_id)
     draft = _draft_of(order, correction)
     amounts = priced(draft)
     check_placed_at(draft.placed_at, now)
@@ -81,7 +84,7 @@ async def correct(uow: UnitOfWork, order_id: str, correction: OrderCorrection, n
         return present, False
     if order.status == CANCELLED:
         raise OrderIsCancelled(replaced_by=order.replaced_by)
-    new = new_order(draft, amounts, order.customer_id, corrects=order.id)
+    new = new_order(draft, amounts, order.owner, corrects=order.id)
     placed = await repository.place(uow.connection, new, by_external_id=False)
     if placed is None:
         # Its customer is locked by nobody: he may have been erased meanwhile, or a twin was faster.
@@ -99,17 +102,10 @@ def _draft_of(order: StoredOrder, correction: OrderCorrection) -> OrderDraft:
         "currency": order.currency,
         "channel": order.channel,
         "shop": order.shop,
-        "customer_id": order.customer_id,
+        "customer_id": order.owner,
         "status": "placed" if order.status == CANCELLED else order.status,
     }
     return OrderDraft.model_construct(**(kept | told))
-
-
-async def _locked(uow: UnitOfWork, order_id: str) -> StoredOrder:
-    order = await repository.lock(uow.connection, order_id)
-    if order is None:
-        raise OrderNotFound
-    return order
 
 
 async def _present(uow: UnitOfWork, order_id: str) -> StoredOrder:
@@ -134,7 +130,7 @@ def _checked_at(order: StoredOrder, changed_at: datetime | None, now: datetime) 
 async def _step(uow: UnitOfWork, order: StoredOrder, status: str, changed_at: datetime | None, now: datetime) -> None:
     at = _checked_at(order, changed_at, now)
     version = await repository.step(uow.connection, order.id, status, _entry(order, status, at))
-    event = OrderStatusChanged(order_id=order.id, customer_id=order.customer_id, status=status, previous=order.status, changed_at=at)
+    event = OrderStatusChanged(order_id=order.id, customer_id=order.owner, status=status, previous=order.status, changed_at=at)
     uow.publish(event, sequence=version)
 
 
@@ -145,7 +141,7 @@ async def _cancel(
     version = await repository.cancel(uow.connection, order.id, _entry(order, CANCELLED, at), replaced_by, new_id("tch"), at)
     event = OrderCancelled(
         order_id=order.id,
-        customer_id=order.customer_id,
+        customer_id=order.owner,
         placed_at=order.placed_at,
         cancelled_at=at,
         reason="corrected" if replaced_by else "cancelled",

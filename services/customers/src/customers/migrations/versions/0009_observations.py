@@ -15,11 +15,17 @@ def upgrade() -> None:
     op.create_check_constraint(
         "lines", "order_returns", "jsonb_typeof(lines) = 'array' AND (jsonb_array_length(lines) > 0 OR kind = 'refund')"
     )
+    op.alter_column("orders", "customer_id", nullable=True)
     op.create_index("ix_holding_alerts_holding_id_id", "holding_alerts", ["holding_id", "id"])
 
 
 def downgrade() -> None:
     op.drop_index("ix_holding_alerts_holding_id_id", "holding_alerts")
+    # Orders of the erased have no place in the table as it was.
+    op.execute("DELETE FROM order_returns WHERE order_id IN (SELECT id FROM orders WHERE customer_id IS NULL)")
+    op.execute("DELETE FROM order_lines WHERE order_id IN (SELECT id FROM orders WHERE customer_id IS NULL)")
+    op.execute("DELETE FROM orders WHERE customer_id IS NULL")
+    op.alter_column("orders", "customer_id", nullable=False)
     op.drop_constraint("lines", "order_returns", type_="check")
     # Refunds of shipping have no lines, and no place in the table as it was.
     op.execute("DELETE FROM order_returns WHERE jsonb_array_length(lines) = 0")
