@@ -23,6 +23,8 @@ from loyalty.settings import LoyaltySettings
 from loyalty.simulations import service as simulating
 from loyalty.simulations.router import router as simulations
 from loyalty.statement.router import router as statements
+from loyalty.tiers.router import member_router as member_tiers
+from loyalty.tiers.router import router as tiers
 from loyalty.transfers.router import router as transfers
 from loyalty.verification.router import router as verification
 from loyalty.vouchers import service as voucher_codes
@@ -50,6 +52,8 @@ SERVICE = Service(
         discounts,
         verification,
         vouchers,
+        tiers,
+        member_tiers,
         participations,
         rewards,
         abuse,

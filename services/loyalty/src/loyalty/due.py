@@ -8,6 +8,7 @@ from loyalty.earning import triggers
 from loyalty.holds import service as holds
 from loyalty.ledger import service as ledger
 from loyalty.redemptions import service as redemptions
+from loyalty.tiers import booking as tiers
 from loyalty.verification import service as verification
 from shared.database.unit_of_work import UnitOfWork
 from shared.service import PassFunction
@@ -49,10 +50,16 @@ async def forget_activities(uow: UnitOfWork, _now: datetime) -> bool:
     return await abuse.forget_activities(uow.connection, _MANY) == _MANY
 
 
+async def book_tiers(uow: UnitOfWork, now: datetime) -> bool:
+    """Book tiers that ended with time, and what a change of tiers brought."""
+    return await tiers.book(uow, now)
+
+
 PASSES: Mapping[str, PassFunction] = {
     "note_timed_out_holds": note_timed_out_holds,
     "note_timed_out_redemptions": note_timed_out_redemptions,
     "book_expiries": book_expiries,
+    "book_tiers": book_tiers,
     "seal_chains": seal_chains,
     "celebrate_anniversaries": celebrate_anniversaries,
     "forget_activities": forget_activities,

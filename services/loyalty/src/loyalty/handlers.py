@@ -9,6 +9,7 @@ from loyalty.earning import service as earning
 from loyalty.ledger.rules import check_id
 from loyalty.members import service as members
 from loyalty.privacy import service as privacy
+from loyalty.tiers import booking as tiers
 from shared.contracts.customers import (
     CustomerRegistered,
     CustomerUpdated,
@@ -23,7 +24,7 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 from shared.following.access import access_request_handlers
 from shared.following.erasure import erasure_handlers
-from shared.following.links import following_handlers
+from shared.following.links import Moved, following_handlers
 from shared.following.tombstones import unless_erased
 from shared.http.access_events import access_handlers
 from shared.messaging.handlers import Handler, HandlerTable
@@ -34,6 +35,7 @@ async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[Cus
     registrations = [received.event for received in events]
     await members.enrol(uow, registrations)
     await triggers.registered(uow, registrations)
+    await tiers.refresh(uow, [registration.customer_id for registration in registrations])
 
 
 async def on_customers_updated(uow: UnitOfWork, events: Sequence[Received[CustomerUpdated]]) -> None:
@@ -44,11 +46,13 @@ async def on_customers_updated(uow: UnitOfWork, events: Sequence[Received[Custom
 async def on_responses_recorded(uow: UnitOfWork, events: Sequence[Received[ResponseRecorded]]) -> None:
     """Answers to surveys may earn points."""
     await triggers.responded(uow, [received.event for received in events])
+    await tiers.refresh(uow, [event.customer_id for event, _ in events if event.customer_id is not None])
 
 
 async def on_interactions_recorded(uow: UnitOfWork, events: Sequence[Received[InteractionRecorded]]) -> None:
     """Visits and other interactions may earn points."""
     await triggers.interacted(uow, [received.event for received in events])
+    await tiers.refresh(uow, [event.customer_id for event, _ in events])
 
 
 async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlaced]]) -> None:
@@ -57,16 +61,23 @@ async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlace
     if ruled:
         # A return may have come before its order.
         await returning.settle(uow, ruled)
+    await tiers.refresh(uow, [event.customer_id for event, _ in events])
 
 
 async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderReturned]]) -> None:
     """Returns take points back."""
     await returning.reverse(uow, [received.event for received in events])
+    await tiers.refresh(uow, [event.customer_id for event, _ in events])
 
 
 async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCancelled]]) -> None:
     """Cancellations take back what is left."""
     await returning.cancel(uow, [received.event for received in events])
+    await tiers.refresh(uow, [event.customer_id for event, _ in events])
+
+
+async def _on_moved(uow: UnitOfWork, moved: Sequence[Moved]) -> None:
+    await tiers.moved(uow, [one for change in moved for one in change])
 
 
 def _of_members(handler: Handler) -> Handler:
@@ -91,7 +102,7 @@ EARNING: HandlerTable = {
 }
 
 HANDLERS: HandlerTable = {
-    **following_handlers(),
+    **following_handlers(_on_moved),
     **erasure_handlers(privacy.erase, LoyaltyErasureConfirmed),
     **access_request_handlers(privacy.collect, LoyaltyDataProvided),
     CustomerRegistered: _of_members(on_customers_registered),

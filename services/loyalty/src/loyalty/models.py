@@ -16,6 +16,7 @@ from loyalty.programmes import models as programmes
 from loyalty.redemptions import models as redemptions
 from loyalty.rewards import models as rewards
 from loyalty.rules import models as rules
+from loyalty.tiers import models as tiers
 from loyalty.verification import models as verification
 from loyalty.vouchers import models as vouchers
 from shared.following.tables import describe_following
@@ -39,6 +40,7 @@ __all__ = [
     "redemptions",
     "rewards",
     "rules",
+    "tiers",
     "verification",
     "vouchers",
 ]

@@ -118,6 +118,17 @@ class HoldReleased(Event, type="regulars.loyalty.hold_released.v1", aggregate="m
     wallet: str = Field(default="points", description="The wallet: points unless it says otherwise.")
 
 
+class TierChanged(Event, type="regulars.loyalty.tier_changed.v1", aggregate="tier_standing", aggregate_id="customer_id"):
+    """A member has another tier; the last one told is his present one, also where what was told before turned out otherwise."""
+
+    customer_id: str = Field(description="The member's customer id; of merged customers the one whom all belong to.")
+    tier: str | None = Field(description="The tier from then on; none below the first.")
+    previous: str | None = Field(description="The tier before.")
+    reason: str = Field(description="earned, lapsed, returned, scheme or given; more may come.")
+    changed_at: datetime = Field(description="The instant, UTC: of what was earned or of the end of the period, not of the booking.")
+    scheme_version: int = Field(description="The version of the tiers that counted.")
+
+
 class LoyaltyErasureConfirmed(
     ErasureConfirmed,
     Event,

@@ -13,6 +13,7 @@ from loyalty.ledger.events import event_of
 from loyalty.participations import repository as participations
 from loyalty.privacy import repository
 from loyalty.redemptions import service as redemptions
+from loyalty.tiers import privacy as tiers
 from loyalty.vouchers import service as vouchers
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
@@ -30,6 +31,7 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
         **await vouchers.erase(uow.connection, customer_ids),
         **await cards.erase(uow.connection, customer_ids),
         **await earning.erase(uow.connection, customer_ids),
+        **await tiers.erase(uow.connection, customer_ids),
         **await abuse.erase(uow, customer_ids),
         **await participations.erase(uow.connection, customer_ids),
     }
@@ -43,6 +45,7 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
         | await cards.collect(connection, customer_ids)
         | await redemptions.collect(connection, customer_ids)
         | await earning.collect(connection, customer_ids)
+        | await tiers.collect(connection, customer_ids)
         | await abuse.collect(connection, customer_ids)
         | await participations.collect(connection, customer_ids)
     )
