@@ -32,6 +32,8 @@ async def test_a_member_has_balance_lifetime_and_an_etag(client, history, story)
         "lifetime": 14,
         "enrolled_at": "2026-01-01T09:30:00Z",
         "household_id": None,
+        "tier": None,
+        "tier_until": None,
         "pool_balance": None,
     }
     assert wallets == {
@@ -118,9 +120,11 @@ async def test_a_forged_cursor_is_refused(client, history, path, key):
 
 async def test_the_programme_tells_its_rate(client):
     [programme] = (await client.get("/v1/programmes")).json()["data"]
-    rate = {"version": 1, "numerator": 1, "denominator": 100, "effective_from": "0001-01-01T00:00:00Z"}
-    plain = {"zone": "UTC", "refund_policy": "allow_negative", "discount": None}
-    assert programme == plain | {"id": PROGRAMME_ID, "name": "Regulars", "rates": [rate]}
+    rate = {"version": 1, "numerator": 1, "denominator": 100, "currencies": None, "effective_from": "0001-01-01T00:00:00Z"}
+    wallets = [{"code": code, "kind": code, "currency": None} for code in ("points", "tier_points")]
+    plain = {"zone": "UTC", "refund_policy": "allow_negative", "discount": None, "title": None, "starts_at": None, "ends_at": None}
+    assert programme.pop("published_at") is not None
+    assert programme == plain | {"id": PROGRAMME_ID, "name": "Regulars", "state": "published", "rates": [rate], "wallets": wallets}
 
 
 async def test_the_proof_tells_counts_sums_and_problems(client, history):
