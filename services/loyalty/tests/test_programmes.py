@@ -1,0 +1,318 @@
+"""Programmes side by side: drafted, published, ended; each sees what happens for itself."""
+
+from datetime import timedelta
+from itertools import permutations
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from test_discounts import SCALE
+from test_earning import BASE, back, basket, cancelled
+from test_earning_rules import MOMENT
+
+from loyalty.earning import service as earning
+from loyalty.earning import triggers
+from loyalty.programmes.rules import Programme, rate_rule
+from loyalty.programmes.the_programme import PROGRAMME_ID
+from loyalty.rules.rules import Occasion, evaluate
+from loyalty.verification.rules import is_sound
+from shared.database.unit_of_work import UnitOfWork
+
+CLUB = {"name": "Tea club", "title": {"en": "Tea club", "lv": "Tējas klubs"}, "rate": {"points": 3, "amount_minor": 100}}
+START = "2026-01-01T00:00:00Z"
+
+
+async def made(client, **changes) -> dict:
+    answer = await client.post("/v1/programmes", json=CLUB | changes)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def published(client, since: str = START, **changes) -> str:
+    programme_id = (await made(client, **changes))["id"]
+    answer = await client.post(f"/v1/programmes/{programme_id}/publish", json={"effective_from": since})
+    assert answer.status_code == 200, answer.text
+    return programme_id
+
+
+async def ruled(client, programme_id: str, **terms) -> str:
+    wanted = {"name": "A rule", "programme_id": programme_id, "trigger": "order_placed"} | terms
+    rule = await client.post("/v1/rules", json=wanted)
+    assert rule.status_code == 201, rule.text
+    rule_id = rule.json()["id"]
+    assert (await client.post(f"/v1/rules/{rule_id}/publish", json={"effective_from": START})).status_code == 200
+    return rule_id
+
+
+async def balance(client, programme_id: str | None = None, customer: str = "cus_1") -> int:
+    params = {} if programme_id is None else {"programme_id": programme_id}
+    return (await client.get(f"/v1/members/{customer}", params=params)).json()["balance"]
+
+
+async def test_a_draft_is_made_read_and_listed(client):
+    wanted = CLUB | {
+        "zone": "Europe/Riga",
+        "refund_policy": "within_balance",
+        "wallets": [{"code": "leaves"}, {"code": "gift_card", "kind": "stored_value", "currency": "EUR"}],
+        "discount": SCALE,
+        "starts_at": "2026-03-01T00:00:00Z",
+        "ends_at": "2026-09-01T00:00:00Z",
+    }
+    answer = await client.post("/v1/programmes", json=wanted)
+    programme = answer.json()
+    assert (answer.status_code, answer.headers["location"]) == (201, f"/v1/programmes/{programme['id']}")
+    assert {name: programme[name] for name in wanted if name not in ("rate", "wallets")} == {
+        name: value for name, value in wanted.items() if name not in ("rate", "wallets")
+    }
+    assert (programme["state"], programme["published_at"]) == ("draft", None)
+    assert [(rate["numerator"], rate["denominator"], rate["version"]) for rate in programme["rates"]] == [(3, 100, 1)]
+    assert [wallet["code"] for wallet in programme["wallets"]] == ["gift_card", "leaves", "points", "tier_points"]
+    read = await client.get(f"/v1/programmes/{programme['id']}")
+    assert (read.json(), read.headers["etag"]) == (programme, answer.headers["etag"])
+    listed = (await client.get("/v1/programmes")).json()["data"]
+    assert [row["id"] for row in listed] == [PROGRAMME_ID, programme["id"]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rate": {"points": 1, "amount_minor": 0}},
+        {"rate": {"points": 1, "amount_minor": 100, "currencies": ["euro"]}},
+        {"wallets": [{"code": "points"}]},
+        {"wallets": [{"code": "a"}, {"code": "a"}]},
+        {"wallets": [{"code": "card", "kind": "stored_value"}]},
+        {"starts_at": "2026-03-01T00:00:00Z", "ends_at": "2026-03-01T00:00:00Z"},
+        {"title": {}},
+    ],
+    ids=str,
+)
+async def test_a_programme_cannot_be_anything(client, change):
+    assert (await client.post("/v1/programmes", json=CLUB | change)).status_code == 422
+
+
+async def test_its_period_is_set_while_it_is_a_draft_and_its_end_after(client):
+    programme = await made(client)
+    path = f"/v1/programmes/{programme['id']}"
+
+    async def amend(**changes):
+        etag = (await client.get(path)).headers["etag"]
+        return await client.patch(path, json=changes, headers={"if-match": etag})
+
+    assert (await client.post(f"{path}/end", json={})).json()["code"] == "programme_not_published"
+    assert (await amend(starts_at="2027-01-01T00:00:00Z")).status_code == 200
+    assert (await amend(ends_at="2026-12-01T00:00:00Z")).json()["code"] == "run_invalid"
+    told = (await client.post(f"{path}/publish", json={})).json()
+    assert (told["state"], told["starts_at"]) == ("published", "2027-01-01T00:00:00Z")
+    assert (await client.post(f"{path}/publish", json={})).json()["code"] == "programme_published"
+    assert (await amend(starts_at=START)).json()["code"] == "programme_published"
+    assert (await client.post(f"{path}/end", json={"effective_until": "2026-12-01T00:00:00Z"})).json()["code"] == "run_invalid"
+    assert (await client.post(f"{path}/end", json={"effective_until": "2027-12-01T00:00:00Z"})).status_code == 200
+    versions = (await client.get(f"{path}/versions")).json()["data"]
+    assert [version["version"] for version in versions] == [5, 4, 3, 2]
+    assert [version["terms"]["ends_at"] is None for version in versions] == [False, True, True, True]
+    assert {version["changed_by"] for version in versions} == {versions[0]["changed_by"]} != {None}
+    [second] = (await client.get(f"{path}/versions", params={"limit": 1})).json()["data"]
+    assert second == versions[0]
+
+
+async def test_the_default_one_never_ends_and_nobody_leaves_it(client, ledger, story):
+    await ledger.hear(story.placed("ord_1", 100))
+    path = f"/v1/programmes/{PROGRAMME_ID}"
+    assert (await client.post(f"{path}/end", json={})).json()["code"] == "default_programme"
+    assert (await client.post(f"{path}/publish", json={})).json()["code"] == "programme_published"
+    assert (await client.delete(f"/v1/members/cus_1/programmes/{PROGRAMME_ID}")).json()["code"] == "default_programme"
+    rate = {"points": 2, "amount_minor": 100, "effective_from": "2026-01-05T00:00:00Z"}
+    assert (await client.post(f"{path}/rates", json=rate | {"currencies": ["EUR"]})).json()["code"] == "default_programme"
+    assert (await client.post(f"{path}/rates", json=rate)).json()["rates"][0]["numerator"] == 2
+    assert (await client.post(f"{path}/rates", json=rate)).json()["code"] == "rate_exists"
+    await ledger.hear(story.placed("ord_2", 100, on=9))
+    assert await balance(client) == 3
+
+
+async def test_an_unknown_programme_is_not_found(client, ledger, story):
+    await ledger.hear(story.placed("ord_1", 100))
+    nobody = {"programme_id": "prg_none"}
+    answers = [
+        await client.get("/v1/members/cus_1", params=nobody),
+        await client.get("/v1/members", params=nobody),
+        await client.get("/v1/members/cus_1/discount", params=nobody),
+        await client.get("/v1/rules", params=nobody),
+        await client.post("/v1/rules", json={"name": "A", "trigger": "order_placed", "effect": BASE["effect"]} | nobody),
+        await client.post("/v1/simulations", json=nobody),
+        await client.put("/v1/members/cus_1/programmes/prg_none"),
+        await client.get("/v1/programmes/prg_none/versions"),
+    ]
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(404, "programme_not_found")}
+
+
+async def test_a_published_programme_earns_beside_the_default_one_from_its_start(client, ledger, story):
+    programme_id = await published(client, since="2026-01-05T00:00:00Z")
+    await ledger.hear(story.placed("ord_1", 1_000, on=1), story.placed("ord_2", 250, on=6))
+    assert (await balance(client), await balance(client, programme_id)) == (12, 7)
+    [row] = await ledger.fetch("SELECT rule_version FROM entries WHERE rule_version IS NOT NULL")
+    assert row["rule_version"] == f"{programme_id}@1"
+    assert is_sound(await ledger.proof())
+
+
+async def test_each_programme_has_its_rules_and_its_own_clock(client, ledger, story):
+    programme_id = await published(client, zone="Pacific/Auckland")
+    night = {"effect": {"kind": "fixed", "points": 50}, "condition": "event.hour == 22", "wallet": "tier_points"}
+    await ruled(client, programme_id, effect={"kind": "per_amount", "points": 5, "per": 100}, group="best")
+    await ruled(client, programme_id, effect={"kind": "per_amount", "points": 4, "per": 100}, group="best")
+    await ruled(client, programme_id, **night)
+    await ledger.hear(story.placed("ord_1", 1_000))
+    told = (await client.get("/v1/members/cus_1", params={"programme_id": programme_id})).json()
+    assert {wallet["wallet"]: wallet["balance"] for wallet in told["wallets"]} == {"points": 50, "tier_points": 50}
+    assert await balance(client) == 10
+    listed = (await client.get("/v1/rules", params={"programme_id": programme_id})).json()["data"]
+    assert {rule["programme_id"] for rule in listed} == {programme_id}
+    assert (await client.get("/v1/rules")).json()["data"] == []
+    for row in await ledger.fetch("SELECT id FROM entries WHERE rule_version IS NOT NULL"):
+        assert (await client.get(f"/v1/entries/{row['id']}/explanation")).json()["matches"]
+
+
+async def test_a_rate_counts_in_its_currencies_only(client, ledger, story):
+    programme_id = await published(client, rate={"points": 3, "amount_minor": 100, "currencies": ["USD", "EUR"]})
+    await ledger.hear(story.placed("ord_1", 100), story.placed("ord_2", 100).model_copy(update={"currency": "GBP"}))
+    assert (await balance(client), await balance(client, programme_id)) == (2, 3)
+
+
+async def test_returns_take_back_in_each_programme_in_any_order(empty_ledger, client, story):
+    order = basket("ord_1", ("tea", 3, 900), ("cup", 1, 150), story=story)
+    events = [order, back(order, "ret_1", ("tea", 1, 300), story=story), back(order, "ret_2", ("cup", 1, 150), story=story)]
+    ends = set()
+    for turned in permutations(events):
+        async with empty_ledger() as ledger:
+            await _seed(ledger)
+            await ledger.hear(*turned, *turned)
+            ends.add(await _balances(ledger))
+            assert is_sound(await ledger.proof())
+            await ledger.hear(cancelled(order))
+            assert await _balances(ledger) == ((PROGRAMME_ID, 0), ("prg_side", 0))
+    assert ends == {((PROGRAMME_ID, 6), ("prg_side", 18))}
+
+
+async def _seed(ledger) -> None:
+    """A programme beside the default one, as the interface makes it."""
+    await ledger.fetch("INSERT INTO programmes (id, name, published_at) VALUES ('prg_side', 'Aside', now())")
+    await ledger.fetch("INSERT INTO wallets (programme_id, code, kind) VALUES ('prg_side', 'points', 'points')")
+    await ledger.fetch("INSERT INTO programme_rates VALUES ('prg_side', 1, 3, 100, '2000-01-01')")
+
+
+async def _balances(ledger) -> tuple[tuple[str, int], ...]:
+    rows = await ledger.fetch("SELECT programme_id, balance FROM accounts WHERE kind = 'member' ORDER BY programme_id")
+    return tuple((row["programme_id"], row["balance"]) for row in rows)
+
+
+async def test_each_programme_takes_back_by_its_own_policy(client, ledger, story):
+    programme_id = await published(client, refund_policy="within_balance")
+    order = story.placed("ord_1", 1_000)
+    await ledger.hear(order)
+    for programme in ({"programme_id": programme_id}, {}):
+        spent = {"customer_id": "cus_1", "points": 10 if not programme else 30} | programme
+        hold = (await client.post("/v1/holds", json=spent)).json()
+        assert (await client.post(f"/v1/holds/{hold['id']}/capture")).json()["programme_id"] == programme.get("programme_id", PROGRAMME_ID)
+    await ledger.hear(story.returned(order, "ret_1", 1_000))
+    assert (await balance(client), await balance(client, programme_id)) == (-10, 0)
+    assert is_sound(await ledger.proof())
+
+
+async def test_what_was_decided_before_it_was_published_stays(client, ledger, story):
+    order = story.placed("ord_1", 1_000)
+    await ledger.hear(order)
+    programme_id = await published(client)
+    await ledger.hear(order, story.placed("ord_2", 100))
+    assert (await balance(client), await balance(client, programme_id)) == (11, 3)
+
+
+async def test_after_its_end_it_earns_nothing_and_returns_still_take_back(client, ledger, story, clock):
+    programme_id = await published(client)
+    order = story.placed("ord_1", 1_000).model_copy(update={"placed_at": clock.now()})
+    await ledger.hear(order)
+    clock.advance(timedelta(minutes=1))
+    assert (await client.post(f"/v1/programmes/{programme_id}/end", json={})).status_code == 200
+    await ledger.hear(story.placed("ord_2", 1_000).model_copy(update={"placed_at": clock.now()}))
+    assert await balance(client, programme_id) == 30
+    await ledger.hear(story.returned(order, "ret_1", 400))
+    assert await balance(client, programme_id) == 18
+
+
+async def test_who_leaves_earns_nothing_until_he_is_back(client, ledger, story, clock, token_of):
+    programme_id = await published(client)
+    path = f"/v1/members/cus_1/programmes/{programme_id}"
+    await ledger.hear(story.placed("ord_1", 100), story.placed("ord_x", 100, "cus_2"))
+
+    async def buy(name: str) -> None:
+        clock.advance(timedelta(minutes=1))
+        await ledger.hear(story.placed(name, 1_000).model_copy(update={"placed_at": clock.now()}))
+        clock.advance(timedelta(minutes=1))
+
+    assert [(await client.delete(path)).status_code for _ in range(2)] == [204, 204]
+    await buy("ord_2")
+    away = (await client.get("/v1/members/cus_1/programmes")).json()
+    assert [(row["programme_id"], row["takes_part"], row["balance"]) for row in away] == [
+        (PROGRAMME_ID, True, 11),
+        (programme_id, False, 3),
+    ]
+    assert [(await client.put(path)).status_code for _ in range(2)] == [204, 204]
+    await buy("ord_3")
+    assert (await balance(client), await balance(client, programme_id)) == (21, 33)
+    headers = {"authorization": f"Bearer {token_of('cus_2')}"}
+    assert (await client.get("/v1/members/cus_1/programmes", headers=headers)).status_code == 404
+    assert (await client.get("/v1/members/cus_2/programmes", headers=headers)).json()[1]["balance"] == 3
+    assert (await client.delete(path, headers=headers)).status_code in (403, 404)
+
+
+async def test_other_occasions_earn_in_each_programme_or_in_the_one_that_is_named(client, ledger, story):
+    programme_id = await published(client)
+    await ledger.hear(story.registered())
+    for programme in (PROGRAMME_ID, programme_id):
+        await ruled(client, programme, trigger="challenge_completed", effect={"kind": "fixed", "points": 7})
+    async with UnitOfWork(ledger.database) as uow:
+        await earning.earn(uow, [Occasion("challenge_completed", "chl_1", "cus_1", MOMENT)])
+        await earning.earn(uow, [Occasion("challenge_completed", "chl_2", "cus_1", MOMENT)], programme_id)
+        await uow.commit()
+    assert (await balance(client), await balance(client, programme_id)) == (7, 14)
+
+
+async def test_anniversaries_are_kept_in_each_programme_that_has_rules_for_them(client, ledger, story):
+    programme_id = await published(client)
+    await ledger.hear(story.registered())
+    await ruled(client, programme_id, trigger="anniversary", effect={"kind": "fixed", "points": 100})
+    for _ in range(2):
+        async with UnitOfWork(ledger.database) as uow:
+            await triggers.celebrate(uow, MOMENT.replace(year=2027, month=2), 10)
+            await uow.commit()
+    assert (await balance(client), await balance(client, programme_id)) == (0, 100)
+
+
+async def test_points_move_within_their_programme(client, ledger, story):
+    programme_id = await published(client)
+    await ledger.hear(story.placed("ord_1", 1_000), story.placed("ord_2", 100, "cus_2"))
+    gift = {"customer_id": "cus_1", "to_customer_id": "cus_2", "points": 20, "programme_id": programme_id}
+    assert (await client.post("/v1/transfers", json=gift)).json()["programme_id"] == programme_id
+    assert (await client.post("/v1/transfers", json=gift | {"points": 20})).json()["code"] == "insufficient_points"
+    change = {"customer_id": "cus_1", "points": 5, "reason": "Late", "programme_id": programme_id}
+    assert (await client.post("/v1/adjustments", json=change)).json()["state"] == "posted"
+    assert (await client.post("/v1/adjustments", json=change | {"points": -10})).status_code == 201
+    assert (await balance(client, programme_id), await balance(client, programme_id, "cus_2")) == (5, 23)
+    assert (await balance(client), await balance(client, customer="cus_2")) == (10, 1)
+    assert is_sound(await ledger.proof())
+
+
+@given(st.integers(0, 1_000), st.integers(1, 10**6), st.integers(-(10**6), 10**9))
+def test_a_rate_as_a_rule_gives_what_a_rate_gives(points, amount_minor, bought):
+    rule = rate_rule("prg_x", 1, points, amount_minor, None, MOMENT)
+    given = evaluate([rule], Occasion("order_placed", "ord_1", "cus_1", MOMENT, {"amount_minor": bought}))
+    assert sum(award.points for award in given) == max(bought, 0) * points // amount_minor
+
+
+@given(st.integers(-5, 5), st.none() | st.integers(-5, 5), st.none() | st.integers(-5, 5))
+def test_a_programme_runs_from_its_start_until_its_end(day, start, end):
+    starts_at, ends_at = (None if days is None else MOMENT + timedelta(days=days) for days in (start, end))
+    rate = rate_rule("prg_x", 1, 1, 100, None, MOMENT - timedelta(days=99))
+    programme = Programme("prg_x", ZoneInfo("UTC"), starts_at, ends_at, rates=[rate])
+    runs = (start is None or start <= day) and (end is None or day < end)
+    assert programme.runs_at(MOMENT + timedelta(days=day)) == runs
+    assert bool(programme.rules_at("order_placed", MOMENT + timedelta(days=day))) == runs
