@@ -23,6 +23,8 @@ TABLES = {
     "points_days": "SELECT day, enrolled, issued, reversed, movements FROM points_days WHERE enrolled > 0 OR movements > 0",
 }
 
+_NAMELESS = (ResponseRecorded, OrderPlaced, OrderReturned, OrderCancelled)
+
 
 async def stored(database) -> dict[str, set[tuple]]:
     async with database.acquire() as connection:
@@ -35,17 +37,19 @@ def recomputed(events: Iterable[Event]) -> dict[str, set[tuple]]:
     erased = {id_ for event in events if isinstance(event, CustomerErased) for id_ in event.customer_ids}
     by_kind: dict[type, dict[str, Event]] = defaultdict(dict)
     for event in events:
-        if isinstance(event, ResponseRecorded) or getattr(event, "customer_id", None) not in erased:
+        # Scores and sales of the erased stay, without them.
+        if isinstance(event, _NAMELESS) or getattr(event, "customer_id", None) not in erased:
             by_kind[type(event)][_identity(event)] = event
     cancelled = by_kind[OrderCancelled].keys()
     roots = _roots(events, erased)
-    orders = [_of_root(one, roots) for one in by_kind[OrderPlaced].values() if one.order_id not in cancelled]
-    returns = [_of_root(one, roots) for one in by_kind[OrderReturned].values() if one.order_id not in cancelled]
+    sold = [_of_root(one, roots) for one in by_kind[OrderPlaced].values() if one.order_id not in cancelled]
+    back = [_of_root(one, roots) for one in by_kind[OrderReturned].values() if one.order_id not in cancelled]
+    orders, returns = ([one for one in some if one.customer_id not in erased] for some in (sold, back))
     return {
         "customer_activity": _activity(orders),
         "activity_cells": _cells(orders),
         "customer_money": _customer_money(orders, returns),
-        "order_months": _order_months(orders, returns),
+        "order_months": _order_months(sold, back),
         "nps_days": _nps_days(by_kind[ResponseRecorded].values()),
         "points_days": _points_days(by_kind),
     }

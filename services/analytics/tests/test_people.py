@@ -111,9 +111,10 @@ async def statements(database, events) -> int:
     return len(seen)
 
 
-async def test_an_erased_customer_is_gone_from_everything_but_his_scores(database, client):
+async def test_an_erased_customer_is_gone_from_everything_but_his_scores_and_what_was_sold(database, client):
     await send(database, [*FACTS, received(merged(B, A), 1)])
     satisfaction = (await client.get("/v1/metrics/nps")).json()["score"]
+    sales = (await client.get("/v1/metrics/orders")).json()
     async with expect(database, AnalyticsErasureConfirmed) as published:
         await deliver(database, SERVICE, [(erased(A, B), 1)])
     assert verify_receipt(published[0].receipt, published[0].jwk).erased == {
@@ -127,6 +128,13 @@ async def test_an_erased_customer_is_gone_from_everything_but_his_scores(databas
     }
     assert await stored(database) == recomputed([*FACTS, merged(B, A), erased(A, B)])
     assert (await client.get("/v1/metrics/nps")).json()["score"] == satisfaction
+    after = (await client.get("/v1/metrics/orders")).json()
+    assert [month["money"] for month in after["months"]] == [month["money"] for month in sales["months"]]
+    assert after["totals"]["money"] == sales["totals"]["money"]
+    assert after["totals"]["customers"] == sales["totals"]["customers"] - 1
+    assert await of(database, "SELECT count(*) FROM orders WHERE customer_id IS NULL AND placed_at = date_trunc('day', placed_at)") == [
+        (3,)
+    ]
     assert await named(database, A, B) == {"erased_customers": 2}
 
 
@@ -149,7 +157,7 @@ async def test_what_is_told_of_an_erased_customer_later_brings_nothing_back(data
     await deliver(database, SERVICE, [(erased(A, B), 1), (erased(A, B), 1)])
     await send(database, [*FACTS, cancelled(FIRST), received(merged(B, A), 1), received(merged(B, C), 3)])
     assert await named(database, A, B) == {"erased_customers": 2}
-    assert await stored(database) == recomputed([*FACTS, erased(A, B)])
+    assert await stored(database) == recomputed([*FACTS, cancelled(FIRST), erased(A, B)])
 
 
 async def test_a_rebuild_ends_where_it_began_and_answers_nobody_twice(database):

@@ -15,7 +15,7 @@ _STATEMENTS = {
     "money of people": (people._COUNT_MONEY, _PERSON),
     "states of people": (purchases._STATES_OF, _PERSON),
     "cancelled orders": (purchases._CANCEL_ORDERS, "ARRAY['ord_7'], ARRAY['cus_7'], ARRAY[now()], ARRAY['cancelled'], ARRAY['']"),
-    "erased purchases": (privacy._ERASE, _PERSON),
+    **{f"nameless {kind}": (statement, _PERSON) for kind, statement in privacy._MAKE_NAMELESS.items()},
     "erased points": (points._ERASE, _PERSON),
     "nameless answers": (satisfaction._MAKE_NAMELESS, _PERSON),
     "erased customers": (history._ERASE_CUSTOMERS, _PERSON),

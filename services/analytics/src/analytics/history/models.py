@@ -22,7 +22,8 @@ orders = sa.Table(
     "orders",
     METADATA,
     sa.Column("order_id", sa.Text, primary_key=True),
-    sa.Column("customer_id", sa.Text, nullable=False),
+    # Absent once he was erased: what was sold on a day stays sold.
+    sa.Column("customer_id", sa.Text),
     sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("currency", sa.Text, nullable=False),
     sa.Column("amount_minor", sa.BigInteger, nullable=False),
@@ -42,7 +43,8 @@ returns = sa.Table(
     METADATA,
     sa.Column("return_id", sa.Text, primary_key=True),
     sa.Column("order_id", sa.Text, nullable=False),
-    sa.Column("customer_id", sa.Text, nullable=False),
+    # Absent once he was erased: what was sold on a day stays sold.
+    sa.Column("customer_id", sa.Text),
     sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("returned_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("currency", sa.Text, nullable=False),
@@ -59,7 +61,8 @@ cancellations = sa.Table(
     "cancellations",
     METADATA,
     sa.Column("order_id", sa.Text, primary_key=True),
-    sa.Column("customer_id", sa.Text, nullable=False),
+    # Absent once he was erased: what was sold on a day stays sold.
+    sa.Column("customer_id", sa.Text),
     sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("replaced_by", sa.Text),

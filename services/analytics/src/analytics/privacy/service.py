@@ -1,6 +1,7 @@
 """What analytics keeps of a customer: erased when he wants to be forgotten, told when he asks.
 
-His facts go, and every roll-up is what it would be without them; the score of an answer stays, without him.
+His points and his profile go, and every roll-up by person is what it would be without him. What was sold stays sold, by the day and
+without whose it was, and the score of an answer stays, without him.
 """
 
 from analytics.history.repository import HistoryRepository
@@ -15,9 +16,9 @@ from shared.following.sealing import Collected
 
 
 async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
-    """Delete the facts of a customer and what they added to the roll-ups; return how many of each kind."""
+    """Delete the facts of a customer, or make them nobody's, and take him from the roll-ups; return how many of each kind."""
     connection = uow.connection
-    erased = await PrivacyRepository(connection).erase_purchases(customer_ids)
+    erased = await PrivacyRepository(connection).make_nameless(customer_ids)
     erased |= await PointsRepository(connection).erase(customer_ids)
     erased["responses"] = await SatisfactionRepository(connection).make_nameless(customer_ids)
     erased["customers"] = await HistoryRepository(connection).erase_customers(customer_ids)

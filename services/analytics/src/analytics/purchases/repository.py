@@ -8,23 +8,37 @@ from analytics.purchases.rules import Activity, Cell
 from shared.database.pool import Connection
 from shared.database.rows import transposed
 
+# What an erased customer bought stays sold: his orders are nobody's, by the day, and count by month and for no person.
+_WHOSE = """
+    SELECT CASE WHEN EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = told.customer_id FOR KEY SHARE)
+                THEN NULL ELSE told.customer_id END AS customer_id
+"""
+
+
+def _day_if_nameless(column: str) -> str:
+    return f"CASE WHEN whose.customer_id IS NULL THEN date_trunc('day', {column}, 'UTC') ELSE {column} END AS {column}"
+
+
 # Lines travel as JSON text: a list in a jsonb[] would be taken for a second dimension.
 # `orders` in the EXISTS is the table before this statement, so a day is known only by an order of an earlier batch. The history vouches
 # for the moment of every order that it was told of, even of one that does not count.
-_ADD_ORDERS = """
-WITH batch AS (
+_ADD_ORDERS = f"""
+WITH told AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[],
                          $9::text[])
         AS t (order_id, customer_id, placed_at, currency, amount_minor, channel, shop, corrects, lines)
-), told AS (
+), batch AS MATERIALIZED (
+    SELECT order_id, whose.customer_id, {_day_if_nameless("placed_at")}, currency, amount_minor, channel, shop, corrects, lines
+    FROM told, LATERAL ({_WHOSE}) AS whose
+), noted AS (
     UPDATE projection SET latest_order_at = greatest(latest_order_at, latest.placed_at)
-    FROM (SELECT max(placed_at) AS placed_at FROM batch) AS latest
+    FROM (SELECT max(placed_at) AS placed_at FROM told) AS latest
     WHERE latest_order_at IS NULL OR latest_order_at < latest.placed_at
 ), added AS (
     INSERT INTO orders (order_id, customer_id, placed_at, currency, amount_minor, channel, shop, corrects, lines, is_cancelled)
     SELECT order_id, customer_id, placed_at, currency, amount_minor, channel, shop, corrects, lines::jsonb,
            EXISTS (SELECT FROM cancellations AS c WHERE c.order_id = batch.order_id)
-    FROM batch WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id FOR KEY SHARE)
+    FROM batch
     ON CONFLICT (order_id) DO NOTHING
     RETURNING customer_id, placed_at, currency, amount_minor, is_cancelled
 ), counted AS (
@@ -38,17 +52,16 @@ SELECT counted.customer_id, counted.placed_at, counted.currency, counted.amount_
        EXISTS (SELECT FROM customer_links AS m WHERE m.root_id = counted.customer_id AND m.root_id <> m.customer_id) AS has_family,
        a.first_at, a.last_at, a.came_back_at, a.orders, a.days, a.months, a.periods
 FROM counted LEFT JOIN customer_activity AS a USING (customer_id)
-"""
+"""  # noqa: S608 - made of constants
 
 # An order and its returns leave the month in which it was placed; of their people all is counted anew.
-_CANCEL_ORDERS = """
-WITH batch AS (
+_CANCEL_ORDERS = f"""
+WITH told AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
         AS t (order_id, customer_id, cancelled_at, reason, replaced_by)
 ), added AS (
     INSERT INTO cancellations (order_id, customer_id, cancelled_at, reason, replaced_by)
-    SELECT order_id, customer_id, cancelled_at, reason, replaced_by FROM batch
-    WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id FOR KEY SHARE)
+    SELECT order_id, whose.customer_id, {_day_if_nameless("cancelled_at")}, reason, replaced_by FROM told, LATERAL ({_WHOSE}) AS whose
     ON CONFLICT (order_id) DO NOTHING
     RETURNING order_id
 ), cancelled_orders AS (
@@ -65,11 +78,13 @@ WITH batch AS (
           FROM (SELECT placed_at, currency, 1 AS orders, amount_minor AS gross_minor, 0 AS returned_minor FROM cancelled_orders
                 UNION ALL SELECT placed_at, currency, 0, 0, amount_minor FROM cancelled_returns) AS each GROUP BY 1, 2) AS gone
     WHERE m.month = gone.month AND m.currency = gone.currency
+), noted AS (
+    UPDATE projection SET version = version + 1 WHERE EXISTS (SELECT FROM added)
 )
 SELECT DISTINCT coalesce(l.root_id, c.customer_id) AS root_id
 FROM (SELECT customer_id FROM cancelled_orders UNION SELECT customer_id FROM cancelled_returns) AS c
-LEFT JOIN customer_links AS l USING (customer_id)
-"""
+LEFT JOIN customer_links AS l USING (customer_id) WHERE customer_id IS NOT NULL
+"""  # noqa: S608 - made of constants
 
 _STATES_OF = """
 SELECT customer_id, first_at, last_at, came_back_at, orders, days, months, periods FROM customer_activity
@@ -101,7 +116,8 @@ WITH batch AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[]) AS t (customer_id, currency, placed_at, amount_minor)
 ), by_customer AS (
     INSERT INTO customer_money AS m (customer_id, currency, orders, last_at, gross_minor, returned_minor)
-    SELECT customer_id, currency, count(*), max(placed_at), sum(amount_minor), 0 FROM batch GROUP BY customer_id, currency
+    SELECT customer_id, currency, count(*), max(placed_at), sum(amount_minor), 0 FROM batch
+    WHERE customer_id IS NOT NULL GROUP BY customer_id, currency
     ON CONFLICT (customer_id, currency) DO UPDATE SET
         orders = m.orders + excluded.orders, last_at = greatest(m.last_at, excluded.last_at),
         gross_minor = m.gross_minor + excluded.gross_minor
@@ -113,15 +129,15 @@ WITH batch AS (
 UPDATE projection SET version = version + 1
 """
 
-_ADD_RETURNS = """
-WITH batch AS (
+_ADD_RETURNS = f"""
+WITH told AS (
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::bigint[], $8::text[])
         AS t (return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines)
 ), added AS (
     INSERT INTO returns (return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines, is_cancelled)
-    SELECT return_id, order_id, customer_id, placed_at, returned_at, currency, amount_minor, lines::jsonb,
-           EXISTS (SELECT FROM cancellations AS c WHERE c.order_id = batch.order_id)
-    FROM batch WHERE NOT EXISTS (SELECT FROM erased_customers AS e WHERE e.customer_id = batch.customer_id FOR KEY SHARE)
+    SELECT return_id, order_id, whose.customer_id, {_day_if_nameless("placed_at")}, {_day_if_nameless("returned_at")}, currency,
+           amount_minor, lines::jsonb, EXISTS (SELECT FROM cancellations AS c WHERE c.order_id = told.order_id)
+    FROM told, LATERAL ({_WHOSE}) AS whose
     ON CONFLICT (return_id) DO NOTHING
     RETURNING customer_id, placed_at, currency, amount_minor, is_cancelled
 ), counted AS (
@@ -129,7 +145,8 @@ WITH batch AS (
     FROM added LEFT JOIN customer_links AS l USING (customer_id) WHERE NOT is_cancelled
 ), by_customer AS (
     INSERT INTO customer_money AS m (customer_id, currency, orders, last_at, gross_minor, returned_minor)
-    SELECT customer_id, currency, 0, NULL, 0, sum(amount_minor) FROM counted GROUP BY customer_id, currency
+    SELECT customer_id, currency, 0, NULL, 0, sum(amount_minor) FROM counted
+    WHERE customer_id IS NOT NULL GROUP BY customer_id, currency
     ON CONFLICT (customer_id, currency) DO UPDATE SET returned_minor = m.returned_minor + excluded.returned_minor
 ), by_month AS (
     INSERT INTO order_months AS m (month, currency, orders, gross_minor, returned_minor)
@@ -137,7 +154,7 @@ WITH batch AS (
     ON CONFLICT (month, currency) DO UPDATE SET returned_minor = m.returned_minor + excluded.returned_minor
 )
 UPDATE projection SET version = version + 1 WHERE EXISTS (SELECT FROM counted)
-"""
+"""  # noqa: S608 - made of constants
 
 
 class OrderFact(NamedTuple):
@@ -181,12 +198,12 @@ class AddedOrder(NamedTuple):
     """An order that was not known before and counts.
 
     Attributes:
-        customer_id: the root of the customer who placed it.
+        customer_id: the root of the customer who placed it; None once he was erased.
         day_known: whether the root himself had an order on its day before this batch.
         has_family: whether others belong to the root.
     """
 
-    customer_id: str
+    customer_id: str | None
     placed_at: datetime
     currency: str
     amount_minor: int

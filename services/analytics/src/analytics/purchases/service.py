@@ -72,7 +72,8 @@ async def _states_after(
 def _by_customer(orders: Sequence[AddedOrder]) -> Mapping[str, list[AddedOrder]]:
     by_customer: defaultdict[str, list[AddedOrder]] = defaultdict(list)
     for order in orders:
-        by_customer[order.customer_id].append(order)
+        if order.customer_id is not None:
+            by_customer[order.customer_id].append(order)
     return by_customer
 
 

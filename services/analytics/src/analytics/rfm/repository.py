@@ -21,10 +21,11 @@ _PEOPLE_THEN = """
     FROM (SELECT coalesce(root_id, customer_id) AS person_id, max(placed_at)::date AS last_day, count(*) AS orders,
                  sum(amount_minor)::bigint AS gross_minor
           FROM orders LEFT JOIN customer_links USING (customer_id)
-          WHERE currency = $1 AND placed_at < $2::date + 1 AND NOT is_cancelled GROUP BY 1) AS bought
+          WHERE currency = $1 AND placed_at < $2::date + 1 AND NOT is_cancelled AND customer_id IS NOT NULL GROUP BY 1) AS bought
     LEFT JOIN (SELECT coalesce(root_id, customer_id) AS person_id, sum(amount_minor)::bigint AS returned_minor
                FROM returns LEFT JOIN customer_links USING (customer_id)
-               WHERE currency = $1 AND returned_at < $2::date + 1 AND placed_at < $2::date + 1 AND NOT is_cancelled GROUP BY 1) AS back
+               WHERE currency = $1 AND returned_at < $2::date + 1 AND placed_at < $2::date + 1 AND NOT is_cancelled
+                   AND customer_id IS NOT NULL GROUP BY 1) AS back
     USING (person_id)
 """
 
