@@ -21,7 +21,7 @@ from loyalty.programmes.repository import named
 from loyalty.programmes.rules import ORDER
 from loyalty.programmes.service import running
 from loyalty.programmes.the_programme import PROGRAMME_ID
-from loyalty.rules.rules import Award, Occasion, Rule
+from loyalty.rules.rules import Award, Occasion, Rule, tier_rules
 from shared.contracts.customers import OrderCancelled, OrderReturned
 from shared.database.unit_of_work import UnitOfWork
 
@@ -155,7 +155,7 @@ async def _keep(uow: UnitOfWork, backs: Sequence[Back]) -> None:
 def _plan(plan: _Plan, bought: Occasion, rules: Sequence[Rule], returns: Sequence[Back]) -> None:
     back = returns[-1]
     after = awards_after(rules, bought, returns)
-    for rule in sorted(rules, key=lambda rule: rule.id):
+    for rule in sorted([*rules, *tier_rules(bought)], key=lambda rule: rule.id):
         key, award = (bought.source_id, rule.id), after.get(rule.id)
         known = plan.awards.get(key)
         target = award.points if award is not None else 0

@@ -17,6 +17,7 @@ from datetime import timedelta
 from loyalty.earning import repository
 from loyalty.earning.repository import NewAward
 from loyalty.earning.rules import calendar, limits_of, order_facts
+from loyalty.earning.standing import rounds, schemes_of, with_tiers
 from loyalty.ledger import service as ledger
 from loyalty.ledger.rules import Grant, Purchase, check_moment, check_purchase, distinct
 from loyalty.participations.repository import absent
@@ -123,6 +124,14 @@ async def _post(uow: UnitOfWork, programme: Programme, occasions: Sequence[Occas
         occasions = [o for o in occasions if (o.customer_id, o.occurred_at) not in away]
     if not occasions:
         return set()
+    schemes = await schemes_of(uow.connection, programme)
+    new: set[str] = set()
+    for part in rounds(occasions, schemes):
+        new |= await _decide(uow, programme, await with_tiers(uow.connection, programme, part, schemes))
+    return new
+
+
+async def _decide(uow: UnitOfWork, programme: Programme, occasions: Sequence[Occasion]) -> set[str]:
     ruled = [(occasion, programme.rules_at(occasion.trigger, occasion.occurred_at)) for occasion in occasions]
     named = [(occasion, sorted(rule.name for rule in rules)) for occasion, rules in ruled]
     new = await repository.add_occasions(uow.connection, programme.id, named)

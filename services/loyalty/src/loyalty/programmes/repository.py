@@ -68,12 +68,16 @@ _HAS_WALLET = "SELECT EXISTS (SELECT FROM wallets WHERE programme_id = $1 AND co
 
 # One round trip for all that earning asks: a row is a version of a rule or of a rate, or a programme without any.
 _EARNING = f"""
-SELECT programmes.id, zone, starts_at, ends_at, told.* FROM programmes LEFT JOIN LATERAL (
+SELECT programmes.id, zone, starts_at, ends_at, is_tiered, multiplied_since, told.* FROM programmes LEFT JOIN LATERAL (
+    SELECT true AS is_tiered, min(effective_from) FILTER (WHERE tiers @? '$[*].benefits.multiplier ? (@ <> "1")') AS multiplied_since
+    FROM tier_schemes WHERE programme_id = programmes.id AND tiers <> '[]' HAVING count(*) > 0
+) AS tiered ON true LEFT JOIN LATERAL (
     SELECT rule_id, rule_versions.version, {{version}}
     FROM rules JOIN rule_versions ON rule_id = rules.id WHERE programme_id = programmes.id AND {{which}}
     UNION ALL
     SELECT NULL, version, NULL, effective_from, NULL, numerator, denominator, currencies
-    FROM programme_rates WHERE programme_id = programmes.id AND programmes.id <> '{PROGRAMME_ID}'
+    FROM programme_rates
+    WHERE programme_id = programmes.id AND (programmes.id <> '{PROGRAMME_ID}' OR multiplied_since IS NOT NULL)
 ) AS told ON true
 """  # noqa: S608 (all parts are constants of this module)
 _PUBLISHED_VERSION = "terms::text, effective_from, effective_until, NULL::bigint, NULL::bigint, NULL::text[]"
@@ -238,16 +242,16 @@ def _programmes(rows: Sequence[asyncpg.Record]) -> list[Programme]:
 
 
 def _earning(rows: Sequence[asyncpg.Record]) -> Programme:
-    programme_id, zone, starts_at, ends_at = rows[0][:4]
+    programme_id, zone, starts_at, ends_at, is_tiered, multiplied_since = rows[0][:6]
     own: list[Rule] = []
     rates: list[Rule] = []
     for row in rows:
-        rule_id, version, terms, since, until, numerator, denominator, currencies = row[4:]
+        rule_id, version, terms, since, until, numerator, denominator, currencies = row[6:]
         if rule_id is not None:
             own.append(rules.rule(rule_id, version, terms, since, until, programme_id))
         elif version is not None:
             rates.append(rate_rule(programme_id, version, numerator, denominator, currencies, since))
-    return Programme(programme_id, ZoneInfo(zone), starts_at, ends_at, own, rates)
+    return Programme(programme_id, ZoneInfo(zone), starts_at, ends_at, own, rates, bool(is_tiered), multiplied_since)
 
 
 def _programme(row: Any) -> ProgrammeRow:

@@ -21,7 +21,10 @@ class Programme:
         starts_at: it runs from then on, since ever when None ...
         ends_at: ... until then, for ever when None.
         rules: every version of its rules.
-        rates: every version of its rate, as rules; of the default programme none, because the ledger itself goes by its rate.
+        rates: every version of its rate, as rules; of the default programme none, because the ledger itself goes by its rate, unless
+            tiers multiply what it gives.
+        is_tiered: whether it ever had tiers.
+        multiplied_since: since when one of them multiplies.
     """
 
     id: str
@@ -30,6 +33,8 @@ class Programme:
     ends_at: datetime | None = None
     rules: Sequence[Rule] = field(default=())
     rates: Sequence[Rule] = field(default=())
+    is_tiered: bool = False
+    multiplied_since: datetime | None = None
 
     @property
     def is_default(self) -> bool:
@@ -44,6 +49,8 @@ class Programme:
         """Return the rules that count for a trigger at a moment: its own, or for orders its rate where it has none."""
         if not (self.rules or self.rates) or not self.runs_at(moment):
             return []
+        if self.is_default and (self.multiplied_since is None or moment < self.multiplied_since):
+            return in_force(self.rules, trigger, moment)
         return in_force(self.rules, trigger, moment) or in_force(self.rates, trigger, moment)
 
     def has(self, trigger: str) -> bool:

@@ -7,6 +7,7 @@ The stacking order, which neither the order of the rules given nor anything else
 2. What `per_amount`, `per_quantity` and multiplied `fixed` rules give is the base, wallet by wallet.
 3. Multipliers apply to the base one after the other; each earns the difference that it makes to the whole points, so their parts add up
    to `floor(base * product of the factors) - base`.
+   That of the customer's tier comes last.
 4. Other `fixed` rules come on top and are not multiplied.
 5. `per_occasion` bounds what a rule gives at once. Limits of customers and budgets follow when the points are posted.
 """
@@ -127,6 +128,7 @@ def evaluate(rules: Iterable[Rule], occasion: Occasion) -> tuple[Award, ...]:
     variables = occasion.variables()
     ordered = sorted(rules, key=lambda rule: (rule.priority, rule.id))
     met = [rule for rule in ordered if rule.trigger == occasion.trigger and holds(rule.condition, variables)]
+    of_tier = [Award(rule, 0, {}) for rule in tier_rules(occasion)]
     gives = [_given(rule, occasion.facts) for rule in met if rule.effect.kind != "multiplier"]
     multipliers = _best(
         [Award(rule, 0, {}) for rule in met if rule.effect.kind == "multiplier"], key=lambda award: award.rule.effect.factor
@@ -134,7 +136,22 @@ def evaluate(rules: Iterable[Rule], occasion: Occasion) -> tuple[Award, ...]:
     base = [award for award in _best(gives, key=lambda award: award.points) if award.points > 0]
     earned = [award for award in base if _is_base(award.rule)]
     bonuses = [award for award in base if not _is_base(award.rule)]
-    return (*earned, *_multiplied(multipliers, earned), *bonuses)
+    return (*earned, *_multiplied([*multipliers, *of_tier], earned), *bonuses)
+
+
+def tier_rules(occasion: Occasion) -> list[Rule]:
+    """Return what the tier that the customer had gives: a multiplier for the wallet of points, which applies after all others.
+
+    It is named after the tier and the version of the scheme, such as `tier:gold@3`.
+    """
+    told = occasion.traits.get("tier_gives")
+    if told is None or Fraction(told["multiplier"]) <= 1:
+        return []
+    programme_id = told["programme_id"]
+    # Awards of an order are told apart by the rule, also those of two programmes.
+    rule_id = f"tier:{occasion.traits['tier']}" + ("" if programme_id == PROGRAMME_ID else f":{programme_id}")
+    effect = Effect("multiplier", factor=Fraction(told["multiplier"]))
+    return [Rule(rule_id, told["version"], occasion.trigger, effect, occasion.occurred_at, programme_id=programme_id)]
 
 
 def _is_base(rule: Rule) -> bool:
