@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from shared.database.pool import Connection
 
-# One import at a time matches and writes: what one makes, the next one finds.
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('imports:' || current_schema(), 0))"
+# One import at a time matches and writes: what one makes, the next one finds. Its statements go by the indexes, whatever the statistics
+# of tables say that grow by thousands of rows a second.
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('imports:' || current_schema(), 0)), set_config('enable_seqscan', 'off', true)"
 _OWN = {
     "external_id": "SELECT external_id AS key, id, root_id FROM customers WHERE external_id = ANY($1::text[]) AND root_id IS NOT NULL",
     "email": "SELECT lower(email) AS key, id, root_id FROM customers WHERE lower(email) = ANY($1::text[]) AND root_id IS NOT NULL",

@@ -79,8 +79,8 @@ import_files = sa.Table(
     sa.CheckConstraint("number >= 0", name="number"),
 )
 
-# Hashes of the identities that an import has met so far: what tells a row that merges into an earlier one. Not logged, for a crash of the
-# server costs no more than some counts.
+# Hashes of those of whom a dry run would have told something so far: what tells a row that merges into an earlier one. Not logged, for a
+# crash of the server costs no more than some counts. What is done in earnest is seen in the change sets.
 import_keys = sa.Table(
     "import_keys",
     metadata,

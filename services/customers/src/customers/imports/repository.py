@@ -52,9 +52,9 @@ _PIECES = "SELECT content FROM import_files WHERE import_id = $1 AND number BETW
 _DROP_FILE = "DELETE FROM import_files WHERE import_id = $1"
 _DROP_KEYS = "DELETE FROM import_keys WHERE import_id = $1"
 _DROP_ERRORS = "DELETE FROM import_errors WHERE import_id = $1"
-_MEET_KEYS = """
-INSERT INTO import_keys (import_id, key) SELECT $1, key FROM unnest($2::bigint[]) AS t (key) ON CONFLICT DO NOTHING RETURNING key
-"""
+_MET_KEYS = "SELECT key FROM import_keys WHERE import_id = $1 AND key = ANY($2::bigint[])"
+_MEET_KEYS = "INSERT INTO import_keys (import_id, key) SELECT $1, key FROM unnest($2::bigint[]) AS t (key) ON CONFLICT DO NOTHING"
+_HAVE_HEARD = "SELECT DISTINCT customer_id FROM profile_changes WHERE cause = $1 AND customer_id = ANY($2::text[])"
 _ADD_ERRORS = """
 INSERT INTO import_errors (import_id, row, place, pointer, code, detail)
 SELECT $1, * FROM unnest($2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::text[])
@@ -152,13 +152,13 @@ async def read_file(connection: Connection, import_id: str, position: int, lengt
 
 
 async def drop_file(connection: Connection, import_id: str) -> None:
-    """Delete a file, and the hashes of its rows."""
+    """Delete a file, and what its dry run remembers."""
     await connection.execute(_DROP_FILE, import_id)
     await drop_keys(connection, import_id)
 
 
 async def drop_keys(connection: Connection, import_id: str) -> None:
-    """Forget which identities an import has met."""
+    """Forget what a dry run remembers."""
     await connection.execute(_DROP_KEYS, import_id)
 
 
@@ -167,9 +167,20 @@ async def drop_errors(connection: Connection, import_id: str) -> None:
     await connection.execute(_DROP_ERRORS, import_id)
 
 
-async def meet_keys(connection: Connection, import_id: str, keys: Sequence[int]) -> set[int]:
-    """Remember hashes of identities; return those that the import had not met."""
-    return {row["key"] for row in await connection.fetch(_MEET_KEYS, import_id, keys)}
+async def meet_keys(connection: Connection, import_id: str, keys: Sequence[int]) -> None:
+    """Remember in a dry run of whom the import would have told something, by hashes."""
+    if keys:
+        await connection.execute(_MEET_KEYS, import_id, sorted(keys))
+
+
+async def met_keys(connection: Connection, import_id: str, keys: Sequence[int]) -> set[int]:
+    """Return those hashes that a dry run remembers."""
+    return {row["key"] for row in await connection.fetch(_MET_KEYS, import_id, keys)}
+
+
+async def have_heard(connection: Connection, import_id: str, ids: Sequence[str]) -> set[str]:
+    """Return the records that the import has told something of."""
+    return {row["customer_id"] for row in await connection.fetch(_HAVE_HEARD, import_id, ids)} if ids else set()
 
 
 async def add_errors(connection: Connection, import_id: str, refusals: Sequence[Refusal]) -> None:

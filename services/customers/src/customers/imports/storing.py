@@ -1,40 +1,19 @@
 """Writes what an import tells of customers: rows, change sets and events, each set by set."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-from customers.imports.preparing import JSON_FIELDS, Prepared
+from customers.imports.preparing import CHANGE_COLUMNS, Prepared, end_of_registered, row_columns
 from customers.profiles import records, telling
-from customers.profiles.rules import DEFAULTS, OBJECTS, Profile, merge_patched
+from customers.profiles.rules import OBJECTS, Profile, merge_patched
 from customers.profiles.service import write
 from customers.provenance.rules import Provenance
-from shared.contracts.customers import CustomerRegistered
+from shared.database.copying import copy_lines, line_of
 from shared.database.unit_of_work import UnitOfWork
 
-# After so many the event loop has its turn.
-_TURN = 250
-# A new customer, and the fields that were told of him.
-New = tuple[Prepared, Mapping[str, Any]]
-# One text for all rows: to take thousands of arrays' elements apart would hold the event loop up.
-_INSERT = """
-WITH told AS (
-    SELECT * FROM json_to_recordset($1::text::json)
-        AS t (id text, change_id text, search_name text, facts jsonb, observed_at timestamptz{typed})
-), made AS (
-    INSERT INTO customers (id, root_id, search_name{columns})
-    SELECT id, id, search_name{columns} FROM told ORDER BY {order}
-    ON CONFLICT (external_id) DO NOTHING
-    RETURNING id, created_at
-), noted AS (
-    INSERT INTO profile_changes (id, customer_id, source, actor, cause, observed_at, fields)
-    SELECT change_id, id, $2, $3, $4, observed_at, facts FROM told JOIN made USING (id)
-)
-SELECT id, created_at FROM made
-"""
+_NOW = "SELECT now()"
 
 
 class Told(NamedTuple):
@@ -78,56 +57,45 @@ class Told(NamedTuple):
         return fields
 
 
-async def create(uow: UnitOfWork, drafts: Sequence[New], names: tuple[str, ...], provenance: Provenance) -> set[str]:
-    """Make customers; return their ids, without those whose external id somebody took meanwhile.
+class Heard(NamedTuple):
+    """What it was to a customer that rows told of him.
+
+    Attributes:
+        changed: sorted names of the fields that changed.
+        is_news: whether any of it was noted; what was true earlier may change nothing.
+    """
+
+    changed: list[str]
+    is_news: bool
+
+
+async def create(uow: UnitOfWork, drafts: Sequence[Prepared], names: tuple[str, ...], provenance: Provenance) -> None:
+    """Make customers.
 
     Args:
         uow: the transaction.
-        drafts: who they are, and the fields that were told of them.
+        drafts: who they are.
         names: the columns that they were prepared for.
         provenance: who tells it.
+
+    Raises:
+        UniqueViolationError: somebody took the external id of one of them meanwhile.
     """
     if not drafts:
-        return set()
-    content = f"[{','.join([draft.row for draft, _ in drafts])}]"
-    rows = await uow.connection.fetch(_insert_statement(names), content, provenance.source, provenance.actor, provenance.cause)
-    made: dict[str, datetime] = {row["id"]: row["created_at"] for row in rows}
-    for number, (draft, fields) in enumerate(drafts):
-        if number % _TURN == 0:
-            await asyncio.sleep(0)
-        if draft.customer_id in made:
-            _publish_registered(uow, draft.customer_id, fields, made[draft.customer_id])
-    return set(made)
-
-
-@lru_cache(maxsize=64)
-def _insert_statement(names: tuple[str, ...]) -> str:
-    typed = "".join(f', "{name}" {_type(name)}' for name in names)
+        return
+    connection = uow.connection
     # As all writers of customers, so that no two wait for each other in a circle.
-    return _INSERT.format(
-        typed=typed, columns="".join(f', "{name}"' for name in names), order="external_id" if "external_id" in names else "id"
-    )
+    ordered = sorted(drafts, key=lambda draft: (draft.external_id is None, draft.external_id or draft.customer_id))
+    await copy_lines(connection, "customers", row_columns(names), [draft.row for draft in ordered])
+    teller = line_of((provenance.source, provenance.actor, provenance.cause))
+    await copy_lines(connection, "profile_changes", CHANGE_COLUMNS, [draft.change for draft in drafts], f"\t{teller}")
+    at = await connection.fetchval(_NOW)
+    assert at is not None
+    await uow.publish_lines([draft.event for draft in drafts], end_of_registered(at))
 
 
-def _type(name: str) -> str:
-    if name in JSON_FIELDS:
-        return "jsonb"
-    return "date" if name == "birth_date" else "text"
-
-
-def _publish_registered(uow: UnitOfWork, customer_id: str, fields: Mapping[str, Any], at: datetime) -> None:
-    event = CustomerRegistered.model_construct(
-        customer_id=customer_id,
-        kind=fields.get("kind") or DEFAULTS["kind"],
-        country=fields.get("country"),
-        language=fields.get("language"),
-        registered_at=at,
-    )
-    uow.publish(event, sequence=1)
-
-
-async def update(uow: UnitOfWork, told: Mapping[str, "Told"], provenance: Provenance, *, dry_run: bool) -> dict[str, list[str]]:
-    """Let customers know what rows tell of them; return the sorted names of the fields that changed, by record.
+async def update(uow: UnitOfWork, told: Mapping[str, "Told"], provenance: Provenance, *, dry_run: bool) -> dict[str, Heard]:
+    """Let customers know what rows tell of them; return what it was to them, by record.
 
     Args:
         uow: the transaction.
@@ -142,17 +110,18 @@ async def update(uow: UnitOfWork, told: Mapping[str, "Told"], provenance: Proven
     wanted = [(record, told[record_id].names) for record_id, record in locked.items()]
     are_dated = any(each.observed_at is not None for of_record in told.values() for each in of_record.every)
     families = await telling.families(uow.connection, wanted, are_dated=are_dated)
-    changed: dict[str, list[str]] = {}
+    heard: dict[str, Heard] = {}
     for record_id, record in locked.items():
         family = families[record.root.id]
-        before = len(family.steps)
+        steps, noted = len(family.steps), len(family.told)
         for each in told[record_id].every:
             fields = each.after(family.now.profile)
             family.tell(record, fields, replace(provenance, observed_at=each.observed_at), fields.get("attributes") and each.attributes)
-        changed[record_id] = sorted({name for _, names in family.steps[before:] for name in names})
+        changed = sorted({name for _, names in family.steps[steps:] for name in names})
+        heard[record_id] = Heard(changed, len(family.told) > noted)
         named = told[record_id].fields.get("external_id", record.external_id)
         if named != record.external_id and not dry_run and record.record_id != record.root.id:
             await records.rename(uow.connection, record.record_id, named)
     if not dry_run:
         await write(uow, families.values())
-    return changed
+    return heard

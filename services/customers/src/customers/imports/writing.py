@@ -4,12 +4,13 @@ Rows of one identity are one customer, who takes what they tell in their order a
 stops before it writes.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 
-from asyncpg import IntegrityConstraintViolationError
+from asyncpg import IntegrityConstraintViolationError, UniqueViolationError
 
 from customers.identities import service as identities
 from customers.identities.rules import is_blocked
@@ -27,6 +28,7 @@ from shared.errors import Conflict, DomainError, Invalid
 
 SAMPLE_SIZE = 5
 _ERASED = ("", IdentityErased.code, IdentityErased.title)
+_EXTERNAL_IDS = "uq_customers_external_id"
 _TAKEN = ("/external_id", "external_id_taken", "Another customer has this external id.")
 # Sorts after every moment that a row tells.
 _NOW = datetime.max.replace(tzinfo=UTC)
@@ -77,11 +79,11 @@ class Outcome:
     refusals: list[Refusal] = field(default_factory=list)
     samples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {outcome: [] for outcome in OUTCOMES})
 
-    def count(self, outcome: str, row: int, customer_id: str | None = None, changed: Iterable[str] = ()) -> None:
-        """Count a row."""
+    def count(self, outcome: str, row: int, customer_id: str | None = None, changed: Callable[[], Iterable[str]] = tuple) -> None:
+        """Count a row; what it changed is asked for the first ones only."""
         self.counts[outcome] += 1
         if len(self.samples[outcome]) < SAMPLE_SIZE:
-            self.samples[outcome].append({"row": row, "customer_id": customer_id, "fields": sorted(changed)})
+            self.samples[outcome].append({"row": row, "customer_id": customer_id, "fields": sorted(changed())})
 
     def add(self, other: "Outcome") -> None:
         """Take over what became of other rows."""
@@ -103,11 +105,9 @@ class Group:
 
     Attributes:
         drafts: in the order of the file.
-        is_first: whether no earlier piece of the file had the identity.
     """
 
     drafts: list[Draft]
-    is_first: bool
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -129,7 +129,7 @@ class Group:
 async def write(uow: UnitOfWork, order: Order, drafts: Sequence[Draft]) -> Outcome:
     """Make and complete the customers of these rows; a dry run only finds out."""
     outcome = Outcome()
-    groups = await _groups(uow, order, drafts)
+    groups = _groups(drafts)
     # Identities without a constraint stay unique among imports by this lock, whatever runs beside them.
     await matching.lock(uow.connection)
     if await erasures.any_suppressed(uow.connection):
@@ -140,20 +140,23 @@ async def write(uow: UnitOfWork, order: Order, drafts: Sequence[Draft]) -> Outco
     return outcome
 
 
-async def _write(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> None:
+async def _write(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome, *, was_outrun: bool = False) -> None:
     """Write groups; when the database refuses one of them, find out which by halves."""
     attempt = Outcome()
     try:
         async with uow.savepoint():
             await _attempt(uow, order, groups, attempt)
     except (Conflict, Invalid, IntegrityConstraintViolationError) as error:
-        if len(groups) == 1:
+        # Who took an external id meanwhile is found the next time.
+        if _is_external_id(error) and not was_outrun:
+            await _write(uow, order, groups, outcome, was_outrun=True)
+        elif len(groups) == 1:
             [group] = groups.values()
             outcome.refuse(group.drafts, *_reason(error))
-            return
-        keys = list(groups)
-        for half in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
-            await _write(uow, order, {key: groups[key] for key in half}, outcome)
+        else:
+            keys = list(groups)
+            for half in (keys[: len(keys) // 2], keys[len(keys) // 2 :]):
+                await _write(uow, order, {key: groups[key] for key in half}, outcome, was_outrun=was_outrun)
     else:
         outcome.add(attempt)
 
@@ -163,12 +166,19 @@ def _reason(error: Conflict | Invalid | IntegrityConstraintViolationError) -> tu
         return error.pointer or "", error.code, error.detail or error.title
     if getattr(error, "constraint_name", None) == IdentityErased.code:
         return _ERASED
+    if _is_external_id(error):
+        return _TAKEN
     return "", "already_exists", "Something with an identity of this row exists already."
+
+
+def _is_external_id(error: Exception) -> bool:
+    return isinstance(error, UniqueViolationError) and getattr(error, "constraint_name", None) == _EXTERNAL_IDS
 
 
 async def _attempt(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> None:
     groups = await _trusted(uow, order, groups, outcome)
     matches = await matching.match(uow.connection, order.match, list(groups))
+    met = await _met(uow, order, groups, matches)
     new: dict[str, Group] = {}
     known: dict[str, Group] = {}
     for key, group in groups.items():
@@ -177,14 +187,35 @@ async def _attempt(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], o
             outcome.refuse(group.drafts, f"/{order.match}", "customer_unknown", "No customer has this identity.")
         elif found is None:
             new[key] = group
-        elif order.mode == "create" and group.is_first:
+        elif order.mode == "create" and key not in met:
             outcome.refuse(group.drafts, f"/{order.match}", "customer_exists", "A customer has this identity.")
         elif found.is_ambiguous:
             outcome.refuse(group.drafts, f"/{order.match}", "identity_ambiguous", "Several customers have this identity.")
         else:
             known[key] = group
-    await _create(uow, order, new, outcome)
-    await _update(uow, order, known, matches, outcome)
+    await _create(uow, order, new, met, outcome)
+    await _update(uow, order, known, matches, met, outcome)
+
+
+async def _met(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], matches: Mapping[str, matching.Match]) -> set[str]:
+    """Return the identities of those of whom earlier rows of the file have told something."""
+    names = {key: matches[key].customer_id if key in matches else key for key in groups}
+    if order.dry_run:
+        hashes = {key: _hash(name) for key, name in names.items()}
+        met = await imports.met_keys(uow.connection, order.import_id, list(hashes.values()))
+        return {key for key, each in hashes.items() if each in met}
+    heard = await imports.have_heard(uow.connection, order.import_id, [match.customer_id for match in matches.values()])
+    return {key for key, name in names.items() if name in heard}
+
+
+async def _meet(uow: UnitOfWork, order: Order, names: Iterable[str]) -> None:
+    """Remember of whom a dry run would have told something: new ones by their identity, others by their id."""
+    if order.dry_run:
+        await imports.meet_keys(uow.connection, order.import_id, [_hash(name) for name in names])
+
+
+def _hash(name: str) -> int:
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 async def _trusted(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> dict[str, Group]:
@@ -201,55 +232,63 @@ async def _trusted(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], o
     return trusted
 
 
-async def _groups(uow: UnitOfWork, order: Order, drafts: Sequence[Draft]) -> dict[str, Group]:
+def _groups(drafts: Sequence[Draft]) -> dict[str, Group]:
     rows: dict[str, list[Draft]] = {}
     for draft in drafts:
         rows.setdefault(draft.key, []).append(draft)
-    hashes = {key: group[0].hash for key, group in rows.items()}
-    first = await imports.meet_keys(uow.connection, order.import_id, list(set(hashes.values())))
-    return {key: Group(group, hashes[key] in first) for key, group in rows.items()}
+    return {key: Group(group) for key, group in rows.items()}
 
 
-async def _create(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> None:
+async def _create(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], met: Collection[str], outcome: Outcome) -> None:
     """Make the customers whom nobody knows."""
-    told = {key: group.fields for key, group in groups.items()}
+    free = await _free(uow, order, groups, outcome)
+    if not order.dry_run:
+        await storing.create(uow, list(free.values()), order.columns, order.provenance)
+        await _tell_the_rest(uow, order, [(groups[key], prepared.customer_id) for key, prepared in free.items()])
+    await _meet(uow, order, free)
+    for key, prepared in free.items():
+        first, *rest = groups[key].drafts
+        customer_id = None if order.dry_run else prepared.customer_id
+        outcome.count("merged" if key in met else "created", first.row, customer_id, first.names)
+        _count_merged(rest, customer_id, outcome)
+
+
+async def _free(uow: UnitOfWork, order: Order, groups: Mapping[str, Group], outcome: Outcome) -> dict[str, Prepared]:
+    """Return the new customers who have all that they must, and nothing that belongs to others."""
+    prepared = {key: group.prepared(order.columns) for key, group in groups.items()}
     # Whoever is matched by his external id and unknown, has one that is free.
-    wanted = [] if order.match == "external_id" else [fields.get("external_id") for fields in told.values()]
-    taken = await matching.taken_external_ids(uow.connection, wanted)
-    free: dict[str, storing.New] = {}
-    for key, fields in told.items():
-        attributes = fields.get("attributes") or {}
+    wanted = {} if order.match == "external_id" else {key: groups[key].fields.get("external_id") for key in groups}
+    taken = await matching.taken_external_ids(uow.connection, wanted.values())
+    for key, group in groups.items():
+        attributes = (group.fields.get("attributes") or {}) if order.required else {}
         missing = next((name for name in order.required if attributes.get(name) is None), None)
         if missing is not None:
             detail = "A new customer must have this attribute."
-            outcome.refuse(groups[key].drafts, f"/attributes/{missing}", "attribute_required", detail)
-        elif fields.get("external_id") in taken:
-            outcome.refuse(groups[key].drafts, *_TAKEN)
-        else:
-            taken.update(filter(None, (fields.get("external_id"),)))
-            free[key] = (groups[key].prepared(order.columns), _all_of(groups[key].first))
-    made = None if order.dry_run else await storing.create(uow, list(free.values()), order.columns, order.provenance)
-    await _tell_the_rest(uow, order, [(groups[key], prepared.customer_id) for key, (prepared, _) in free.items()], made)
-    for key, (prepared, _) in free.items():
-        group, customer_id = groups[key], None if made is None else prepared.customer_id
-        if made is not None and customer_id not in made:
+            outcome.refuse(group.drafts, f"/attributes/{missing}", "attribute_required", detail)
+            del prepared[key]
+        elif (external_id := wanted.get(key)) is not None and external_id in taken:
             outcome.refuse(group.drafts, *_TAKEN)
-            continue
-        outcome.count("created" if group.is_first else "merged", group.drafts[0].row, customer_id, group.drafts[0].fields)
-        _count_merged(group.drafts[1:], customer_id, outcome)
+            del prepared[key]
+        elif external_id is not None:
+            taken.add(external_id)
+    return prepared
 
 
-async def _tell_the_rest(uow: UnitOfWork, order: Order, free: Sequence[tuple[Group, str]], made: Collection[str] | None) -> None:
+async def _tell_the_rest(uow: UnitOfWork, order: Order, made: Sequence[tuple[Group, str]]) -> None:
     """Tell of new customers what was true later than what they were made of."""
-    several = [(group, customer_id) for group, customer_id in free if made and customer_id in made and len(group.drafts) > 1]
-    rest = {customer_id: _by_moment(group.drafts)[1:] for group, customer_id in several}
+    rest = {customer_id: _by_moment(group.drafts)[1:] for group, customer_id in made if len(group.drafts) > 1}
     told = {customer_id: _told(moments) for customer_id, moments in rest.items() if moments}
     if told:
         await storing.update(uow, told, order.provenance, dry_run=False)
 
 
 async def _update(
-    uow: UnitOfWork, order: Order, groups: Mapping[str, Group], matches: Mapping[str, matching.Match], outcome: Outcome
+    uow: UnitOfWork,
+    order: Order,
+    groups: Mapping[str, Group],
+    matches: Mapping[str, matching.Match],
+    met: Collection[str],
+    outcome: Outcome,
 ) -> None:
     """Complete the customers who are known."""
     if not groups:
@@ -264,17 +303,19 @@ async def _update(
         # Two identities can lead to one customer.
         rows.setdefault(record_id, []).append(group)
     told = {record_id: _told(_by_moment([draft for group in found for draft in group.drafts])) for record_id, found in rows.items()}
-    changed = await storing.update(uow, told, order.provenance, dry_run=order.dry_run)
+    heard = await storing.update(uow, told, order.provenance, dry_run=order.dry_run)
+    await _meet(uow, order, [record_id for record_id, each in heard.items() if each.is_news])
     for record_id, found in rows.items():
-        names = changed.get(record_id, [])
-        first, *rest = found
-        outcome.count("merged" if not first.is_first else "updated" if names else "unchanged", first.drafts[0].row, record_id, names)
-        _count_merged([*first.drafts[1:], *(draft for group in rest for draft in group.drafts)], record_id, outcome)
+        names = heard[record_id].changed if record_id in heard else []
+        first, *rest = [draft for group in found for draft in group.drafts]
+        became = "merged" if first.key in met else "updated" if names else "unchanged"
+        outcome.count(became, first.row, record_id, names.copy)
+        _count_merged(rest, record_id, outcome)
 
 
 def _count_merged(drafts: Sequence[Draft], customer_id: str | None, outcome: Outcome) -> None:
     for draft in drafts:
-        outcome.count("merged", draft.row, customer_id, draft.fields)
+        outcome.count("merged", draft.row, customer_id, draft.names)
 
 
 def _by_moment(drafts: Sequence[Draft]) -> list[list[Draft]]:
