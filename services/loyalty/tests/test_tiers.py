@@ -276,3 +276,12 @@ async def test_members_see_their_own_tier_only(client, ledger, story, token_of):
         assert (await client.get(path, headers=headers)).status_code == 404
     assert (await client.post("/v1/members/cus_1/tier", json={"tier": "gold", "reason": "x"}, headers=headers)).status_code == 403
     assert (await client.post("/v1/tiers", json={}, headers=headers)).status_code == 403
+
+
+async def test_points_given_by_hand_lead_to_a_tier_at_once(client, ledger, story):
+    await define(client, gold=100, reserve=1_000, how=YEAR | {"measure": "points", "wallet": "tier_points"})
+    await ledger.hear(story.registered())
+    wanted = {"customer_id": "cus_1", "points": 100, "wallet": "tier_points", "reason": "Moved from the old programme"}
+    assert (await client.post("/v1/adjustments", json=wanted)).status_code == 201
+    [row] = await ledger.fetch("SELECT tier FROM tier_standings")
+    assert row["tier"] == "gold"

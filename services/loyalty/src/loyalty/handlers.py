@@ -57,11 +57,14 @@ async def on_interactions_recorded(uow: UnitOfWork, events: Sequence[Received[In
 
 async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlaced]]) -> None:
     """Orders earn points."""
-    ruled = await earning.accrue(uow, [received.event for received in events])
+    orders = [received.event for received in events]
+    programmes = await earning.programmes_of(uow, orders)
+    ruled = await earning.accrue(uow, orders, programmes)
     if ruled:
         # A return may have come before its order.
         await returning.settle(uow, ruled)
-    await tiers.refresh(uow, [event.customer_id for event, _ in events])
+    if any(programme.is_tiered for programme in programmes):
+        await tiers.refresh(uow, [order.customer_id for order in orders])
 
 
 async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderReturned]]) -> None:

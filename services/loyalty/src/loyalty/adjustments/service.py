@@ -14,6 +14,7 @@ from loyalty.ledger.rules import Draw, Grant
 from loyalty.members import service as members
 from loyalty.members.errors import MemberNotFound
 from loyalty.programmes import service as programmes
+from loyalty.tiers import booking as tiers
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.ids import new_id
@@ -102,3 +103,4 @@ async def _post(uow: UnitOfWork, adjustment: AdjustmentRow, moment: datetime) ->
         raise MemberNotFound
     by = adjustment.decided_by or adjustment.requested_by
     await note(uow.connection, [Note(line.entry_id, adjustment.reason, None, by) for line in outcome.lines])
+    await tiers.refresh(uow, [adjustment.customer_id])

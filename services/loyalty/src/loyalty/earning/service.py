@@ -29,19 +29,33 @@ from shared.contracts.customers import OrderPlaced
 from shared.database.unit_of_work import UnitOfWork
 
 
-async def accrue(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> list[str]:
+async def programmes_of(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> list[Programme]:
+    """Return the programmes that run when orders are placed.
+
+    Raises:
+        UnusableEvent: an order was placed at a moment at which none can be.
+    """
+    for order in orders:
+        check_moment("placed_at", order.placed_at)
+    return await running(uow.connection, [order.placed_at for order in orders])
+
+
+async def accrue(uow: UnitOfWork, orders: Sequence[OrderPlaced], programmes: Sequence[Programme] | None = None) -> list[str]:
     """Give the members what their orders earn in each programme that runs; return the ids of those that were decided by rules.
 
     In the default programme an order is decided by the rules of the day on which it was placed, when there were any, else by the rate of
     that day; in each other likewise, where its rate is one more rule. What is known already stays as it was decided.
 
+    Args:
+        uow: of the caller, who commits it.
+        orders: each perhaps known already.
+        programmes: those that run when they are placed, where the caller has read them already.
+
     Raises:
         UnusableEvent: an order holds a value that no order can have.
         ContradictingEvent: an order is known with other facts.
     """
-    for order in orders:
-        check_moment("placed_at", order.placed_at)
-    programmes = await running(uow.connection, [order.placed_at for order in orders])
+    programmes = await programmes_of(uow, orders) if programmes is None else programmes
     if not any(programme.has(ORDER) for programme in programmes):
         await ledger.accrue(uow, orders)
         return []
