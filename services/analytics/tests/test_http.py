@@ -126,6 +126,7 @@ async def test_the_net_promoter_score_is_exact_with_its_interval(database, clien
     assert (answer["n"], answer["promoters"], answer["passives"], answer["detractors"]) == (51, 32, 13, 6)
     assert (answer["numerator"], answer["denominator"], answer["score"]) == (26, 51, 50.98)
     assert answer["interval"] == {"low": 29.29, "high": 67.0, "level": 0.95, "method": "adjusted_wald"}
+    assert {each["score"]: each["n"] for each in answer["distribution"] if each["n"]} == {0: 1, 6: 5, 8: 13, 9: 12, 10: 20}
     assert (await read(client, "nps", channel="app"))["score"] == -100.0
     assert [month["n"] for month in (await read(client, "nps"))["months"]] == [51, 1]
 

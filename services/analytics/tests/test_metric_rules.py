@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.metrics.errors import WindowEmpty, WindowNotMonths, WindowTooWide, ZoneNotExact
-from analytics.metrics.rules import Definition, Share, Window, checked, closed, horizon, of_months, plus_months
+from analytics.metrics.rules import Share, Window, checked, closed, horizon, of_months, plus_months
 from analytics.metrics.service import CATALOGUE
 from analytics.purchases.rules import Measure
 from analytics.retention.rules import Kind, active, compared, complete_at, grid, totals
 from analytics.rfm.rules import Group, Segment, by_score, named_segments, score, segment_of
-from analytics.satisfaction.rules import score_of
+from analytics.satisfaction.rules import distribution_of
+from shared.figures.definitions import Definition
 
 JANUARY, FEBRUARY = date(1997, 1, 1), date(1997, 2, 1)
 
@@ -140,6 +141,5 @@ def test_every_pair_of_scores_has_a_name_and_nobody_is_lost():
     assert by_score(groups, "money") == [25] * 5
 
 
-def test_the_net_promoter_score_adds_answers_that_come_in_parts():
-    nps = score_of([(9, 20), (10, 12), (7, 13), (6, 5), (0, 1)])
-    assert (nps.promoters, nps.passives, nps.detractors) == (32, 13, 6)
+def test_a_distribution_adds_answers_that_come_in_parts():
+    assert distribution_of([(9, 20), (10, 12), (7, 13), (9, 5), (0, 1)]) == [1, 0, 0, 0, 0, 0, 0, 13, 0, 25, 12]

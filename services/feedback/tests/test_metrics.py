@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from feedback.metrics.repository import NpsRepository
 from feedback.responses.repository import ResponseRepository
 from feedback.responses.rules import Answer
+from shared.figures.satisfaction import NPS_DEFINITION
 from shared.statistics import NetPromoterScore, round_half_away
 
 MOMENT = datetime(2026, 1, 15, tzinfo=UTC)
@@ -35,18 +36,19 @@ async def test_the_known_example(client, database, clock):
     await keep(database, answers(32, 13, 6))
     told = await report(client)
     assert (told["n"], told["promoters"], told["passives"], told["detractors"]) == (51, 32, 13, 6)
-    assert told["fraction"] == {"numerator": 26, "denominator": 51}
+    assert (told["numerator"], told["denominator"]) == (26, 51)
     assert told["score"] == 50.98
-    assert told["interval"] == {"low": 29.29, "high": 67.0, "confidence": 0.95, "method": "adjusted_wald"}
+    assert told["interval"] == {"low": 29.29, "high": 67.0, "level": 0.95, "method": "adjusted_wald"}
     assert {item["score"]: item["n"] for item in told["distribution"]} == {s: {10: 32, 7: 13, 0: 6}.get(s, 0) for s in range(11)}
-    assert (told["metric"], told["zone"], told["window"], told["channel"]) == ("nps", "UTC", {"from": None, "to": None}, None)
-    assert datetime.fromisoformat(told["as_of"]) == clock.now()
-    assert "promoters" in told["definition"]
+    assert (told["zone"], told["window"]) == ("UTC", {"from": None, "to": None})
+    assert datetime.fromisoformat(told["as_of"]) == datetime.fromisoformat(told["computed_at"]) == clock.now()
+    definition = told["definition"]
+    assert (definition["name"], definition["parameters"], definition["hash"]) == ("nps", {"channel": None}, NPS_DEFINITION.hash)
 
 
 async def test_without_answers_there_is_no_score(client):
     told = await report(client)
-    assert (told["n"], told["score"], told["fraction"], told["interval"], told["trend"]) == (0, None, None, None, [])
+    assert (told["n"], told["score"], told["denominator"], told["interval"], told["months"]) == (0, None, 0, None, [])
     assert [item["n"] for item in told["distribution"]] == [0] * 11
 
 
@@ -62,23 +64,23 @@ async def test_the_window_is_of_days_and_half_open(client, database):
 async def test_the_day_is_that_of_utc(client):
     body = {"question": "nps", "score": 9, "answered_at": "2026-01-01T01:00:00+02:00"}
     await client.post("/v1/responses", json=body)
-    assert [month["month"] for month in (await report(client))["trend"]] == ["2025-12"]
+    assert [month["month"] for month in (await report(client))["months"]] == ["2025-12-01"]
 
 
 async def test_a_channel_has_its_own_score(client, database):
     await keep(database, answers(1, 0, 0) + answers(0, 0, 3, channel="app") + answers(0, 1, 0, channel=None))
     assert (await report(client))["score"] == -40.0
     told = await report(client, channel="app")
-    assert (told["n"], told["score"], told["channel"]) == (3, -100.0, "app")
+    assert (told["n"], told["score"], told["definition"]["parameters"]["channel"]) == (3, -100.0, "app")
 
 
-async def test_the_trend_is_by_month_with_intervals(client, database):
+async def test_months_have_intervals_of_their_own(client, database):
     await keep(database, answers(70, 20, 10, at=datetime(2025, 12, 31, 23, 59, tzinfo=UTC)))
     await keep(database, answers(1, 0, 0, at=datetime(2026, 2, 1, tzinfo=UTC)))
-    december, february = (await report(client))["trend"]
-    assert (december["month"], december["n"], december["score"]) == ("2025-12", 100, 60.0)
+    december, february = (await report(client))["months"]
+    assert (december["month"], december["n"], december["score"]) == ("2025-12-01", 100, 60.0)
     assert (december["interval"]["low"], december["interval"]["high"]) == (45.27, 71.24)
-    assert (february["month"], february["score"]) == ("2026-02", 100.0)
+    assert (february["month"], february["score"]) == ("2026-02-01", 100.0)
     assert (february["interval"]["low"], february["interval"]["high"]) == (-48.5, 98.5)
 
 
@@ -142,6 +144,6 @@ async def test_the_score_is_the_exact_fraction_rounded_once(client, database, co
     if any(counts):
         await keep(database, answers(*counts))
     told = await report(client)
-    exact = told["fraction"] and Fraction(told["fraction"]["numerator"], told["fraction"]["denominator"])
+    exact = Fraction(told["numerator"], told["denominator"]) if told["denominator"] else None
     assert exact == NetPromoterScore(*counts).fraction
     assert told["score"] == (None if exact is None else round_half_away(100 * exact))

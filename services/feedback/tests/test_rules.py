@@ -1,16 +1,12 @@
-"""Who may answer for whom, when, and what counts as the same answer; months add up."""
+"""Who may answer for whom, when, and what counts as the same answer."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from feedback.metrics.rules import Month, total
 from feedback.responses.errors import AnsweredInFuture, NotYourself
 from feedback.responses.rules import CLOCK_TOLERANCE, Answer, Scale, check_moment, same_answer, speaks_for
-from shared.statistics import NetPromoterScore
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ANSWER = Answer("r-1", "cus_1", "nps", 9, "email", "Quick.", NOW)
@@ -54,14 +50,3 @@ def test_any_other_word_makes_another_answer(change: dict) -> None:
 
 def test_the_scale_of_nps_is_0_to_10() -> None:
     assert ANSWER.scale == Scale(0, 10)
-
-
-counts = st.lists(st.integers(0, 500), min_size=11, max_size=11).map(tuple)
-
-
-@given(st.lists(counts, max_size=5))
-def test_the_total_is_the_sum_of_the_months(distributions: list[tuple[int, ...]]) -> None:
-    months = [Month(date(2026, 1 + place, 1), distribution) for place, distribution in enumerate(distributions)]
-    all_months = NetPromoterScore.of(total(months))
-    assert all_months.n == sum(month.nps.n for month in months)
-    assert all_months.promoters - all_months.detractors == sum(month.nps.promoters - month.nps.detractors for month in months)

@@ -1,8 +1,8 @@
 """The catalogue of metrics over HTTP."""
 
 from analytics.dependencies import ReadsAnalytics
-from analytics.metrics.schemas import DefinitionOut, definition_out
 from analytics.metrics.service import definitions_after
+from shared.figures.schemas import DefinitionOut, definition_out
 from shared.http import APIRouter, Page, PageQuery
 
 router = APIRouter(prefix="/v1/metrics", tags=["metrics"])

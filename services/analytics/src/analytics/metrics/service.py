@@ -1,12 +1,12 @@
 """The catalogue of metrics."""
 
-from analytics.metrics.rules import Definition
 from analytics.points import rules as points
 from analytics.repeat_rate import rules as repeat_rate
 from analytics.retention import rules as retention
 from analytics.rfm import rules as rfm
 from analytics.sales import rules as sales
-from analytics.satisfaction import rules as satisfaction
+from shared.figures.definitions import Definition
+from shared.figures.satisfaction import NPS_DEFINITION
 
 CATALOGUE: tuple[Definition, ...] = tuple(
     sorted(
@@ -15,7 +15,7 @@ CATALOGUE: tuple[Definition, ...] = tuple(
             repeat_rate.DEFINITION,
             rfm.DEFINITION,
             sales.DEFINITION,
-            satisfaction.DEFINITION,
+            NPS_DEFINITION,
             points.DEFINITION,
         ),
         key=lambda definition: definition.name,

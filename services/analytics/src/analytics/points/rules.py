@@ -1,6 +1,6 @@
 """Points that were issued, taken back and are outstanding."""
 
-from analytics.metrics.rules import Definition
+from shared.figures.definitions import Definition
 
 DEFINITION = Definition(
     name="points",

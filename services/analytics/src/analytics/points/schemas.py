@@ -4,7 +4,7 @@ from datetime import date
 
 from pydantic import Field
 
-from analytics.metrics.schemas import MetricAnswer
+from shared.figures.schemas import MetricAnswer
 from shared.http.schemas import OutputModel
 
 

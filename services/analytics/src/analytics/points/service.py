@@ -6,7 +6,6 @@ from datetime import datetime
 from analytics.history.repository import HistoryRepository
 from analytics.history.rules import moment, points, text
 from analytics.metrics.rules import ZONE, Window, horizon
-from analytics.metrics.schemas import definition_out, window_out
 from analytics.points.repository import MemberFact, MovementFact, PointsRepository
 from analytics.points.rules import DEFINITION
 from analytics.points.schemas import PointsAnswer, PointsMonthOut
@@ -14,6 +13,7 @@ from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsRevers
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
+from shared.figures.schemas import definition_out, window_out
 
 
 async def on_members_enrolled(uow: UnitOfWork, events: Sequence[Received[MemberEnrolled]]) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analytics.metrics.rules import Definition, Share
+from analytics.metrics.rules import Share
 from analytics.purchases.rules import LAST_BIN, Measure
 from analytics.retention.rules import CohortCounts
+from shared.figures.definitions import Definition
 
 
 class Occasion(StrEnum):

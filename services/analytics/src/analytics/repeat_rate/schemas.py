@@ -4,7 +4,8 @@ from datetime import date
 
 from pydantic import Field
 
-from analytics.metrics.schemas import MetricAnswer, ShareOut
+from analytics.metrics.schemas import ShareOut
+from shared.figures.schemas import MetricAnswer
 from shared.http.schemas import OutputModel
 
 

@@ -4,11 +4,12 @@ from datetime import datetime
 
 from analytics.history.repository import HistoryRepository
 from analytics.metrics.rules import ZONE, Share, Window, ended, horizon
-from analytics.metrics.schemas import definition_out, share_out, window_out
+from analytics.metrics.schemas import share_out
 from analytics.repeat_rate.rules import DEFINITION, MEASURE, Occasion, distribution, repeat_rate
 from analytics.repeat_rate.schemas import BinOut, CohortRate, RepeatRateAnswer
 from analytics.retention.repository import CellsRepository
 from shared.database.pool import Connection
+from shared.figures.schemas import definition_out, window_out
 
 
 async def read(connection: Connection, occasion: Occasion, window: Window, now: datetime) -> RepeatRateAnswer:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
-from analytics.metrics.rules import Definition, Share, plus_months
+from analytics.metrics.rules import Share, plus_months
 from analytics.purchases.rules import PERIOD, Measure
+from shared.figures.definitions import Definition
 
 _OCCASION = "An occasion is an order at the moment it was placed; several within 24 hours are one; a return does not undo it."
 

@@ -4,8 +4,9 @@ from datetime import date
 
 from pydantic import Field
 
-from analytics.metrics.schemas import MetricAnswer, ShareOut
+from analytics.metrics.schemas import ShareOut
 from analytics.retention.rules import Kind
+from shared.figures.schemas import MetricAnswer
 from shared.http.schemas import OutputModel
 
 

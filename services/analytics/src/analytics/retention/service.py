@@ -4,12 +4,13 @@ from datetime import datetime
 
 from analytics.history.repository import HistoryRepository
 from analytics.metrics.rules import ZONE, Share, Window, closed, horizon
-from analytics.metrics.schemas import definition_out, share_out, window_out
+from analytics.metrics.schemas import share_out
 from analytics.purchases.rules import Measure
 from analytics.retention.repository import CellsRepository
 from analytics.retention.rules import DEFINITIONS, Comparison, GridRow, Kind, compared, grid, is_open_ended, totals
 from analytics.retention.schemas import CellOut, CohortOut, RetentionAnswer, SummaryRow, TotalOut
 from shared.database.pool import Connection
+from shared.figures.schemas import definition_out, window_out
 
 _MEASURES = (Measure.CALENDAR, Measure.ROLLING, Measure.LAST, Measure.CAME_BACK)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from analytics.metrics.rules import Definition
+from shared.figures.definitions import Definition
 
 SCORES = 5
 

@@ -4,8 +4,8 @@ from datetime import date
 
 from pydantic import Field
 
-from analytics.metrics.schemas import MetricAnswer
 from analytics.rfm.rules import Segment
+from shared.figures.schemas import MetricAnswer
 from shared.http.schemas import OutputModel
 
 _CUSTOMERS_BY_SCORE = "Customers with score 1, 2, 3, 4 and 5."

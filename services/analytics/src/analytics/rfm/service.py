@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from analytics.history.repository import HistoryRepository
 from analytics.metrics.rules import ZONE, Window, horizon
-from analytics.metrics.schemas import definition_out, window_out
 from analytics.rfm.repository import RfmRepository, Scored
 from analytics.rfm.rules import DEFINITION, by_score, named_segments
 from analytics.rfm.schemas import Frequency, GroupOut, Money, Recency, RfmAnswer, SegmentOut
 from shared.database.pool import Connection
+from shared.figures.schemas import definition_out, window_out
 
 # While events stream in, an answer may be this old; it says when it was computed. Half of what "visible within a second" leaves.
 FRESH_SECONDS = 0.5

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from analytics.metrics.rules import Definition
+from shared.figures.definitions import Definition
 from shared.statistics import round_half_away
 
 DEFINITION = Definition(

@@ -7,11 +7,11 @@ from operator import attrgetter
 
 from analytics.history.repository import HistoryRepository
 from analytics.metrics.rules import ZONE, Window, horizon
-from analytics.metrics.schemas import definition_out, window_out
 from analytics.sales.repository import MonthRow, SalesRepository
 from analytics.sales.rules import DEFINITION, average_minor
 from analytics.sales.schemas import MoneyOut, MonthOut, OrdersAnswer, TotalsOut
 from shared.database.pool import Connection
+from shared.figures.schemas import definition_out, window_out
 
 
 async def read(connection: Connection, window: Window, now: datetime) -> OrdersAnswer:

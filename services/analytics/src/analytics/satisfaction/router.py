@@ -6,8 +6,8 @@ from fastapi import Query
 
 from analytics.dependencies import ClockDep, Days, ReadsAnalytics
 from analytics.metrics.errors import WindowEmpty, ZoneNotExact
-from analytics.satisfaction.schemas import NpsAnswer
 from analytics.satisfaction.service import read
+from shared.figures.satisfaction import NpsAnswer
 from shared.http import APIRouter, Reads, problems
 
 router = APIRouter(prefix="/v1/metrics", tags=["metrics"])

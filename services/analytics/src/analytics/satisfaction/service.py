@@ -4,20 +4,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 from analytics.history.repository import HistoryRepository
 from analytics.history.rules import moment, score, text
-from analytics.metrics.rules import ZONE, Window, horizon
-from analytics.metrics.schemas import definition_out, window_out
+from analytics.metrics.rules import Window, horizon
 from analytics.satisfaction.repository import ResponseFact, SatisfactionRepository
-from analytics.satisfaction.rules import DEFINITION, score_of
-from analytics.satisfaction.schemas import IntervalOut, MonthScore, NpsAnswer
+from analytics.satisfaction.rules import distribution_of
 from shared.contracts.feedback import ResponseRecorded
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
-from shared.statistics import NetPromoterScore
+from shared.figures.satisfaction import NpsAnswer, nps_answer
 
 # Answers to other questions are none of this score.
 RECOMMENDATION = "nps"
@@ -55,27 +52,5 @@ async def read(connection: Connection, window: Window, channel: str | None, now:
     """
     as_of = horizon((await HistoryRepository(connection).state()).latest_response_at, now)
     rows = await SatisfactionRepository(connection).monthly_scores(window.since, window.until, channel)
-    months = [(month, score_of(row[1:] for row in mine)) for month, mine in groupby(rows, key=itemgetter(0))]
-    return NpsAnswer(
-        definition=definition_out(DEFINITION.of(channel=channel)),
-        window=window_out(window),
-        zone=ZONE,
-        as_of=as_of,
-        computed_at=now,
-        **_figures(score_of(row[1:] for row in rows)),
-        months=[MonthScore(month=month, **_figures(of_month)) for month, of_month in months],
-    )
-
-
-def _figures(nps: NetPromoterScore) -> dict[str, Any]:
-    interval = nps.interval
-    return {
-        "n": nps.n,
-        "promoters": nps.promoters,
-        "passives": nps.passives,
-        "detractors": nps.detractors,
-        "numerator": nps.promoters - nps.detractors,
-        "denominator": nps.n,
-        "score": nps.score,
-        "interval": None if interval is None else IntervalOut(low=interval.low, high=interval.high),
-    }
+    months = [(month, distribution_of(row[1:] for row in mine)) for month, mine in groupby(rows, key=itemgetter(0))]
+    return nps_answer(months, window, channel, as_of, now)
