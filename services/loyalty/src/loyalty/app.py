@@ -18,6 +18,7 @@ from loyalty.participations.router import router as participations
 from loyalty.programmes.router import router as programmes
 from loyalty.redemptions.router import router as redemptions
 from loyalty.rewards.router import router as rewards
+from loyalty.partners.router import router as partners
 from loyalty.rules.router import router as rules
 from loyalty.settings import LoyaltySettings
 from loyalty.simulations import service as simulating
@@ -60,6 +61,7 @@ SERVICE = Service(
         redemptions,
     ),
     handlers=HANDLERS,
+        partners,
     passes=PASSES,
     migrations=Path(__file__).parent / "migrations",
     # The ledger is a source of events, not a projection: see the service's README on `rebuild`.

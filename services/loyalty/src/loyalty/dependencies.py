@@ -20,6 +20,8 @@ WritesLoyalty = Annotated[Caller, requires("loyalty:write")]
 WritesMember = Annotated[Caller, requires("loyalty:write", own="customer_id")]
 # Who gives and takes by hand.
 ManagesLoyalty = Annotated[Caller, requires("loyalty:manage")]
+# A partner's key, which the service has bound to him.
+PostsForPartner = Annotated[Caller, requires("partners:post")]
 
 
 async def _settings(request: Request) -> LoyaltySettings:

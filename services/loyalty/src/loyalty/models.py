@@ -13,6 +13,7 @@ from loyalty.metadata import metadata
 from loyalty.offers import models as offers
 from loyalty.participations import models as participations
 from loyalty.programmes import models as programmes
+from loyalty.partners import models as partners
 from loyalty.redemptions import models as redemptions
 from loyalty.rewards import models as rewards
 from loyalty.rules import models as rules
@@ -38,6 +39,7 @@ __all__ = [
     "participations",
     "programmes",
     "redemptions",
+    "partners",
     "rewards",
     "rules",
     "tiers",

@@ -24,6 +24,8 @@ class Scope(StrEnum):
     LOYALTY_WRITE = "loyalty:write"
     # Programmes, rules, tiers, rewards and voucher batches; adjustments by hand.
     LOYALTY_MANAGE = "loyalty:manage"
+    # What a partner's key may do, for the partner that it is bound to.
+    PARTNERS_POST = "partners:post"
     ANALYTICS_READ = "analytics:read"
     KEYS_WRITE = "keys:write"
     TOKENS_WRITE = "tokens:write"

@@ -54,6 +54,8 @@ def event_of(line: Line) -> Event:
             return PointsAccrued(reason=reason, order_id=line.order_id, rule_version=line.rule_version, **facts)
         case "redemption":
             return PointsRedeemed(source_id=line.source_id, **facts)
+        case "reversal":
+            return PointsReversed(reason="cancellation", order_id=line.order_id, **facts)
         case "restoration":
             return PointsRestored(reason="cancellation", **facts)
         case "reinstatement":

@@ -105,7 +105,7 @@ class Draw:
         points: at least 1.
         source_id: what caused it; with `kind` it names the draw for ever, and drawing it again changes nothing.
         occurred_at: when the reason arose; the moment of posting when None.
-        kind: redemption or adjustment.
+        kind: redemption, adjustment, or reversal of something earned that no order tells of.
         wallet: code of the wallet.
         order_id: the order, when it was about one.
         counter: the programme's side: spent, adjustment, or `partner:` and the partner's id.

@@ -13,6 +13,7 @@ from loyalty.ledger.events import event_of
 from loyalty.participations import repository as participations
 from loyalty.privacy import repository
 from loyalty.redemptions import service as redemptions
+from loyalty.partners import repository as partners
 from loyalty.tiers import privacy as tiers
 from loyalty.vouchers import service as vouchers
 from shared.database.pool import Connection
@@ -37,6 +38,7 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
     }
 
 
+        **await partners.erase(uow.connection, customer_ids),
 async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
     """Return all that is kept of a customer, by kind of record."""
     return (
@@ -49,3 +51,4 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
         | await abuse.collect(connection, customer_ids)
         | await participations.collect(connection, customer_ids)
     )
+        | await partners.collect(connection, customer_ids)

@@ -114,7 +114,10 @@ BEGIN
                (SELECT accounts.wallet FROM accounts WHERE accounts.id = (plan[1]).account_id), booked.points, told.drawn_source,
                told.source_id, NULL::text, coalesce(told.occurred_at, told_at), booked.sequence
         FROM book_draws(
-            plan, 'restoration', told.source_id, told.drawn_source, 'spent', NULL, NULL, coalesce(told.occurred_at, told_at), told_at
+            plan, 'restoration', told.source_id, told.drawn_source,
+            -- Where it went to, a partner perhaps, it comes back from.
+            (SELECT min(spent.counter) FROM entries AS spent WHERE spent.source_id = told.drawn_source AND spent.kind = 'redemption'),
+            NULL, NULL, coalesce(told.occurred_at, told_at), told_at
         ) AS booked;
     END LOOP;
 END $$;

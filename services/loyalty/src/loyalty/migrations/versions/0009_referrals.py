@@ -8,10 +8,13 @@ revision = "0009"
 down_revision = "0008"
 
 _SQL = Path(__file__).parents[1] / "sql"
-_SCRIPTS = ("abuse",)
-_FUNCTIONS = ("guard_action",)
+_SCRIPTS = ("abuse", "partners")
+_FUNCTIONS = ("use_allowance", "guard_action")
 # Those that others refer to come last.
-_TABLES = ("withheld_events", "reviews", "member_freezes", "activities", "velocity_limits")
+_TABLES = (
+    *("partner_settlements", "partner_usage", "partner_transactions", "partner_keys", "partners"),
+    *("withheld_events", "reviews", "member_freezes", "activities", "velocity_limits"),
+)
 
 
 def upgrade() -> None:
