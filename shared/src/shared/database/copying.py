@@ -18,10 +18,11 @@ def line_of(cells: Sequence[str | None]) -> str:
     Args:
         cells: texts in the order of the columns, none with a NUL character; None for null.
     """
-    line = "\t".join([_NULL if cell is None else cell for cell in cells])
+    texts = [_NULL if cell is None else cell for cell in cells] if None in cells else cells
+    line = "\t".join(texts)  # pyright: ignore[reportArgumentType,reportCallIssue] - none of them is None
     if "\\" in line or "\n" in line or "\r" in line or line.count("\t") != len(cells) - 1:
         line = "\t".join([_NULL if cell is None else _ESCAPED.sub(_escape, cell) for cell in cells])
-    return line.replace(_NULL, r"\N")
+    return line if texts is cells else line.replace(_NULL, r"\N")
 
 
 def _escape(found: re.Match[str]) -> str:

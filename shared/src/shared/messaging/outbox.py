@@ -14,7 +14,7 @@ from shared.contracts.base import Event
 from shared.database.copying import copy_lines, line_of
 from shared.database.pool import Connection
 from shared.database.rows import transposed
-from shared.ids import new_uuid
+from shared.ids import new_uuid_text
 
 # Keys are spread over buckets; one relay owns a bucket at a time, which keeps the order of each key.
 BUCKETS = 16
@@ -122,7 +122,7 @@ def event_line(kind: type[Event], aggregate_id: str, key: str, sequence: int, pa
         sequence: its number within the aggregate.
         payload: its JSON, or the beginning of it where all that are copied together end alike.
     """
-    return line_of((str(new_uuid()), kind.aggregate, aggregate_id, kind.type, key, str(sequence), str(bucket_of(key)), payload))
+    return line_of((new_uuid_text(), kind.aggregate, aggregate_id, kind.type, key, str(sequence), str(bucket_of(key)), payload))
 
 
 async def copy_events(connection: Connection, lines: Sequence[str], ending: str, traceparent: str | None) -> None:

@@ -27,6 +27,7 @@ _TEXT_FIELDS = frozenset({"name", "city"})
 _TRUE = frozenset({"1", "true", "yes", "y", "да", "jā", "ja", "是"})
 _FALSE = frozenset({"0", "false", "no", "n", "нет", "nē", "ne", "否"})
 _FORMULA_SIGNS = frozenset("=+-@\t\r")
+_TRIM: tuple[Transform, ...] = ("trim",)
 _SEPARATORS = re.compile(r"[\s_\-./]+")
 # How spreadsheets call the fields; compared without case, accents and separators.
 _COMMON_NAMES: Mapping[str, str] = {
@@ -66,7 +67,7 @@ class Link:
 
     column: str
     field: str
-    transforms: tuple[Transform, ...] = ("trim",)
+    transforms: tuple[Transform, ...] = _TRIM
     date_format: str | None = None
     values: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -139,7 +140,12 @@ def told_by(record: Mapping[str, Any], links: Sequence[Link], empty: Empty) -> d
     for link in links:
         if link.column not in record:
             continue
-        value = _read(record[link.column], link)
+        value = record[link.column]
+        # What most cells are, without the general way.
+        if type(value) is str and link.transforms == _TRIM and link.date_format is None and not link.values and value[:1] != "'":
+            value = value.strip() or None
+        else:
+            value = _read(value, link)
         if value is None and empty == "keep":
             continue
         if link.field.startswith(ATTRIBUTES):

@@ -72,7 +72,14 @@ def cut(shape: Shape, piece: bytes, *, last: bool, limit: int) -> Cut:
     """
     if shape.format == "ndjson":
         return _cut_lines(shape, piece, last=last, limit=limit)
-    return _cut_cells(shape, piece, last=last, limit=limit)
+    # Few records have several lines: nothing is done with lines that the next piece begins with.
+    lines = _lines(piece, 2 * limit)
+    is_whole = sum(map(len, lines)) == len(piece)
+    found = _cut_cells(shape, lines, last=last and is_whole, limit=limit)
+    if not found.length and not is_whole:
+        lines = _lines(piece)
+        found = _cut_cells(shape, lines, last=last, limit=limit)
+    return found if found.length or last else _endless(lines[0])
 
 
 def skip_mark(sample: bytes) -> int:
@@ -95,8 +102,7 @@ def read_header(sample: bytes, encoding: str, delimiter: str, start: int) -> tup
     return [cell.strip() for cell in header], start + sum(len(lines[number]) for number in range(min(reader.line_num, len(lines))))
 
 
-def _cut_cells(shape: Shape, piece: bytes, *, last: bool, limit: int) -> Cut:
-    lines = _lines(piece)
+def _cut_cells(shape: Shape, lines: Sequence[bytes], *, last: bool, limit: int) -> Cut:
     found = Cut()
     done = 0
     for cells, taken in _rows(shape, lines):
@@ -117,7 +123,7 @@ def _cut_cells(shape: Shape, piece: bytes, *, last: bool, limit: int) -> Cut:
             found.records.append(Broken("row_empty", ""))
         if len(found.records) == limit:
             return found
-    return found if found.length or last else _endless(lines[0])
+    return found
 
 
 def _endless(line: bytes) -> Cut:
@@ -163,7 +169,7 @@ def _by_column(columns: Sequence[str], cells: list[str]) -> dict[str, Any] | Bro
 
 def _cut_lines(shape: Shape, piece: bytes, *, last: bool, limit: int) -> Cut:
     found = Cut()
-    lines = _lines(piece)
+    lines = _lines(piece, limit)
     if not last and lines and not lines[-1].endswith(b"\n"):
         lines.pop()
     for line in lines[:limit]:
@@ -187,12 +193,11 @@ def _object(shape: Shape, line: bytes) -> dict[str, Any] | Broken:
     return value if isinstance(value, dict) else Broken("row_malformed", "The line is not a JSON object.")
 
 
-def _lines(piece: bytes) -> list[bytes]:
-    """Return the lines of a piece with their ends; a carriage return alone ends none."""
-    if not piece:
-        return []
-    lines = piece.split(b"\n")
-    kept = [line + b"\n" for line in lines[:-1]]
-    if lines[-1]:
-        kept.append(lines[-1])
+def _lines(piece: bytes, limit: int = -1) -> list[bytes]:
+    """Return the lines of a piece, or the first ones, with their ends; a carriage return alone ends none."""
+    lines = piece.split(b"\n", limit)
+    rest = lines.pop()
+    kept = [line + b"\n" for line in lines]
+    if rest and len(kept) != limit:
+        kept.append(rest)
     return kept

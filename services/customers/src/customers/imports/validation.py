@@ -122,12 +122,14 @@ def parse(plan: Plan, piece: bytes, first_row: int, limit: int, *, last: bool) -
     """
     found = cut(plan.shape, piece, last=last, limit=limit)
     columns = plan.columns
+    # No row needs a look at each of its texts when the whole piece has no such character, nor its escape in JSON.
+    may_hold_nul = b"\x00" in piece or rb"\u0000" in piece
     parsed = Parsed(length=found.length, next_row=first_row + len(found.records))
     for row, record in enumerate(found.records, first_row):
         if isinstance(record, Broken) and record.code == "row_empty":
             continue
         parsed.read += 1
-        read = _read(plan, columns, row, record)
+        read = _read(plan, columns, row, record, may_hold_nul=may_hold_nul)
         if isinstance(read, Draft):
             parsed.drafts.append(read)
         else:
@@ -141,17 +143,20 @@ def key_of(field_name: str, value: str) -> str:
     return value.lower() if field_name == "email" else value
 
 
-def _read(plan: Plan, columns: tuple[str, ...], row: int, record: Mapping[str, Any] | Broken) -> Draft | list[Refusal]:
+def _read(
+    plan: Plan, columns: tuple[str, ...], row: int, record: Mapping[str, Any] | Broken, *, may_hold_nul: bool
+) -> Draft | list[Refusal]:
     if isinstance(record, Broken):
         return [Refusal(row, "", record.code, record.detail)]
     try:
         told = told_by(record, plan.links, plan.empty)
-        if nul_path(told) is not None:
+        if may_hold_nul and nul_path(told) is not None:
             return [Refusal(row, "", "nul_character", "Text must not hold the character U+0000.")]
         # What a new customer must have is seen once it is known who is new.
         told = fields_of(_DRAFT.validate_python(told))
         observed_at = told.pop(OBSERVED_AT, None)
-        check_observed_at(observed_at, datetime.combine(plan.today, time.max, UTC))
+        if observed_at is not None:
+            check_observed_at(observed_at, datetime.combine(plan.today, time.max, UTC))
         fields = checked(told, plan.today, plan.known, {}, texts=True)
     except CellRefused as refused:
         return [Refusal(row, "", refused.code, refused.detail)]

@@ -1,6 +1,6 @@
 """The searchable form of a name, as its row holds it."""
 
-from customers.search.names import sound_keys, spellings, words
+from customers.search.names import readings, sound_keys
 
 # Names longer than this are searched by their beginning.
 MAX_FOLDED_LENGTH = 600
@@ -12,10 +12,10 @@ def fold(name: str | None) -> str:
     First its words in Latin letters, then further spellings (`~` before each character of another script), then the
     keys of its sound (`*` before each).
     """
-    found = words(name)
+    found, spelled = readings(name)
     if not found:
         return ""
-    every = dict.fromkeys([*found, *spellings(name), *sound_keys(found)])
+    every = dict.fromkeys([*found, *spelled, *sound_keys(found)])
     folded = "".join(f" {word}" for word in every)
     if len(folded) <= MAX_FOLDED_LENGTH:
         return folded

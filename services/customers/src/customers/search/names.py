@@ -63,7 +63,7 @@ def words(name: str | None) -> list[str]:
     Case, accents, punctuation and compatibility forms vanish. Cyrillic and Greek are transliterated, Han is read in
     pinyin (surname, then given name), every other script as `anyascii` writes it.
     """
-    return [word for run in _runs(name) for word in _romanised(run)]
+    return _words(_runs(name))
 
 
 def spellings(name: str | None) -> list[str]:
@@ -71,10 +71,22 @@ def spellings(name: str | None) -> list[str]:
 
     A character becomes `~` and five hexadecimal digits, so that the beginning of a name finds it.
     """
+    return [] if not name or name.isascii() else _spellings(_runs(name))
+
+
+def readings(name: str | None) -> tuple[list[str], list[str]]:
+    """Return the `words` and the `spellings` of a name."""
+    runs = _runs(name)
+    return _words(runs), _spellings(runs)
+
+
+def _words(runs: Iterable[str]) -> list[str]:
+    return [word for run in runs for word in ((run,) if run.isascii() else _romanised(run))]
+
+
+def _spellings(runs: Iterable[str]) -> list[str]:
     found: list[str] = []
-    if not name or name.isascii():
-        return found
-    for run in _runs(name):
+    for run in runs:
         if not run.isascii():
             coded = [f"~{ord(character):05x}" for character in run]
             starts = range(len(coded)) if _is_han(run) and len(run) <= _MAX_HAN_NAME else (0,)
@@ -135,16 +147,28 @@ def _runs(name: str | None) -> list[str]:
     """Cut a name into words of one script each: Latin letters and digits, or another script's characters."""
     if not name:
         return []
-    if name.isascii():
-        characters = name.lower()
-    else:
-        composed = unicodedata.normalize("NFKC", name).casefold()
-        # Twice: folding case can bring forth a form that normalises further.
-        decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", composed).casefold())
-        characters = unicodedata.normalize("NFC", decomposed.translate(_DROPPED)).translate(_LETTERS)
+    characters = name.lower() if name.isascii() else name.lower().translate(_PLAIN_LETTERS)
+    if not characters.isascii():
+        characters = _bare(name)
     if characters.isascii():
         return _ASCII_WORD.findall(characters)
     return "".join(_separated(characters)).split()
+
+
+def _bare(name: str) -> str:
+    """Return a name without case and accents, in Latin letters where it has an alphabet."""
+    composed = unicodedata.normalize("NFKC", name).casefold()
+    # Twice: folding case can bring forth a form that normalises further.
+    decomposed = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", composed).casefold())
+    return unicodedata.normalize("NFC", decomposed.translate(_DROPPED)).translate(_LETTERS)
+
+
+# Small letters of Latin and Cyrillic alphabets that mean the same whatever is beside them: most names hold no others.
+_PLAIN_LETTERS = {
+    ord(letter): bare
+    for letter in map(chr, (*range(0xDF, 0x180), *range(0x430, 0x460)))
+    if letter == letter.lower() and (bare := _bare(letter)).isascii()
+}
 
 
 def _separated(characters: str) -> Iterable[str]:
@@ -158,8 +182,6 @@ def _separated(characters: str) -> Iterable[str]:
 
 
 def _romanised(run: str) -> list[str]:
-    if run.isascii():
-        return [run]
     if not _is_han(run):
         return _letters_of(anyascii(run))
     if not 1 < len(run) <= _MAX_HAN_NAME:
