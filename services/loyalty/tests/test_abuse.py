@@ -308,3 +308,35 @@ async def test_a_household_does_not_spend_the_points_of_who_is_frozen(ledger, st
         with pytest.raises(MemberFrozen):
             await guard(uow, "redemption", customer_id="cus_2", points=1)
         await guard(uow, "transfer", customer_id="cus_2", points=1)
+
+
+# Wrong codes
+
+
+async def test_who_tries_codes_one_after_the_other_is_stopped(client, ledger, story):
+    await ledger.hear(story.registered(), story.registered("cus_2"))
+    batch = (await client.post("/v1/voucher-batches", json={"campaign": "spring", "count": 2})).json()
+    codes = [voucher["code"] for voucher in (await client.get(f"/v1/voucher-batches/{batch['id']}/codes")).json()["data"]]
+    use = {"customer_id": "cus_1", "reference": "receipt-1"}
+    for number in range(20):
+        route = "validate" if number % 2 else "redeem"
+        body = {"code": f"GUESS{number}"} | (use if route == "redeem" else {"customer_id": "cus_1"})
+        assert (await client.post(f"/v1/vouchers/{route}", json=body)).json()["code"] == "voucher_not_found"
+    stopped = await client.post("/v1/vouchers/redeem", json=use | {"code": codes[0]})
+    assert (stopped.status_code, stopped.json()["code"]) == (429, "velocity_exceeded")
+    assert 0 < int(stopped.headers["retry-after"]) <= 3_600
+    # Others go on, and what is right does not count.
+    right = await client.post("/v1/vouchers/redeem", json={"customer_id": "cus_2", "reference": "receipt-2", "code": codes[0]})
+    assert right.status_code == 201
+    counted = await ledger.fetch("SELECT subject, subject_id, count(*)::int FROM activities GROUP BY 1, 2 ORDER BY 1")
+    assert [row[0] for row in counted] == ["caller", "member"]
+    assert [row[2] for row in counted] == [20, 20]
+
+
+async def test_who_is_frozen_uses_no_voucher(client, ledger, story):
+    await ledger.hear(story.registered())
+    batch = (await client.post("/v1/voucher-batches", json={"campaign": "spring", "count": 1})).json()
+    [voucher] = (await client.get(f"/v1/voucher-batches/{batch['id']}/codes")).json()["data"]
+    await frozen(ledger)
+    answer = await client.post("/v1/vouchers/redeem", json={"code": voucher["code"], "customer_id": "cus_1", "reference": "r"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "member_frozen")

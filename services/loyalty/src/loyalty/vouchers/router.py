@@ -4,6 +4,7 @@ from datetime import datetime
 
 from fastapi import Response
 
+from loyalty.abuse.errors import MemberFrozen, VelocityExceeded
 from loyalty.dependencies import ManagesLoyalty, ReadsLoyalty, ReadsMember, WritesLoyalty
 from loyalty.fields import CustomerIdPath
 from loyalty.members.errors import MemberNotFound
@@ -89,10 +90,10 @@ async def list_codes(batch_id: BatchIdPath, page: PageQuery, connection: Reads, 
     return page.page(rows, key=lambda row: (row["code"],), item=lambda row: Voucher.model_validate(dict(row)))
 
 
-@router.post("/vouchers/validate", operation_id="vouchers_validate", responses=problems(VoucherNotFound))
-async def validate(question: VoucherQuestion, uow: Uow, _: WritesLoyalty) -> VoucherAnswer:
+@router.post("/vouchers/validate", operation_id="vouchers_validate", responses=problems(VoucherNotFound, VelocityExceeded))
+async def validate(question: VoucherQuestion, uow: Uow, caller: WritesLoyalty) -> VoucherAnswer:
     """Look at what a code would be worth for a purchase; changes nothing."""
-    voucher, reason, discount = await service.validate(uow.connection, question)
+    voucher, reason, discount = await service.validate(uow, question, caller=caller.principal)
     return VoucherAnswer(
         valid=reason is None,
         reason=reason,
@@ -107,11 +108,13 @@ async def validate(question: VoucherQuestion, uow: Uow, _: WritesLoyalty) -> Vou
     "/vouchers/redeem",
     operation_id="vouchers_redeem",
     status_code=201,
-    responses=problems(VoucherNotFound, MemberNotFound, VoucherReferenceTaken, *VoucherRefused.REASONS.values()),
+    responses=problems(
+        VoucherNotFound, MemberNotFound, VoucherReferenceTaken, *VoucherRefused.REASONS.values(), MemberFrozen, VelocityExceeded
+    ),
 )
-async def redeem(use: VoucherUse, response: Response, uow: Uow, _: WritesLoyalty) -> VoucherRedemption:
+async def redeem(use: VoucherUse, response: Response, uow: Uow, caller: WritesLoyalty) -> VoucherRedemption:
     """Use a code for a purchase, in one call; the same reference again is the same use (200)."""
-    redemption, is_new = await service.redeem(uow, use)
+    redemption, is_new = await service.redeem(uow, use, caller=caller.principal)
     if not is_new:
         response.status_code = 200
     return VoucherRedemption.model_validate(dict(redemption))

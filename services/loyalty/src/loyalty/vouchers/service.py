@@ -6,6 +6,7 @@ from typing import Any
 
 from asyncpg import Record
 
+from loyalty.abuse.guard import guard, guard_guesses, note_wrong_guess
 from loyalty.members import service as members
 from loyalty.vouchers import repository
 from loyalty.vouchers.errors import (
@@ -129,12 +130,16 @@ async def found(connection: Connection, code: str) -> Record:
     return voucher
 
 
-async def validate(connection: Connection, question: VoucherQuestion) -> tuple[Record, str | None, int | None]:
+async def validate(uow: UnitOfWork, question: VoucherQuestion, *, caller: str | None = None) -> tuple[Record, str | None, int | None]:
     """Return a code, why it would be refused, and what it would take off; changes nothing.
 
     Raises:
         VoucherNotFound: there is none.
+        VelocityExceeded: too many codes that there are not were tried.
     """
+    connection = uow.connection
+    await guard_guesses(uow, customer_id=question.customer_id, caller=caller)
+    note_wrong_guess(uow, customer_id=question.customer_id, caller=caller)
     voucher = await found(connection, question.code)
     person = None if question.customer_id is None else await family(connection, question.customer_id)
     purchase = _purchase(question, person)
@@ -145,7 +150,7 @@ async def validate(connection: Connection, question: VoucherQuestion) -> tuple[R
     return voucher, reason, discount(_terms(voucher), purchase)
 
 
-async def redeem(uow: UnitOfWork, use: VoucherUse) -> tuple[Record, bool]:
+async def redeem(uow: UnitOfWork, use: VoucherUse, *, caller: str | None = None) -> tuple[Record, bool]:
     """Use a code for a purchase; return the use, and whether it is new.
 
     The code's row is held until the transaction ends, then the person's, then the batch's: uses wait for each other in this order only.
@@ -155,10 +160,14 @@ async def redeem(uow: UnitOfWork, use: VoucherUse) -> tuple[Record, bool]:
         MemberNotFound: there is no such member.
         VoucherReferenceTaken: another customer used it for this reference.
         VoucherRefused: it is worth nothing here and now.
+        MemberFrozen: the member is frozen.
+        VelocityExceeded: too many codes were used, or tried that there are not.
     """
     connection, code = uow.connection, normalised(use.code)
+    await guard_guesses(uow, customer_id=use.customer_id, caller=caller)
     voucher = await repository.voucher(connection, code, lock=True)
     if voucher is None:
+        note_wrong_guess(uow, customer_id=use.customer_id, caller=caller)
         raise VoucherNotFound(pointer="/code")
     await members.require(connection, use.customer_id)
     person = await family(connection, use.customer_id)
@@ -171,6 +180,7 @@ async def redeem(uow: UnitOfWork, use: VoucherUse) -> tuple[Record, bool]:
     reason = refusal(terms, voucher["customer_id"], voucher["redeemed"], purchase, voucher["now"])
     if reason is not None:
         raise VoucherRefused.REASONS[reason](pointer="/code")
+    await guard(uow, "voucher_redemption", customer_id=use.customer_id, caller=caller)
     await _count(connection, voucher, use.customer_id, person)
     facts = (code, voucher["batch_id"], use.customer_id, use.reference, use.order_minor, discount(terms, purchase), use.currency)
     redemption = await repository.add_redemption(connection, facts)
