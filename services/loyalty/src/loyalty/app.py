@@ -8,6 +8,7 @@ from loyalty.cards.router import router as cards
 from loyalty.cards.router import till_router as card_numbers
 from loyalty.discounts.router import router as discounts
 from loyalty.due import PASSES
+from loyalty.expiry.router import router as expiry
 from loyalty.handlers import HANDLERS
 from loyalty.holds.router import router as holds
 from loyalty.households.router import router as households
@@ -48,6 +49,7 @@ SERVICE = Service(
         transfers,
         households,
         programmes,
+        expiry,
         rules,
         simulations,
         discounts,

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from loyalty.abuse import repository as abuse
 from loyalty.earning import triggers
+from loyalty.expiry import service as expiry
 from loyalty.holds import service as holds
 from loyalty.ledger import service as ledger
 from loyalty.redemptions import service as redemptions
@@ -29,9 +30,14 @@ async def note_timed_out_redemptions(uow: UnitOfWork, _now: datetime) -> bool:
     return await redemptions.note_timed_out(uow, _BATCH) == _BATCH
 
 
-async def book_expiries(uow: UnitOfWork, _now: datetime) -> bool:
+async def book_expiries(uow: UnitOfWork, now: datetime) -> bool:
     """Book what has expired."""
-    return await ledger.book_expiries(uow, _BATCH) == _BATCH
+    return await ledger.book_expiries(uow, _BATCH) >= _BATCH or await expiry.has_due(uow.connection, now)
+
+
+async def remind_of_expiries(uow: UnitOfWork, now: datetime) -> bool:
+    """Tell members of points that expire soon."""
+    return await expiry.remind(uow, now, _BATCH)
 
 
 async def seal_chains(uow: UnitOfWork, now: datetime) -> bool:
@@ -59,6 +65,7 @@ PASSES: Mapping[str, PassFunction] = {
     "note_timed_out_holds": note_timed_out_holds,
     "note_timed_out_redemptions": note_timed_out_redemptions,
     "book_expiries": book_expiries,
+    "remind_of_expiries": remind_of_expiries,
     "book_tiers": book_tiers,
     "seal_chains": seal_chains,
     "celebrate_anniversaries": celebrate_anniversaries,

@@ -1,11 +1,13 @@
 """Every event that the service listens to."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from loyalty.abuse.withholding import unless_withheld
 from loyalty.earning import returning, triggers
 from loyalty.earning import service as earning
+from loyalty.ledger import service as ledger
 from loyalty.ledger.rules import check_id
 from loyalty.members import service as members
 from loyalty.privacy import service as privacy
@@ -28,6 +30,8 @@ from shared.following.links import Moved, following_handlers
 from shared.following.tombstones import unless_erased
 from shared.http.access_events import access_handlers
 from shared.messaging.handlers import Handler, HandlerTable
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[CustomerRegistered]]) -> None:
@@ -81,6 +85,8 @@ async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCa
 
 async def _on_moved(uow: UnitOfWork, moved: Sequence[Moved]) -> None:
     await tiers.moved(uow, [one for change in moved for one in change])
+    # What one of them did puts off the expiry of what the others have.
+    await ledger.revive(uow, [(change.customer_id, _EVER) for change in moved])
 
 
 def _of_members(handler: Handler) -> Handler:

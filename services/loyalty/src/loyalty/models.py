@@ -8,6 +8,7 @@ from loyalty.expiry import models as expiry
 from loyalty.holds import models as holds
 from loyalty.households import models as households
 from loyalty.ledger import models as ledger
+from loyalty.liability import models as liability
 from loyalty.members import models as members
 from loyalty.metadata import metadata
 from loyalty.offers import models as offers
@@ -33,6 +34,7 @@ __all__ = [
     "holds",
     "households",
     "ledger",
+    "liability",
     "members",
     "metadata",
     "offers",

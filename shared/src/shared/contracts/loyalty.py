@@ -74,6 +74,19 @@ class PointsExpired(Event, type="regulars.loyalty.points_expired.v1", aggregate=
     wallet: str = Field(default="points", description="The wallet: points unless it says otherwise, such as tier_points.")
 
 
+class PointsExpiring(
+    Event, type="regulars.loyalty.points_expiring.v1", aggregate="expiry_reminder", aggregate_id="reminder_id", key="customer_id"
+):
+    """Points of a member expire soon unless he spends them, or is active where that puts it off; told once for each lead time."""
+
+    reminder_id: str = Field(description="The reminder, `rem_…`.")
+    customer_id: str = Field(description="The member's customer id.")
+    points: int = Field(description="How many points expire at that instant.")
+    expires_at: datetime = Field(description="The instant from which they count no more, UTC.")
+    days: int = Field(description="The lead time: so many days before it, or fewer when that had passed already.")
+    wallet: str = Field(default="points", description="The wallet.")
+
+
 class PointsAdjusted(Event, type="regulars.loyalty.points_adjusted.v1", aggregate="member", aggregate_id="customer_id"):
     """Somebody gave or took points by hand."""
 

@@ -109,7 +109,10 @@ async def _remember(uow: UnitOfWork, programmes: Sequence[Programme], orders: Se
         if any(programme.is_default and programme.rules_at(ORDER, order.placed_at) for programme in programmes)
     }
     await ledger.accrue(uow, [order for order in orders if order.order_id not in ruled])
-    return await repository.remember_orders(uow.connection, PROGRAMME_ID, [order for order in orders if order.order_id in ruled])
+    remembered = [order for order in orders if order.order_id in ruled]
+    fresh = await repository.remember_orders(uow.connection, PROGRAMME_ID, remembered)
+    await ledger.revive(uow, [(order.customer_id, order.placed_at) for order in remembered])
+    return fresh
 
 
 async def _occasions(uow: UnitOfWork, programme: Programme, orders: Sequence[OrderPlaced]) -> list[Occasion]:

@@ -45,3 +45,29 @@ expiry_watches = sa.Table(
     # Whose turn it is.
     sa.Index("ix_expiry_watches_due_at", "due_at"),
 )
+
+# Which reminders were given, so that each is given once.
+expiry_reminders = sa.Table(
+    "expiry_reminders",
+    metadata,
+    sa.Column("customer_id", sa.Text, nullable=False),
+    sa.Column("account_id", sa.BigInteger, nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    # So many days before.
+    sa.Column("days", sa.Integer, nullable=False),
+    sa.Column("reminded_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("clock_timestamp()")),
+    sa.PrimaryKeyConstraint("account_id", "expires_at", "days"),
+    # What a customer was told.
+    sa.Index("ix_expiry_reminders_customer_id", "customer_id"),
+)
+
+# How far reminders have come: of each lead time what expires up to here was looked at.
+expiry_reminder_marks = sa.Table(
+    "expiry_reminder_marks",
+    metadata,
+    sa.Column("programme_id", sa.Text, sa.ForeignKey("programmes.id"), nullable=False),
+    sa.Column("days", sa.Integer, nullable=False),
+    sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("account_id", sa.BigInteger, nullable=False),
+    sa.PrimaryKeyConstraint("programme_id", "days"),
+)

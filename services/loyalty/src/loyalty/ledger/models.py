@@ -153,7 +153,11 @@ lots = sa.Table(
     # What is not available yet.
     sa.Index("ix_lots_pending", "account_id", "available_from", postgresql_where=sa.text("remaining > 0 AND available_from > earned_at")),
     # What is due to be booked as expired; of what activity puts off `expiry_watches` tells.
-    sa.Index("ix_lots_due", "expires_at", postgresql_where=sa.text("remaining > 0 AND expires_at < 'infinity' AND expiry_version = 0")),
+    sa.Index(
+        "ix_lots_due",
+        *("expires_at", "account_id"),
+        postgresql_where=sa.text("remaining > 0 AND expires_at < 'infinity' AND expiry_version = 0"),
+    ),
     # The lots of an entry, for its hash.
     sa.Index("ix_lots_entry_id", "entry_id"),
     # Who owes anything at all.

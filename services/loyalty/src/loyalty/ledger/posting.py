@@ -16,6 +16,7 @@ _GRANT = "SELECT * FROM grant_points($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $1
 _DRAW = "SELECT * FROM draw_points($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"
 _RESTORE = "SELECT * FROM restore_points($1, $2, $3, $4, $5, $6)"
 _EXPIRE = "SELECT entry_id, customer_id, wallet, points, occurred_at, sequence FROM book_expiries($1, $2)"
+_REVIVE = "SELECT * FROM revive_told($1, $2)"
 _NOTE = """
 INSERT INTO entry_notes (entry_id, reason, reference, actor) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
 """
@@ -124,6 +125,12 @@ async def restore(connection: Connection, programme_id: str, restorations: Seque
         at,
     )
     return _answer(rows, len(restorations))
+
+
+async def revive(connection: Connection, active: Sequence[tuple[str, datetime]]) -> list[Line]:
+    """Take back expiries of members, and of whom they share with, that activity since moments has put off; return the entries."""
+    rows = await connection.fetch(_REVIVE, [customer_id for customer_id, _ in active], [moment for _, moment in active])
+    return [_line(row) for row in rows]
 
 
 async def book_expiries(connection: Connection, many: int, at: datetime | None = None) -> list[Line]:

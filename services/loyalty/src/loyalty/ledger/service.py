@@ -80,6 +80,16 @@ async def restore(uow: UnitOfWork, restorations: Sequence[Restoration], *, at: d
     return _told(uow, await posting.restore(uow.connection, PROGRAMME_ID, restorations, at)) if restorations else []
 
 
+async def revive(uow: UnitOfWork, active: Sequence[tuple[str, datetime]]) -> None:
+    """Take back what was booked as expired and was put off after all by activity of customers at moments, which is told only now.
+
+    Grants, draws and orders see to it themselves; this is for what leaves no entry, and for customers who became one person.
+    """
+    if active:
+        for line in await posting.revive(uow.connection, active):
+            uow.publish(event_of(line), sequence=line.sequence)
+
+
 async def book_expiries(uow: UnitOfWork, many: int, *, at: datetime | None = None) -> int:
     """Book up to so many lots that have expired, each dated at its instant, and tell of them; return how many.
 

@@ -9,6 +9,7 @@ from typing import Any
 from loyalty.abuse import privacy as abuse
 from loyalty.cards import service as cards
 from loyalty.earning import privacy as earning
+from loyalty.expiry import service as expiry
 from loyalty.ledger.events import event_of
 from loyalty.participations import repository as participations
 from loyalty.privacy import repository
@@ -33,6 +34,7 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
         **await cards.erase(uow.connection, customer_ids),
         **await earning.erase(uow.connection, customer_ids),
         **await tiers.erase(uow.connection, customer_ids),
+        **await expiry.erase(uow.connection, customer_ids),
         **await abuse.erase(uow, customer_ids),
         **await participations.erase(uow.connection, customer_ids),
     }
@@ -48,6 +50,7 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
         | await redemptions.collect(connection, customer_ids)
         | await earning.collect(connection, customer_ids)
         | await tiers.collect(connection, customer_ids)
+        | await expiry.collect(connection, customer_ids)
         | await abuse.collect(connection, customer_ids)
         | await participations.collect(connection, customer_ids)
     )

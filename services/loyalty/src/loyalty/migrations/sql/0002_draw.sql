@@ -49,8 +49,8 @@ BEGIN
             told.explanation, coalesce(told.occurred_at, told_at), told_at
         ) AS booked;
     END LOOP;
-    IF is_put_off(programme) THEN
-        RETURN QUERY SELECT * FROM revived(programme, customers, moments, told_at);
+    IF is_put_off() THEN
+        RETURN QUERY SELECT * FROM revived(customers, moments, told_at);
     END IF;
 END $$;
 --;;

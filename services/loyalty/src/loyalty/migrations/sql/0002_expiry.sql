@@ -12,9 +12,9 @@ CREATE FUNCTION expiry_policy_at(programme text, moment timestamptz) RETURNS SET
     SELECT * FROM expiry_policies WHERE programme_id = programme AND effective_from <= moment ORDER BY effective_from DESC LIMIT 1
 $$;
 --;;
--- Whether there are lots of a programme that activity can put off.
-CREATE FUNCTION is_put_off(programme text) RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (SELECT FROM expiry_policies WHERE programme_id = programme AND kind = 'activity')
+-- Whether there may be lots that activity puts off.
+CREATE FUNCTION is_put_off() RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT EXISTS (SELECT FROM expiry_policies WHERE kind = 'activity')
 $$;
 --;;
 -- When a family earned, spent or ordered for the last time before an instant, as far as it was told until another.

@@ -178,7 +178,7 @@ $$;
 --;;
 -- Takes back the expiry of what activity that is told late has put off after all: an entry against each, dated as it, also where a return
 -- had brought some of it back. Whoever calls it holds the locks of the pools.
-CREATE FUNCTION revive_lots(programme text, customers text[], moments timestamptz[], told_at timestamptz)
+CREATE FUNCTION revive_lots(customers text[], moments timestamptz[], told_at timestamptz)
 RETURNS TABLE (kind text, entry_id text, customer_id text, wallet text, points bigint, source_id text, occurred_at timestamptz, sequence bigint)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
@@ -193,7 +193,7 @@ BEGIN
         ) AS active
         JOIN members ON members.customer_id = member AND closed_at IS NULL
         JOIN entries AS booked ON booked.customer_id = member AND booked.occurred_at > since AND booked.kind IN ('expiry', 'reinstatement')
-        JOIN accounts AS account ON account.id = booked.account_id AND account.programme_id = programme
+        JOIN accounts AS account ON account.id = booked.account_id
         JOIN lot_draws ON lot_draws.entry_id = booked.id
         JOIN lots ON lots.id = lot_draws.lot_id AND expiry_version <> 0
         WHERE NOT starts_with(booked.source_id, 'undo_ent_')
@@ -211,9 +211,20 @@ BEGIN
 END $$;
 --;;
 -- The same as rows of a batch's answer that are no item's.
-CREATE FUNCTION revived(programme text, customers text[], moments timestamptz[], told_at timestamptz)
+CREATE FUNCTION revived(customers text[], moments timestamptz[], told_at timestamptz)
 RETURNS TABLE (item bigint, status text, kind text, entry_id text, customer_id text, wallet text, points bigint, order_id text,
                source_id text, rule_version text, occurred_at timestamptz, sequence bigint) LANGUAGE sql AS $$
     SELECT 0::bigint, 'revived', kind, entry_id, customer_id, wallet, points, NULL::text, source_id, NULL::text, occurred_at, sequence
-    FROM revive_lots(programme, customers, moments, told_at)
+    FROM revive_lots(customers, moments, told_at)
 $$;
+--;;
+-- The same for activity that made no entry.
+CREATE FUNCTION revive_told(customers text[], moments timestamptz[])
+RETURNS TABLE (item bigint, status text, kind text, entry_id text, customer_id text, wallet text, points bigint, order_id text,
+               source_id text, rule_version text, occurred_at timestamptz, sequence bigint) LANGUAGE plpgsql AS $$
+BEGIN
+    IF is_put_off() THEN
+        PERFORM lock_pools(customers);
+        RETURN QUERY SELECT * FROM revived(customers, moments, clock_timestamp());
+    END IF;
+END $$;

@@ -8,7 +8,7 @@ CREATE FUNCTION post_orders(
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    IF is_put_off(programme) THEN
+    IF is_put_off() THEN
         PERFORM lock_pools(customers);
     END IF;
     PERFORM ensure_members(programme, customers);
@@ -73,14 +73,14 @@ BEGIN
         SELECT lot_id, account_id, entry_id, points, points, placed_at, expires_at, expiry_version FROM earned
     )
     SELECT 'accrual', entry_id, customer_id, order_id, points, placed_at, sequence FROM earned ORDER BY place;
-    -- Mostly nobody owes anything.
-    IF EXISTS (SELECT FROM lots WHERE remaining < 0) THEN
+    -- Mostly nobody owes anything. The least is looked up in its index; whether any exists could be planned as a scan of all lots.
+    IF (SELECT min(account_id) FROM lots WHERE remaining < 0) IS NOT NULL THEN
         PERFORM settle_overdrafts(entry_ids, told_at);
     END IF;
-    IF is_put_off(programme) THEN
+    IF is_put_off() THEN
         PERFORM watch_expiries(entry_ids);
         RETURN QUERY
         SELECT back.kind, back.entry_id, back.customer_id, NULL::text, abs(back.points), back.occurred_at, back.sequence
-        FROM revive_lots(programme, customers, moments, told_at) AS back;
+        FROM revive_lots(customers, moments, told_at) AS back;
     END IF;
 END $$;

@@ -108,7 +108,7 @@ CREATE INDEX ix_lots_open ON lots (account_id, expiry_version, expires_at, earne
 --;;
 CREATE INDEX ix_lots_pending ON lots (account_id, available_from) WHERE remaining > 0 AND available_from > earned_at;
 --;;
-CREATE INDEX ix_lots_due ON lots (expires_at) WHERE remaining > 0 AND expires_at < 'infinity' AND expiry_version = 0;
+CREATE INDEX ix_lots_due ON lots (expires_at, account_id) WHERE remaining > 0 AND expires_at < 'infinity' AND expiry_version = 0;
 --;;
 CREATE INDEX ix_lots_entry_id ON lots (entry_id);
 --;;

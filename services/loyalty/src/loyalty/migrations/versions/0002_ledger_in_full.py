@@ -42,7 +42,7 @@ _FUNCTIONS = (
         "wallet_state",
         "book_draws",
     ),
-    *("revived", "revive_lots", "next_lapse", "due_lots", "watch_expiries", "standing_of", "lot_expiry", "effective_expiry"),
+    *("revive_told", "revived", "revive_lots", "next_lapse", "due_lots", "watch_expiries", "standing_of", "lot_expiry", "effective_expiry"),
     *("last_activity", "is_put_off", "expiry_policy_at", "expires_after"),
     *("write_entry", "new_id", "programme_account", "ensure_wallets", "wallets_of", "lock_pools", "pool_of", "family_of"),
 )

@@ -1,12 +1,21 @@
-"""Expiry policies, liability and statements."""
+"""Reminders of points that expire, and what a point costs."""
+
+from pathlib import Path
+
+from alembic import op
 
 revision = "0006"
 down_revision = "0005"
 
+_SQL = Path(__file__).parents[1] / "sql"
+
 
 def upgrade() -> None:
-    pass
+    # `--;;` stands between the statements of a script, because bodies of functions hold semicolons.
+    for statement in (_SQL / "0006_tables.sql").read_text().split("--;;"):
+        op.execute(statement)
 
 
 def downgrade() -> None:
-    pass
+    for table in ("point_values", "expiry_reminder_marks", "expiry_reminders"):
+        op.execute(f"DROP TABLE {table}")

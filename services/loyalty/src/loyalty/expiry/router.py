@@ -1,0 +1,91 @@
+from typing import Annotated, Literal
+
+from fastapi import Query, Response
+
+from loyalty.dependencies import ClockDep, ManagesLoyalty, ReadsLoyalty, ReadsMember
+from loyalty.expiry import service
+from loyalty.expiry.errors import PeriodInvalid, PolicyExists, PolicyTooLate, TermInvalid
+from loyalty.expiry.schemas import (
+    Expiration,
+    Expirations,
+    ExpiringDay,
+    ExpiringDays,
+    ExpiryPolicies,
+    ExpiryPolicy,
+    ExpiryPolicyInput,
+)
+from loyalty.fields import CustomerIdPath, ProgrammeQuery
+from loyalty.members.errors import MemberNotFound
+from loyalty.programmes.errors import ProgrammeNotFound
+from loyalty.programmes.router import ProgrammeIdPath
+from shared.http import APIRouter, Reads, Uow, problems
+from shared.http.etags import set_etag
+from shared.http.schemas import MomentInput
+
+router = APIRouter(tags=["expiry"])
+
+From = Annotated[MomentInput | None, Query(alias="from", description="From then on; the present when absent or earlier.")]
+Until = Annotated[MomentInput | None, Query(description="Until before then; 90 days later when absent.")]
+By = Annotated[Literal["day", "month"], Query(description="A row a day or a month.")]
+
+
+@router.get(
+    "/v1/programmes/{programme_id}/expiry",
+    operation_id="expiry_policies_get",
+    summary="Read when points end",
+    responses=problems(ProgrammeNotFound),
+)
+async def get(
+    programme_id: ProgrammeIdPath, response: Response, connection: Reads, _caller: ReadsLoyalty, clock: ClockDep
+) -> ExpiryPolicies:
+    """Read by which policy points end that are earned now, and all policies before and to come."""
+    current, rows = await service.policies(connection, programme_id, clock.now())
+    set_etag(response, len(rows) * 1_000 + (current.version if current else 0) + 1)
+    return ExpiryPolicies(
+        current=ExpiryPolicy.model_validate(current) if current else None, versions=[ExpiryPolicy.model_validate(row) for row in rows]
+    )
+
+
+@router.put(
+    "/v1/programmes/{programme_id}/expiry",
+    operation_id="expiry_policies_set",
+    summary="Change when points end",
+    responses=problems(ProgrammeNotFound, TermInvalid, PolicyExists, PolicyTooLate),
+)
+async def put(programme_id: ProgrammeIdPath, wanted: ExpiryPolicyInput, uow: Uow, _caller: ManagesLoyalty, clock: ClockDep) -> ExpiryPolicy:
+    """Let points that are earned from a moment on end by another policy; those that are there keep theirs."""
+    return ExpiryPolicy.model_validate(await service.add_policy(uow, programme_id, wanted, clock.now()))
+
+
+@router.get(
+    "/v1/members/{customer_id}/expirations",
+    operation_id="expirations_of_member",
+    summary="Read what of a member expires when",
+    responses=problems(MemberNotFound, ProgrammeNotFound),
+)
+async def of_member(
+    customer_id: CustomerIdPath, connection: Reads, _caller: ReadsMember, programme_id: ProgrammeQuery = None
+) -> Expirations:
+    """Read what of a member's points expires when, soonest first, unless he spends them or is active before."""
+    rows = await service.of_member(connection, customer_id, programme_id)
+    return Expirations(data=[Expiration.model_validate(row) for row in rows])
+
+
+@router.get(
+    "/v1/expirations",
+    operation_id="expirations_list",
+    summary="Forecast what expires when",
+    responses=problems(PeriodInvalid, ProgrammeNotFound),
+)
+async def of_programme(
+    connection: Reads,
+    _caller: ReadsLoyalty,
+    clock: ClockDep,
+    since: From = None,
+    until: Until = None,
+    by: By = "day",
+    programme_id: ProgrammeQuery = None,
+) -> ExpiringDays:
+    """Forecast what of all members' points expires when, as things are now; what nobody spends and no activity puts off."""
+    rows = await service.of_programme(connection, programme_id, since, until, clock.now(), by)
+    return ExpiringDays(data=[ExpiringDay.model_validate(row) for row in rows])
