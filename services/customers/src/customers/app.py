@@ -35,6 +35,8 @@ from customers.privacy.restrictions.router import router as restrictions
 from customers.profiles.router import router as profiles
 from customers.provenance.router import router as provenance
 from customers.purchases.router import router as purchases
+from customers.rebuilding import reset_projection
+from customers.search.passes import tidy_name_words
 from customers.settings import CustomersSettings
 from customers.stages.router import router as stages
 from customers.timeline.router import router as timeline
@@ -72,6 +74,7 @@ SERVICE = Service(
     ),
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",
+    reset_projection=reset_projection,
     on_start=(prepare,),
     jobs={scanning.KIND: scanning.run, importing.KIND: importing.run, undoing.KIND: undoing.run, exporting.KIND: exporting.run},
     passes={
@@ -80,5 +83,6 @@ SERVICE = Service(
         "holdings": notice_due,
         "import_retention": imported.forget_expired,
         "export_retention": exported.forget_expired,
+        "name_words": tidy_name_words,
     },
 )

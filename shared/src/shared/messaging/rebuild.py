@@ -44,8 +44,9 @@ async def rebuild(service: Service, database: Database, transport: Transport, pr
     if service.reset_projection is None:
         raise ValueError(f"{service.name} keeps no projection of others' events")
     async with UnitOfWork(database) as unit_of_work:
-        await forget_consumer(unit_of_work.connection, service.name)
+        # First, so that a service can remember what it has heard where hearing it again would do more than fill a projection.
         await service.reset_projection(unit_of_work)
+        await forget_consumer(unit_of_work.connection, service.name)
         await unit_of_work.commit()
     applier = Applier(service.handlers, PostgresInboxStore(database, service.name))
     await transport.ensure_topics(service.topics)

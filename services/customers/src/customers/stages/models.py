@@ -67,6 +67,14 @@ stage_moves = sa.Table(
     ),
 )
 
+# How far each story of events was heard before a rebuild: who is moved by hand, or by rules that are others now, is not moved again.
+stages_heard = sa.Table(
+    "stages_heard",
+    metadata,
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+)
+
 stage_rules = sa.Table(
     "stage_rules",
     metadata,

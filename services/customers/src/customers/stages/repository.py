@@ -119,6 +119,11 @@ _RULES = "SELECT version, rules, set_at, set_by FROM stage_rules ORDER BY versio
 _SET_RULES = """
 INSERT INTO stage_rules (version, rules, set_by) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING version, rules, set_at, set_by
 """
+_HEARD = "SELECT stream, sequence FROM stages_heard WHERE stream = ANY($1::text[])"
+_REMEMBER_HEARD = """
+INSERT INTO stages_heard AS h (stream, sequence) SELECT stream, sequence FROM aggregate_versions WHERE consumer = $1
+ON CONFLICT (stream) DO UPDATE SET sequence = excluded.sequence WHERE excluded.sequence > h.sequence
+"""
 _ERASE = (
     "DELETE FROM stage_moves WHERE customer_id = ANY($1::text[])",
     "DELETE FROM customer_stages WHERE customer_id = ANY($1::text[])",
@@ -188,6 +193,16 @@ async def rules(connection: Connection) -> Record | None:
 async def set_rules(connection: Connection, version: int, values: list[Any], actor: str) -> Record | None:
     """Set the rules of a version, or return None when somebody else did."""
     return await connection.fetchrow(_SET_RULES, version, values, actor)
+
+
+async def heard(connection: Connection, streams: Sequence[str]) -> dict[str, int]:
+    """Return how far streams were heard before a rebuild, those of which anything was."""
+    return dict(await connection.fetch(_HEARD, streams))
+
+
+async def remember_heard(connection: Connection, consumer: str) -> None:
+    """Remember how far every stream was heard by a consumer."""
+    await connection.execute(_REMEMBER_HEARD, consumer)
 
 
 async def erase(connection: Connection, ids: Sequence[str]) -> tuple[int, int]:

@@ -32,7 +32,8 @@ WHERE (present.customer_id, present.channel, present.journey_stage, present.sent
 """
 
 # The same for what other services tell: nothing of whom nobody knows any more (and who is being erased is waited for), and a
-# response belongs to the stage of what was last before it.
+# response belongs to the stage of what was last before it. By what others told nothing is judged, nor by the move that the response
+# itself caused: what is heard a second time would be judged otherwise.
 _RECORD_HEARD = f"""
 INSERT INTO touches ({_COLUMNS})
 SELECT t.id, t.customer_id, t.kind, t.channel, coalesce(last.journey_stage, t.journey_stage), t.sentiment, t.occurred_at, t.source_id,
@@ -43,7 +44,7 @@ JOIN customers AS c ON c.id = t.customer_id AND c.root_id IS NOT NULL
 LEFT JOIN LATERAL (
     SELECT p.journey_stage FROM touches AS p
     WHERE p.customer_id = t.customer_id AND p.occurred_at <= t.occurred_at AND p.occurred_at > t.occurred_at - $10::interval
-      AND p.journey_stage IS NOT NULL AND p.kind <> 'response'
+      AND p.journey_stage IS NOT NULL AND p.kind <> ALL ($11::text[]) AND (p.kind <> 'stage_changed' OR p.occurred_at < t.occurred_at)
     ORDER BY p.occurred_at DESC, p.id DESC LIMIT 1
 ) AS last ON t.kind = 'response'
 ORDER BY t.kind, t.source_id
@@ -96,6 +97,7 @@ SELECT {_SHOWN}, t.written_in FROM touches AS t
 WHERE t.customer_id = ANY($1::text[]) AND (t.written_in, t.id) > ($2, $3) AND t.written_in < $4
 ORDER BY t.written_in, t.id LIMIT $5
 """
+_FORGET_HEARD = "DELETE FROM touches WHERE kind = ANY($1::text[])"
 _ERASE = "DELETE FROM touches WHERE customer_id = ANY($1::text[])"
 _COLLECT = f"SELECT {_COLUMNS} FROM touches WHERE customer_id = ANY($1::text[]) ORDER BY occurred_at, id"
 
@@ -147,17 +149,18 @@ async def record(connection: Connection, touches: Sequence[Touch]) -> None:
         await connection.execute(_RECORD, *columns)
 
 
-async def record_heard(connection: Connection, touches: Sequence[Touch], memory: timedelta) -> None:
+async def record_heard(connection: Connection, touches: Sequence[Touch], memory: timedelta, heard_kinds: Sequence[str]) -> None:
     """Write touches of which other services told, once, for customers who exist.
 
     Args:
         connection: to write with.
         touches: a response without a touch before it keeps the stage that it has here.
         memory: how long a touch before a response tells its stage.
+        heard_kinds: touches that tell no stage, as others told of them.
     """
     columns = _columns(touches)
     if columns:
-        await connection.execute(_RECORD_HEARD, *columns, memory)
+        await connection.execute(_RECORD_HEARD, *columns, memory, heard_kinds)
 
 
 def _columns(touches: Sequence[Touch]) -> list[list[Any]]:
@@ -236,6 +239,11 @@ async def written_since(connection: Connection, since: int, ids: Sequence[str]) 
 async def written_between(connection: Connection, ids: Sequence[str], after: tuple[int, str], before: int, limit: int) -> list[Record]:
     """Return touches of records that were written after one of them and before a transaction, in that order."""
     return await connection.fetch(_WRITTEN_BETWEEN, ids, *after, before, limit)
+
+
+async def forget_heard(connection: Connection, kinds: Sequence[str]) -> None:
+    """Delete the touches of some kinds, which other services told of."""
+    await connection.execute(_FORGET_HEARD, kinds)
 
 
 async def erase(connection: Connection, ids: Sequence[str]) -> int:

@@ -16,6 +16,8 @@ from shared.database.pool import Connection
 
 __all__ = ["Touch", "record"]
 
+# The kinds of touches that come from other services' events.
+HEARD_KINDS = ("response", "points_accrued", "points_reversed", "member_enrolled")
 _MAX_EXAMPLES = 5
 # What happened longer ago is not what a response speaks of.
 _MEMORY = timedelta(days=30)
@@ -29,14 +31,19 @@ async def record(connection: Connection, touches: Sequence[Touch]) -> None:
     await repository.record(connection, touches)
 
 
+async def forget_heard(connection: Connection) -> None:
+    """Delete what other services told, so that it can be heard again."""
+    await repository.forget_heard(connection, HEARD_KINDS)
+
+
 async def hear_responses(connection: Connection, events: Sequence[ResponseRecorded]) -> None:
     """Add what customers answered; answers of nobody we know are passed over."""
-    await repository.record_heard(connection, [_response(event) for event in events if event.customer_id is not None], _MEMORY)
+    await repository.record_heard(connection, [_response(event) for event in events if event.customer_id is not None], _MEMORY, HEARD_KINDS)
 
 
 async def hear_points(connection: Connection, events: Sequence[PointsAccrued | PointsReversed]) -> None:
     """Add what customers earned, or had to give back."""
-    await repository.record_heard(connection, [_points(event) for event in events], _MEMORY)
+    await repository.record_heard(connection, [_points(event) for event in events], _MEMORY, HEARD_KINDS)
 
 
 async def hear_enrolments(connection: Connection, events: Sequence[MemberEnrolled]) -> None:
@@ -44,7 +51,7 @@ async def hear_enrolments(connection: Connection, events: Sequence[MemberEnrolle
     touches = [
         Touch(event.customer_id, "member_enrolled", event.customer_id, event.enrolled_at, journey_stage="advocacy") for event in events
     ]
-    await repository.record_heard(connection, touches, _MEMORY)
+    await repository.record_heard(connection, touches, _MEMORY, HEARD_KINDS)
 
 
 def _response(event: ResponseRecorded) -> Touch:

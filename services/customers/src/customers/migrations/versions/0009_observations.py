@@ -16,11 +16,18 @@ def upgrade() -> None:
         "lines", "order_returns", "jsonb_typeof(lines) = 'array' AND (jsonb_array_length(lines) > 0 OR kind = 'refund')"
     )
     op.alter_column("orders", "customer_id", nullable=True)
+    op.create_table(
+        "stages_heard",
+        sa.Column("stream", sa.Text, nullable=False),
+        sa.Column("sequence", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("stream"),
+    )
     op.create_index("ix_holding_alerts_holding_id_id", "holding_alerts", ["holding_id", "id"])
 
 
 def downgrade() -> None:
     op.drop_index("ix_holding_alerts_holding_id_id", "holding_alerts")
+    op.drop_table("stages_heard")
     # Orders of the erased have no place in the table as it was.
     op.execute("DELETE FROM order_returns WHERE order_id IN (SELECT id FROM orders WHERE customer_id IS NULL)")
     op.execute("DELETE FROM order_lines WHERE order_id IN (SELECT id FROM orders WHERE customer_id IS NULL)")
