@@ -226,3 +226,27 @@ async def test_a_member_reads_his_own(client, ledger, token_of):
     mine = await client.get("/v1/members/cus_1/expirations", headers=headers)
     assert [row["points"] for row in mine.json()["data"]] == [10]
     assert (await client.get("/v1/members/cus_2/expirations", headers=headers)).status_code == 404
+
+
+async def test_lots_are_listed_in_the_order_in_which_they_are_spent(client, ledger):
+    await client.put(POLICY, json=SIX_MONTHS)
+    ends = expires_after(Term("activity", "month", 6), NOW - DAY)
+    for days, name in ((150, "a"), (90, "b"), (1, "c")):
+        await earn(ledger, "cus_1", days, NOW - days * DAY, name)
+    await earn(ledger, "cus_1", 2, NOW - 200 * DAY, "d", expires_at=NOW + 10 * DAY)
+    await earn(ledger, "cus_1", 3, NOW - 200 * DAY, "e", expires_at=ends + DAY)
+    expected = [(2, NOW + 10 * DAY), (150, ends), (90, ends), (1, ends), (3, ends + DAY)]
+    for limit in (1, 2, 100):
+        seen, cursor = [], None
+        while True:
+            page = (await client.get("/v1/members/cus_1/lots", params={"limit": limit, **({"cursor": cursor} if cursor else {})})).json()
+            seen += [(lot["granted"], datetime.fromisoformat(lot["expires_at"])) for lot in page["data"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        assert seen == expected
+    async with UnitOfWork(ledger.database) as uow:
+        await points.draw(uow, [Draw("cus_1", 153, "red_1")])
+        await uow.commit()
+    left = await ledger.fetch("SELECT granted, remaining FROM lots WHERE remaining > 0 ORDER BY granted")
+    assert [tuple(row) for row in left] == [(1, 1), (3, 3), (90, 89)]

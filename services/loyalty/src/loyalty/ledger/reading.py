@@ -17,23 +17,32 @@ CROSS JOIN LATERAL (
 ) AS page JOIN accounts ON accounts.id = page.account_id
 ORDER BY occurred_at DESC, page.id DESC LIMIT $2
 """
-# A cursor cannot hold an infinite moment; its number can stand for it.
+# A cursor cannot hold an infinite moment; its number can stand for it. What activity puts off counts until `counts_until`, in the order of
+# its own expiry; `least` lets the index find where to go on.
 _LOTS = """
 SELECT page.id, wallet, page.customer_id, granted, remaining, held_of(page.id, now) AS held, earned_at,
-       nullif(available_from, '-infinity') AS available_from, nullif(expires_at, 'infinity') AS expires_at, entry_id,
-       CASE WHEN expires_at = 'infinity' THEN $6::bigint ELSE (extract(epoch FROM expires_at) * 1000000)::bigint END AS expires_key
-FROM clock_timestamp() AS now, accounts
+       nullif(available_from, '-infinity') AS available_from, nullif(counts_until, 'infinity') AS expires_at, entry_id,
+       CASE WHEN counts_until = 'infinity' THEN $7::bigint ELSE (extract(epoch FROM counts_until) * 1000000)::bigint END AS expires_key,
+       CASE WHEN page.expires_at = 'infinity' THEN $7::bigint ELSE (extract(epoch FROM page.expires_at) * 1000000)::bigint END AS own_key
+FROM clock_timestamp() AS now, (
+    SELECT max(until) FILTER (WHERE place = 1) AS expires, max(until) FILTER (WHERE place = 2) AS own
+    FROM unnest(ARRAY[$3, $4]::bigint[]) WITH ORDINALITY AS asked (key, place), LATERAL (
+        SELECT CASE WHEN key = $7 THEN 'infinity' WHEN key < 0 THEN '-infinity'
+               ELSE 'epoch'::timestamptz + key * interval '1 microsecond' END
+    ) AS told (until)
+) AS cursor, accounts
+CROSS JOIN LATERAL standing_of(ARRAY[accounts.id], now) AS standing
 CROSS JOIN LATERAL (
-    SELECT lots.*, accounts.customer_id FROM lots
-    WHERE account_id = accounts.id AND remaining > 0 AND expires_at > now
-      AND (expires_at, earned_at, id) > (
-          CASE WHEN $3::bigint = $6 THEN 'infinity' WHEN $3 < 0 THEN now ELSE 'epoch'::timestamptz + $3 * interval '1 microsecond' END,
-          $4, $5
-      )
+    SELECT CASE WHEN frontier < expires THEN expires WHEN frontier = expires THEN own ELSE '-infinity' END AS least
+) AS onwards
+CROSS JOIN LATERAL (
+    SELECT lots.*, accounts.customer_id, greatest(expires_at, frontier) AS counts_until FROM lots
+    WHERE account_id = accounts.id AND expiry_version = standing.expiry_version AND remaining > 0 AND expires_at > since
+      AND expires_at >= least AND (greatest(expires_at, frontier), expires_at, earned_at, id) > (expires, own, $5, $6)
     ORDER BY expires_at, earned_at, id LIMIT $2
 ) AS page
 WHERE accounts.customer_id = ANY (family_of($1))
-ORDER BY page.expires_at, page.earned_at, page.id LIMIT $2
+ORDER BY counts_until, page.expires_at, page.earned_at, page.id LIMIT $2
 """
 _ENTRY = """
 SELECT entries.id, entries.customer_id, wallet, entries.kind, points, order_id, source_id, occurred_at, recorded_at, sequence,
@@ -78,7 +87,7 @@ class EntryRow(NamedTuple):
 
 
 class LotRow(NamedTuple):
-    """What is left of what a member was given; `expires_key` is its expiry in microseconds, for cursors."""
+    """What is left of what a member was given; the keys are its expiry, and its own without activity, in microseconds, for cursors."""
 
     id: str
     wallet: str
@@ -91,6 +100,7 @@ class LotRow(NamedTuple):
     expires_at: datetime | None
     entry_id: str
     expires_key: int
+    own_key: int
 
 
 async def page_of_entries(connection: Connection, customer_id: str, limit: int, after: SortKey | None) -> list[EntryRow]:
@@ -100,9 +110,9 @@ async def page_of_entries(connection: Connection, customer_id: str, limit: int, 
 
 
 async def page_of_lots(connection: Connection, customer_id: str, limit: int, after: SortKey | None) -> list[LotRow]:
-    """Return the open lots of a member and his family, first what is drawn first, those after `(expires_key, earned_at, id)`."""
-    bound = after or (_BEFORE_ALL, _LAST_MOMENT, "")
-    if not _BEFORE_ALL <= bound[0] <= _NEVER_KEY or (_LATEST_KEY < bound[0] < _NEVER_KEY):
+    """Return the open lots of a member and his family, first what is drawn first, those after `(expires_key, own_key, earned_at, id)`."""
+    bound = after or (_BEFORE_ALL, _BEFORE_ALL, _LAST_MOMENT, "")
+    if any(not _BEFORE_ALL <= key <= _NEVER_KEY or _LATEST_KEY < key < _NEVER_KEY for key in bound[:2]):
         return []
     return [LotRow(*row) for row in await connection.fetch(_LOTS, customer_id, limit, *bound, _NEVER_KEY)]
 

@@ -33,10 +33,10 @@ async def list_entries(customer_id: CustomerIdPath, page: PageQuery, connection:
 @router.get("/v1/members/{customer_id}/lots", operation_id="lots_list", summary="List a member's lots", responses=problems(MemberNotFound))
 async def list_lots(customer_id: CustomerIdPath, page: PageQuery, connection: Reads, _caller: ReadsMember) -> Page[Lot]:
     """List what is left of what a member was given, first what is spent first: what expires first."""
-    after = page.key(int, datetime, str)
+    after = page.key(int, int, datetime, str)
     await members.require(connection, customer_id)
     rows = await reading.page_of_lots(connection, customer_id, page.fetch, after)
-    return page.page(rows, key=lambda row: (row.expires_key, row.earned_at.astimezone(UTC), row.id), item=Lot.model_validate)
+    return page.page(rows, key=_key_of_lot, item=Lot.model_validate)
 
 
 @entry_router.get("/{entry_id}", operation_id="entries_get", summary="Read an entry", responses=problems(EntryNotFound))
@@ -49,3 +49,7 @@ async def get_entry(entry_id: EntryId, connection: Reads, _caller: ReadsLoyalty)
 async def explain_entry(entry_id: EntryId, connection: Reads, _caller: ReadsLoyalty) -> Explanation:
     """Tell why an entry has the points that it has: the rules, their inputs and the arithmetic, and what doing it again gives."""
     return Explanation.model_validate(await explaining.explanation(connection, entry_id))
+
+
+def _key_of_lot(row: reading.LotRow) -> tuple[int, int, datetime, str]:
+    return (row.expires_key, row.own_key, row.earned_at.astimezone(UTC), row.id)
