@@ -5,6 +5,7 @@ import pytest
 from customers.orders import lists
 from customers.orders import repository as orders
 from customers.profiles import repository as profiles
+from customers.search import repository as search
 
 _STATEMENTS = [
     ("ix_customers_created_at_id", profiles._page_statement((), "created_at", True), "now(), 'x', 20"),
@@ -17,6 +18,17 @@ _STATEMENTS = [
     ("ix_customers_phone", profiles._page_statement(("phone",), "created_at", False), "'+371', 20"),
     ("uq_customers_external_id", profiles._page_statement(("external_id",), "created_at", False), "'x', 20"),
     ("ix_customers_search_document", profiles._page_statement(("document",), "created_at", False), "'''anna'':* & ''berz''', 20"),
+    (
+        "ix_customers_search_document",
+        profiles._page_statement(("rare_document", "whole_document"), "created_at", True),
+        "'''anna''', '''anna''&''be'':*', now(), 'x', 20",
+    ),
+    ("ix_customers_created_at_id", profiles._walk_statement((), "created_at", True), "now(), 'x', 10000, '''anna'':*', 20"),
+    ("ix_customers_created_at_id", profiles._walk_statement((), "-created_at", False), "10000, '''anna'':*', 20"),
+    ("ix_customers_search_name_id", profiles._walk_statement((), "name", False), "10000, '''anna'':*', 20"),
+    ("ix_customers_search_document", search._FORGET, "ARRAY['anna'], ARRAY['cus_1']"),
+    ("ix_name_words_word", search._BEGINNING, "ARRAY['anna'], 60"),
+    ("Tid Range Scan on name_words", search._TIDY, "0"),
     ("ix_orders_customer_id_placed_at_id", lists._OF_FAMILY_AFTER, "ARRAY['cus'], 20, now(), 'x'"),
     ("ix_orders_placed_at_id", lists.page_statement((), is_first=False), "now(), 'x', 20"),
     ("ix_orders_status_placed_at_id", lists.page_statement(("status",), is_first=False), "'paid', now(), 'x', 20"),

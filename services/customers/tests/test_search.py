@@ -2,17 +2,22 @@
 
 import random
 import string
+from datetime import timedelta
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from customers.profiles import repository as profiles
 from customers.profiles.search import MAX_FOLDED_LENGTH, fold
+from customers.search import narrowing, repository
 from customers.search.names import sound, sound_keys, words
+from customers.search.narrowing import reading
+from customers.search.passes import tidy_name_words
 from customers.search.repository import similar
 from customers.search.rules import lexeme, prefix, search_for, without
-from customers.search.service import forget_names
 from customers.search.spelling import is_typing_error
+from shared.database.unit_of_work import UnitOfWork
 
 PEOPLE = [
     {"name": "Ilze Bērziņa", "email": "ilze.b@example.com", "phone": "+37126123456", "external_id": "C-10042"},
@@ -113,8 +118,8 @@ class TestTyping:
 class TestQueries:
     @given(st.text())
     def test_any_text_makes_a_query_that_postgres_reads(self, text):
-        for query in search_for(text).classes:
-            assert query.replace("\\\\", "").replace("''", "").count("'") % 2 == 0
+        for matches in search_for(text).classes:
+            assert matches.query.replace("\\\\", "").replace("''", "").count("'") % 2 == 0
 
     @pytest.mark.parametrize("text", ["'", "\\", "a'b\\c", "x' | 'y", "\\'", "a@b'c", "12345'"])
     async def test_postgres_takes_lexemes_literally(self, database, text):
@@ -123,8 +128,8 @@ class TestQueries:
             assert await connection.fetchval(vector, text, lexeme(text))
             assert await connection.fetchval(vector, f"{text}z", prefix(text))
             assert not await connection.fetchval(vector, text, without(prefix(text), [lexeme(text)]))
-            for query in search_for(text).classes:
-                await connection.fetchval("SELECT $1::text::tsquery", query)
+            for matches in search_for(text).classes:
+                await connection.fetchval("SELECT $1::text::tsquery", matches.query)
 
     def test_nothing_is_excluded_by_nothing(self):
         assert without("'a'", []) == "'a'"
@@ -251,13 +256,41 @@ async def test_slips_of_the_finger_are_forgiven(client):
     assert found / tried >= 0.95
 
 
-async def test_words_of_the_erased_are_forgotten(client, database, people):
+async def known_words(database):
     async with database.acquire() as connection:
-        await connection.execute("UPDATE customers SET search_name = '' WHERE name = 'John Smith'")
-        assert await forget_names(connection, ["John Smith", "Ilze Bērziņa"]) == 2
-        left = {row["word"] for row in await connection.fetch("SELECT word FROM name_words")}
-    assert not left & {"john", "smith"}
-    assert {"ilze", "berzina"} <= left
+        return {row["word"] for row in await connection.fetch("SELECT word FROM name_words")}
+
+
+@pytest.mark.parametrize(
+    ("name", "then", "gone"),
+    [
+        ("Zeltspalvins Berzina R2d2", None, {"zeltspalvins", "r2d2"}),
+        ("李浩明", None, {"haoming", "lihaoming", "hao"}),
+        ("Anna Sudrabspalvina", "Anna Ilze", {"anna", "sudrabspalvina"}),
+    ],
+)
+async def test_words_of_the_erased_are_forgotten(client, database, people, name, then, gone):
+    """All that they were ever called, but for what somebody else is called."""
+    made = (await client.post("/v1/customers", json={"name": name})).json()
+    if then is not None:
+        await client.patch(f"/v1/customers/{made['id']}", json={"name": then}, headers={"if-match": '"1"'})
+    before = await known_words(database)
+    assert (await client.post("/v1/erasures", json={"customer_id": made["id"]})).status_code == 202
+    assert before - await known_words(database) == gone & before
+
+
+async def test_words_that_two_forgot_at_once_go_later(client, database, clock):
+    """Of two who are erased at the same time each sees the other's name still; no look at the dictionary finds a bearer then."""
+    await client.post("/v1/customers", json={"name": "Anna Ozola"})
+    async with database.acquire() as connection:
+        await connection.execute("INSERT INTO name_words VALUES ('zeltspalvins'), ('r2d2')")
+        pages = await repository.pages(connection)
+    # A page a look; a round meets them all.
+    for look in range(pages):
+        async with UnitOfWork(database) as uow:
+            assert not await tidy_name_words(uow, clock.now() + timedelta(seconds=5 * look))
+            await uow.commit()
+    assert await known_words(database) == {"anna", "ozola"}
 
 
 async def test_the_document_s_email_key_is_that_of_the_rules(database):
@@ -269,11 +302,75 @@ async def test_the_document_s_email_key_is_that_of_the_rules(database):
             assert await connection.fetchval("SELECT customer_email_key($1)", address) == email_key(address)
 
 
-async def test_similar_words_are_found_through_the_trigrams(database):
-    scans = "SELECT pg_stat_get_xact_numscans('ix_name_words_trigrams'::regclass)"
+WORDS_OF_NAMES = "SELECT translate(md5(n::text), '0123456789', 'ghijklmnop') FROM generate_series(1, 2000) AS n"
+
+
+@pytest.mark.parametrize(
+    ("index", "typed", "meant"),
+    [
+        ("ix_name_words_keys", "brezins", "berzins"),
+        ("ix_name_words_keys", "jhon", "john"),
+        ("ix_name_words_trigrams", "erzin", "berzins"),
+        ("ix_name_words_trigrams", "hutcchinsonn", "hutchinson"),
+    ],
+)
+async def test_similar_words_are_found_by_index(database, index, typed, meant):
+    scans = f"SELECT pg_stat_get_xact_numscans('{index}'::regclass)"
     async with database.acquire() as connection:
-        words_of_names = "SELECT translate(md5(n::text), '0123456789', 'ghijklmnop') FROM generate_series(1, 2000) AS n"
-        await connection.execute(f"INSERT INTO name_words {words_of_names} UNION ALL SELECT 'berzins'; ANALYZE name_words")
+        await connection.execute(f"INSERT INTO name_words {WORDS_OF_NAMES} UNION ALL VALUES ('berzins'), ('john'), ('hutchinson')")
+        await connection.execute("ANALYZE name_words")
         before = await connection.fetchval(scans)
-        assert await similar(connection, ["brezins", "erzin"], 5) == {"brezins": ["berzins"], "erzin": ["berzins"]}
+        assert await similar(connection, [typed], 5) == {typed: [meant]}
         assert await connection.fetchval(scans) > before
+
+
+class TestReading:
+    """How a class of matches is read changes how long it takes, and nothing else."""
+
+    @pytest.fixture
+    async def crowd(self, client, database):
+        """Three thousand people, half of them with one of two frequent names, in an analysed table."""
+        async with database.acquire() as connection:
+            await connection.execute(
+                """
+                INSERT INTO customers (id, kind, name, search_name, created_at, root_id)
+                SELECT 'cus_' || n, 'individual', n::text, given || surname || ' *' || n % 7, now() - n * interval '1 minute', 'cus_' || n
+                FROM generate_series(1, 3000) AS n
+                CROSS JOIN LATERAL (SELECT CASE n % 4 WHEN 0 THEN ' anna' WHEN 1 THEN ' annabel' ELSE ' x' || md5(n::text) END AS given,
+                    CASE n % 500 WHEN 0 THEN ' berzina' WHEN 1 THEN ' liepina' ELSE ' s' || md5(n::text) END AS surname) AS t;
+                ANALYZE customers;
+                """
+            )
+
+    async def reading_of(self, database, text, number=1):
+        matches = search_for(text).classes[number]
+        async with database.acquire() as connection:
+            return await reading(connection, matches, matches.query)
+
+    async def test_beginnings_become_the_words_that_begin_so(self, database, crowd):
+        assert (await self.reading_of(database, "berz")).narrow == "(('berz') | ('berzina'))"
+        # What countless words begin with narrows nothing, unless it is all there is.
+        assert (await self.reading_of(database, "berz x")).narrow == "(('berz') | ('berzina'))"
+        assert (await self.reading_of(database, "x s")).narrow is None
+        assert (await self.reading_of(database, "c 10042")).narrow == "(('10042':*))"
+
+    async def test_what_many_have_is_met_on_the_way(self, database, crowd, monkeypatch):
+        monkeypatch.setattr(narrowing, "_MANY_MATCHES", 100)
+        assert (await self.reading_of(database, "anna")).are_many
+        assert not (await self.reading_of(database, "anna berzina")).are_many
+
+    @pytest.mark.parametrize("text", ["anna", "anan", "anna berz", "berzina an", "annabl liepina", "liepina", "be a"])
+    @pytest.mark.parametrize("sort", ["created_at", "-created_at", "name"])
+    async def test_every_way_finds_the_same(self, client, crowd, monkeypatch, text, sort):
+        found = []
+        # By the index; on the way; on the way for a little, then by the index of the whole.
+        for many, rows, walked in ((10**9, 10**9, 0), (0, 10**9, 10_000), (0, 0, 40)):
+            monkeypatch.setattr(narrowing, "_MANY_MATCHES", many)
+            monkeypatch.setattr(narrowing, "_MANY_ROWS", rows)
+            monkeypatch.setattr(profiles, "_WALKED", walked)
+            first = (await client.get("/v1/customers", params={"q": text, "sort": sort, "limit": 15})).json()
+            parameters = {"q": text, "sort": sort, "limit": 15, "cursor": first["next_cursor"]}
+            second = (await client.get("/v1/customers", params=parameters)).json() if first["next_cursor"] else {"data": []}
+            found.append([each["id"] for each in (*first["data"], *second["data"])])
+        assert found[0] == found[1] == found[2] != []
+        assert len(set(found[0])) == len(found[0])

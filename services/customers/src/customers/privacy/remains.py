@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from customers.profiles.search import fold
+from customers.search.service import forget_names
 from shared.database.pool import Connection
 from shared.database.rows import affected
 
@@ -15,12 +15,6 @@ _THEIRS = "customer_id = ANY($1::text[])"
 _NAMES = """
 SELECT name FROM customers WHERE id = ANY($1::text[]) AND name <> ''
 UNION SELECT fields ->> 'name' FROM profile_changes WHERE customer_id = ANY($1::text[]) AND fields ->> 'name' <> ''
-"""
-# A word of a name, which search corrects typing errors by, stays only when somebody else is called so, too. It consists of letters only.
-_FORGET_WORDS = """
-DELETE FROM name_words AS w USING unnest($2::text[]) AS t (word)
-WHERE w.word = t.word COLLATE "C" AND w.word ~ '^[a-z]+$'
-    AND NOT EXISTS (SELECT FROM customers AS o WHERE o.search_document @@ t.word::tsquery AND o.id <> ALL($1::text[]))
 """
 _BLANK = """
 UPDATE customers SET version = version + 1, kind = 'individual', external_id = NULL, name = NULL, email = NULL, phone = NULL,
@@ -63,9 +57,7 @@ async def erase(connection: Connection, ids: list[str]) -> dict[str, int]:
 
 
 async def _forget_words(connection: Connection, ids: list[str]) -> int:
-    words = {word for row in await connection.fetch(_NAMES, ids) for word in fold(row["name"]).split()}
-    plain = sorted(word for word in words if word.isascii() and word.isalpha())
-    return affected(await connection.execute(_FORGET_WORDS, ids, plain))
+    return await forget_names(connection, [row["name"] for row in await connection.fetch(_NAMES, ids)], ids)
 
 
 async def collect(connection: Connection, ids: list[str]) -> dict[str, list[dict[str, Any]]]:

@@ -11,6 +11,7 @@ from asyncpg import Record
 
 from customers.attributes.filters import FILTERS as ATTRIBUTE_FILTERS
 from customers.profiles.rules import FIELDS, Profile
+from customers.search.narrowing import Reading
 from customers.stages.filters import FILTERS as STAGE_FILTERS
 from shared.database.pool import Connection
 
@@ -23,6 +24,7 @@ _IDS_BY_EXTERNAL_IDS = "SELECT external_id, id FROM customers WHERE external_id 
 _GET_RECORD = f"SELECT {COLUMNS} FROM customers WHERE id = $1"
 _EXISTS = "SELECT EXISTS (SELECT FROM customers WHERE id = $1 AND root_id IS NOT NULL)"
 
+_WHOLE = "coalesce(search_document, '') @@ ${n}::text::tsquery"
 # One condition a filter; `{n}` becomes the number of its parameter.
 _FILTERS = {
     "kind": "kind = ${n}",
@@ -38,11 +40,15 @@ _FILTERS = {
     "created_from": "created_at >= ${n}",
     "created_to": "created_at < ${n}",
     "document": "search_document @@ ${n}::text::tsquery",
-    # Postgres takes any beginning of a lexeme for frequent and would walk the order; that this says nothing new it does not know.
+    # Postgres takes the union of some rare words for frequent and would walk the order; that this says nothing new it does not know.
     "rare_document": "search_document @@ ${n}::text::tsquery AND root_id = id",
+    # By no index.
+    "whole_document": _WHOLE,
     **ATTRIBUTE_FILTERS,
     **STAGE_FILTERS,
 }
+# Rows of the list that are looked at before the index of documents is asked.
+_WALKED = 10_000
 _SORTS = {
     "created_at": ("created_at, id", "(created_at, id) > (${n}, ${m})"),
     "-created_at": ("created_at DESC, id DESC", "(created_at, id) < (${n}, ${m})"),
@@ -95,19 +101,56 @@ async def page(connection: Connection, filters: dict[str, Any], sort: str, after
 
     Args:
         connection: to read with.
-        filters: values by filter name; `document` is a text query, of `search.rules`.
+        filters: values by filter name.
         sort: `created_at`, `-created_at` or `name`.
         after: sort key of the last row that was seen.
         limit: rows at most.
     """
-    names = tuple(sorted(filters))
-    statement = _page_statement(names, sort, after is not None)
-    parameters = (*map(filters.get, names), *(after or ()), limit)
-    if "document" in filters or "rare_document" in filters:
-        # Planned anew each time: whether to walk the order or the index of documents depends on how frequent the words are.
-        rows = await (await connection.prepare(statement)).fetch(*parameters)
-    else:
-        rows = await connection.fetch(statement, *parameters)
+    statement = _page_statement(tuple(sorted(filters)), sort, after is not None)
+    rows = await connection.fetch(statement, *_parameters(filters, after), limit)
+    return _listed(rows, sort)
+
+
+async def searched(
+    connection: Connection, filters: dict[str, Any], reading: Reading, sort: str, after: tuple[Any, ...] | None, limit: int
+) -> list[Listed]:
+    """Return the customers after a row that pass the filters and whose documents match.
+
+    Args:
+        connection: to read with.
+        filters: values by filter name.
+        reading: how the documents are read.
+        sort: `created_at`, `-created_at` or `name`.
+        after: sort key of the last row that was seen.
+        limit: rows at most.
+    """
+    if reading.are_many:
+        walked = await _walked(connection, filters, reading.whole, sort, after, limit)
+        if len(walked) == limit:
+            return walked
+    documents = {"document": reading.whole}
+    if reading.narrow is not None:
+        documents = {"rare_document": reading.narrow} | ({} if reading.narrow == reading.whole else {"whole_document": reading.whole})
+    asked = filters | documents
+    statement = _page_statement(tuple(sorted(asked)), sort, after is not None)
+    # Planned anew each time: whether to walk the order or the index of documents depends on how frequent the words are.
+    rows = await (await connection.prepare(statement)).fetch(*_parameters(asked, after), limit)
+    return _listed(rows, sort)
+
+
+async def _walked(
+    connection: Connection, filters: dict[str, Any], whole: str, sort: str, after: tuple[Any, ...] | None, limit: int
+) -> list[Listed]:
+    """Return the matches among the next rows of the list, which may be too few."""
+    statement = _walk_statement(tuple(sorted(filters)), sort, after is not None)
+    return _listed(await connection.fetch(statement, *_parameters(filters, after), _WALKED, whole, limit), sort)
+
+
+def _parameters(filters: dict[str, Any], after: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    return (*(filters[name] for name in sorted(filters)), *(after or ()))
+
+
+def _listed(rows: Sequence[Record], sort: str) -> list[Listed]:
     key = "search_name" if sort == "name" else "created_at"
     return [Listed(stored_of(row), (row[key], row["id"])) for row in rows]
 
@@ -124,6 +167,16 @@ def _page_statement(names: tuple[str, ...], sort: str, continued: bool) -> str: 
         conditions.append(beyond.format(n=last + 1, m=last + 2))
         last += 2
     return f"SELECT {COLUMNS}, search_name FROM customers WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT ${last + 1}"
+
+
+@lru_cache(maxsize=512)
+def _walk_statement(names: tuple[str, ...], sort: str, continued: bool) -> str:  # noqa: FBT001
+    walk = _page_statement(names, sort, continued).replace(", search_name FROM", ", search_name, search_document FROM", 1)
+    last = len(names) + (2 if continued else 0) + 1
+    return f"""
+    SELECT {COLUMNS}, search_name FROM ({walk}) AS walked
+    WHERE {_WHOLE.format(n=last + 1)} ORDER BY {_SORTS[sort][0]} LIMIT ${last + 2}
+    """
 
 
 def stored_of(row: Record) -> Stored:

@@ -17,6 +17,7 @@ from customers.profiles.rules import OBJECTS, Profile, amended, check_attributes
 from customers.profiles.telling import Family
 from customers.provenance.rules import Provenance
 from customers.search import service as search
+from customers.search.narrowing import Reading
 from shared.contracts.customers import CustomerRegistered, CustomerUpdated
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
@@ -258,9 +259,8 @@ async def listed(connection: Connection, wanted: CustomerFilter, after: tuple[An
     if wanted.search is None:
         return await repository.page(connection, values, wanted.sort, after, limit)
 
-    async def read(query: str, is_rare: bool, after: tuple[Any, ...] | None, limit: int) -> list[Listed]:  # noqa: FBT001
-        name = "rare_document" if is_rare else "document"
-        return await repository.page(connection, {**wanted.values, name: query}, wanted.sort, after, limit)
+    async def read(reading: Reading, after: tuple[Any, ...] | None, limit: int) -> list[Listed]:
+        return await repository.searched(connection, values, reading, wanted.sort, after, limit)
 
     found = await search.page(connection, wanted.search, read, after, limit)
     return [row._replace(sort_key=(number, *row.sort_key)) for number, row in found]

@@ -9,8 +9,10 @@ name_words = sa.Table(
     "name_words",
     metadata,
     sa.Column("word", sa.Text(collation="C"), nullable=False),
-    # Whether a word is known.
+    # Whether a word is known, and the words that begin with what somebody typed.
     sa.Index(None, "word"),
-    # Words that resemble what somebody typed.
+    # Words one slip of a finger away.
+    sa.Index("ix_name_words_keys", sa.text("name_word_keys(word)"), postgresql_using="gin"),
+    # Words that hold what somebody typed, or resemble it otherwise.
     sa.Index("ix_name_words_trigrams", "word", postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"}),
 )

@@ -1,11 +1,12 @@
 """Searching customers: classes of matches, each in the order of the list, the next only when the one before is exhausted."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from customers.search import repository
-from customers.search.names import words
-from customers.search.rules import Search, corrected, without
+from customers.search.names import spellings, words
+from customers.search.narrowing import Reading, reading
+from customers.search.rules import Matches, Search, corrected, without
 from customers.search.spelling import is_typing_error
 from shared.database.pool import Connection
 
@@ -13,8 +14,8 @@ from shared.database.pool import Connection
 MAX_CORRECTIONS = 30
 
 Row = TypeVar("Row")
-# Gives the rows of one class after a sort key, at most so many; told whether few can be in it.
-ReadClass = Callable[[str, bool, tuple[Any, ...] | None, int], Awaitable[list[Row]]]
+# Gives the rows of one class after a sort key, at most so many.
+ReadClass = Callable[[Reading, tuple[Any, ...] | None, int], Awaitable[list[Row]]]
 
 
 async def page(
@@ -30,27 +31,38 @@ async def page(
         limit: rows at most.
     """
     found: list[tuple[int, Row]] = []
-    first, key = (int(after[0]), after[1:]) if after else (0, None)
-    for number in range(max(first, 0), len(search.classes) + 1):
-        wanted = search.classes[number] if number < len(search.classes) else await _corrected(connection, search)
-        if wanted is None:
-            break
-        is_rare = search.is_rare or number == len(search.classes)
-        rows = await read(without(wanted, search.classes[:number]), is_rare, key if number == first else None, limit - len(found))
-        found += [(number, row) for row in rows]
-        if len(found) >= limit:
-            break
+    earlier: list[str] = []
+    first, key = (max(int(after[0]), 0), after[1:]) if after else (0, None)
+    number = 0
+    async for matches in _classes(connection, search):
+        if number >= first:
+            wanted = await _reading(connection, search, matches, earlier)
+            rows = await read(wanted, key if number == first else None, limit - len(found))
+            found += [(number, row) for row in rows]
+            if len(found) >= limit:
+                break
+        earlier.append(matches.query)
+        number += 1
     return found
 
 
-async def _corrected(connection: Connection, search: Search) -> str | None:
-    typed = search.correctable
-    if not typed:
-        return None
-    similar = await repository.similar(connection, typed, MAX_CORRECTIONS)
-    return corrected(search, {word: [each for each in others if is_typing_error(word, each)] for word, others in similar.items()})
+async def _reading(connection: Connection, search: Search, matches: Matches, earlier: list[str]) -> Reading:
+    whole = without(matches.query, earlier)
+    return Reading(whole, whole) if search.is_rare else await reading(connection, matches, whole)
 
 
-async def forget_names(connection: Connection, names: Iterable[str]) -> int:
-    """Delete the words of names of people who were erased, when nobody else is called so; return how many."""
-    return await repository.forget(connection, sorted({word for name in names for word in words(name)}))
+async def _classes(connection: Connection, search: Search) -> AsyncIterator[Matches]:
+    for matches in search.classes:
+        yield matches
+    if search.correctable:
+        similar = await repository.similar(connection, search.correctable, MAX_CORRECTIONS)
+        for matches in corrected(
+            search, {word: [each for each in others if is_typing_error(word, each)] for word, others in similar.items()}
+        ):
+            yield matches
+
+
+async def forget_names(connection: Connection, names: Iterable[str], ids: Sequence[str]) -> int:
+    """Delete the words of names of customers who are being erased, when nobody else is called so; return how many."""
+    held = {word for name in names for word in (*words(name), *spellings(name)) if word.isalnum()}
+    return await repository.forget(connection, sorted(held), ids)
