@@ -117,7 +117,7 @@ async def test_nothing_that_anybody_wrote_is_left(erasable):
 
 async def test_a_signed_receipt_is_told(erasable):
     told = await erasable.fetch("SELECT payload::jsonb AS told FROM event_log WHERE type LIKE '%erasure_confirmed%'")
-    some = {"forfeitures": 1, "entry_notes": 4, "holds": 1, "customer_traits": 1}
+    some = {"forfeitures": 1, "entry_notes": 4, "holds": 1, "purchase_lines": 1, "customer_traits": 1}
     assert [{kind: count for kind, count in row["told"]["erased"].items() if count} for row in told] == [some]
 
 
@@ -145,5 +145,6 @@ async def test_a_member_can_see_all_that_is_kept_of_him(ledger, story):
         "holds": 1,
         "orders": 1,
         "customer_traits": 1,
+        "purchase_lines": 1,
     }
     assert all(row.get("customer_id") == "cus_1" for rows in kept.values() for row in rows)

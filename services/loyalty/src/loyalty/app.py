@@ -4,8 +4,12 @@ from pathlib import Path
 
 from loyalty.abuse.router import router as abuse
 from loyalty.adjustments.router import router as adjustments
+from loyalty.badges.router import member_router as member_badges
+from loyalty.badges.router import router as badges
 from loyalty.cards.router import router as cards
 from loyalty.cards.router import till_router as card_numbers
+from loyalty.challenges.router import member_router as member_challenges
+from loyalty.challenges.router import router as challenges
 from loyalty.discounts.router import router as discounts
 from loyalty.due import PASSES
 from loyalty.expiry.router import router as expiry
@@ -15,11 +19,13 @@ from loyalty.households.router import router as households
 from loyalty.ledger.router import entry_router as entries
 from loyalty.ledger.router import router as ledger
 from loyalty.members.router import router as members
+from loyalty.offers import generating as making_offers
+from loyalty.offers.router import router as offers
 from loyalty.participations.router import router as participations
+from loyalty.partners.router import router as partners
 from loyalty.programmes.router import router as programmes
 from loyalty.redemptions.router import router as redemptions
 from loyalty.rewards.router import router as rewards
-from loyalty.partners.router import router as partners
 from loyalty.rules.router import router as rules
 from loyalty.settings import LoyaltySettings
 from loyalty.simulations import service as simulating
@@ -57,16 +63,25 @@ SERVICE = Service(
         vouchers,
         tiers,
         member_tiers,
+        challenges,
+        member_challenges,
+        badges,
+        member_badges,
         participations,
-        rewards,
         abuse,
+        partners,
+        rewards,
         redemptions,
+        offers,
     ),
     handlers=HANDLERS,
-        partners,
     passes=PASSES,
     migrations=Path(__file__).parent / "migrations",
     # The ledger is a source of events, not a projection: see the service's README on `rebuild`.
     reset_projection=None,
-    jobs={voucher_codes.GENERATE: voucher_codes.generate, simulating.HISTORY: simulating.over_history},
+    jobs={
+        voucher_codes.GENERATE: voucher_codes.generate,
+        simulating.HISTORY: simulating.over_history,
+        making_offers.GENERATE: making_offers.generate,
+    },
 )

@@ -8,6 +8,7 @@ from loyalty.earning import triggers
 from loyalty.expiry import service as expiry
 from loyalty.holds import service as holds
 from loyalty.ledger import service as ledger
+from loyalty.offers import service as offers
 from loyalty.redemptions import service as redemptions
 from loyalty.tiers import booking as tiers
 from loyalty.verification import service as verification
@@ -28,6 +29,11 @@ async def note_timed_out_holds(uow: UnitOfWork, _now: datetime) -> bool:
 async def note_timed_out_redemptions(uow: UnitOfWork, _now: datetime) -> bool:
     """Note redemptions that nobody fulfilled in time."""
     return await redemptions.note_timed_out(uow, _BATCH) == _BATCH
+
+
+async def note_expired_offers(uow: UnitOfWork, _now: datetime) -> bool:
+    """Tell of offers that nobody used in time."""
+    return await offers.note_expired(uow, _BATCH) == _BATCH
 
 
 async def book_expiries(uow: UnitOfWork, now: datetime) -> bool:
@@ -64,6 +70,7 @@ async def book_tiers(uow: UnitOfWork, now: datetime) -> bool:
 PASSES: Mapping[str, PassFunction] = {
     "note_timed_out_holds": note_timed_out_holds,
     "note_timed_out_redemptions": note_timed_out_redemptions,
+    "note_expired_offers": note_expired_offers,
     "book_expiries": book_expiries,
     "remind_of_expiries": remind_of_expiries,
     "book_tiers": book_tiers,

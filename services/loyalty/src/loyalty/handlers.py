@@ -10,6 +10,7 @@ from loyalty.earning import service as earning
 from loyalty.ledger import service as ledger
 from loyalty.ledger.rules import check_id
 from loyalty.members import service as members
+from loyalty.offers import service as offers
 from loyalty.privacy import service as privacy
 from loyalty.tiers import booking as tiers
 from shared.contracts.customers import (
@@ -62,24 +63,35 @@ async def on_interactions_recorded(uow: UnitOfWork, events: Sequence[Received[In
 async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlaced]]) -> None:
     """Orders earn points."""
     orders = [received.event for received in events]
+    has_offers = await offers.bought(uow, orders)
     programmes = await earning.programmes_of(uow, orders)
     ruled = await earning.accrue(uow, orders, programmes)
     if ruled:
         # A return may have come before its order.
         await returning.settle(uow, ruled)
+    if has_offers:
+        await offers.settle(uow, orders)
     if any(programme.is_tiered for programme in programmes):
         await tiers.refresh(uow, [order.customer_id for order in orders])
 
 
 async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderReturned]]) -> None:
     """Returns take points back."""
-    await returning.reverse(uow, [received.event for received in events])
+    returns = [received.event for received in events]
+    has_offers = await offers.came_back(uow, returns)
+    await returning.reverse(uow, returns)
+    if has_offers:
+        await offers.settle(uow, returns)
     await tiers.refresh(uow, [event.customer_id for event, _ in events])
 
 
 async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCancelled]]) -> None:
     """Cancellations take back what is left."""
-    await returning.cancel(uow, [received.event for received in events])
+    cancelled = [received.event for received in events]
+    has_offers = await offers.cancelled(uow, cancelled)
+    await returning.cancel(uow, cancelled)
+    if has_offers:
+        await offers.settle(uow, cancelled)
     await tiers.refresh(uow, [event.customer_id for event, _ in events])
 
 

@@ -11,10 +11,11 @@ from loyalty.cards import service as cards
 from loyalty.earning import privacy as earning
 from loyalty.expiry import service as expiry
 from loyalty.ledger.events import event_of
+from loyalty.offers import service as offers
 from loyalty.participations import repository as participations
+from loyalty.partners import repository as partners
 from loyalty.privacy import repository
 from loyalty.redemptions import service as redemptions
-from loyalty.partners import repository as partners
 from loyalty.tiers import privacy as tiers
 from loyalty.vouchers import service as vouchers
 from shared.database.pool import Connection
@@ -30,17 +31,18 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
         "forfeitures": len(lines),
         **await repository.blank(uow.connection, customer_ids),
         **await redemptions.erase(uow, customer_ids),
+        **await offers.erase(uow.connection, customer_ids),
         **await vouchers.erase(uow.connection, customer_ids),
         **await cards.erase(uow.connection, customer_ids),
         **await earning.erase(uow.connection, customer_ids),
         **await tiers.erase(uow.connection, customer_ids),
         **await expiry.erase(uow.connection, customer_ids),
-        **await abuse.erase(uow, customer_ids),
         **await participations.erase(uow.connection, customer_ids),
+        **await abuse.erase(uow, customer_ids),
+        **await partners.erase(uow.connection, customer_ids),
     }
 
 
-        **await partners.erase(uow.connection, customer_ids),
 async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, list[dict[str, Any]]]:
     """Return all that is kept of a customer, by kind of record."""
     return (
@@ -48,10 +50,11 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
         | await vouchers.collect(connection, customer_ids)
         | await cards.collect(connection, customer_ids)
         | await redemptions.collect(connection, customer_ids)
+        | await offers.collect(connection, customer_ids)
         | await earning.collect(connection, customer_ids)
         | await tiers.collect(connection, customer_ids)
         | await expiry.collect(connection, customer_ids)
-        | await abuse.collect(connection, customer_ids)
         | await participations.collect(connection, customer_ids)
-    )
+        | await abuse.collect(connection, customer_ids)
         | await partners.collect(connection, customer_ids)
+    )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import Query, Response
 
+from loyalty.abuse.errors import MemberFrozen, VelocityExceeded
 from loyalty.dependencies import ReadsMember, WritesLoyalty, WritesMember
 from loyalty.fields import CustomerIdPath
 from loyalty.ledger.errors import InsufficientPoints
@@ -13,11 +14,13 @@ from loyalty.redemptions import service
 from loyalty.redemptions.errors import OptionUnknown, RedemptionClosed, RedemptionNotFound, RedemptionVoucherUsed
 from loyalty.redemptions.schemas import CancelRequest, MemberRedemptionRequest, Redemption, RedemptionIdPath, RedemptionRequest, Status
 from loyalty.rewards.errors import RewardNotFound, RewardRefused
-from shared.http import APIRouter, Page, PageQuery, Reads, Uow, problems
+from shared.http import APIRouter, Caller, Page, PageQuery, Reads, Uow, problems
 
 router = APIRouter(prefix="/v1", tags=["redemptions"])
 
-_REDEEMING = problems(MemberNotFound, RewardNotFound, OptionUnknown, InsufficientPoints, *RewardRefused.REASONS.values())
+_REDEEMING = problems(
+    MemberNotFound, MemberFrozen, VelocityExceeded, RewardNotFound, OptionUnknown, InsufficientPoints, *RewardRefused.REASONS.values()
+)
 _LAST_MOMENT = datetime(9999, 12, 31, tzinfo=UTC)
 _Of = Annotated[
     str | None,
@@ -26,17 +29,17 @@ _Of = Annotated[
 
 
 @router.post("/redemptions", operation_id="redemptions_create", status_code=201, responses=_REDEEMING)
-async def create(wanted: RedemptionRequest, response: Response, uow: Uow, _: WritesLoyalty) -> Redemption:
+async def create(wanted: RedemptionRequest, response: Response, uow: Uow, caller: WritesLoyalty) -> Redemption:
     """Take a reward for a member: goods hold the points until they are handed over, codes are given at once."""
-    return await _redeem(uow, wanted.customer_id, wanted, response)
+    return await _redeem(uow, wanted.customer_id, wanted, caller, response)
 
 
 @router.post("/members/{customer_id}/redemptions", operation_id="members_redeem", status_code=201, responses=_REDEEMING)
 async def create_own(
-    customer_id: CustomerIdPath, wanted: MemberRedemptionRequest, response: Response, uow: Uow, _: WritesMember
+    customer_id: CustomerIdPath, wanted: MemberRedemptionRequest, response: Response, uow: Uow, caller: WritesMember
 ) -> Redemption:
     """Take a reward, as a member for himself."""
-    return await _redeem(uow, customer_id, wanted, response)
+    return await _redeem(uow, customer_id, wanted, caller, response)
 
 
 @router.get("/redemptions", operation_id="redemptions_list")
@@ -83,7 +86,7 @@ async def cancel(redemption_id: RedemptionIdPath, uow: Uow, _: WritesLoyalty, wa
     return Redemption.model_validate(dict(await service.cancel(uow, redemption_id, wanted.reason if wanted is not None else None)))
 
 
-async def _redeem(uow: Uow, customer_id: str, wanted: MemberRedemptionRequest, response: Response) -> Redemption:
-    row = await service.redeem(uow, customer_id, wanted)
+async def _redeem(uow: Uow, customer_id: str, wanted: MemberRedemptionRequest, caller: Caller, response: Response) -> Redemption:
+    row = await service.redeem(uow, customer_id, wanted, caller=caller.principal)
     response.headers["location"] = f"/v1/redemptions/{row['id']}"
     return Redemption.model_validate(dict(row))

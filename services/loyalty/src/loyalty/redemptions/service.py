@@ -9,6 +9,7 @@ from typing import Any
 
 from asyncpg import Record
 
+from loyalty.abuse.guard import guard
 from loyalty.earning.repository import lock_pools
 from loyalty.holds import service as holds
 from loyalty.ledger import service as ledger
@@ -37,11 +38,15 @@ _DAY_SECONDS = 86_400
 _DUE = 1_000
 
 
-async def redeem(uow: UnitOfWork, customer_id: str, wanted: MemberRedemptionRequest, *, at: datetime | None = None) -> Record:
+async def redeem(
+    uow: UnitOfWork, customer_id: str, wanted: MemberRedemptionRequest, *, caller: str | None = None, at: datetime | None = None
+) -> Record:
     """Take a reward: goods and experiences hold the points until they are handed over, codes are drawn and given at once.
 
     Raises:
         MemberNotFound: there is no such member.
+        MemberFrozen: he, or one of his household, is frozen.
+        VelocityExceeded: a limit on redemptions is reached.
         RewardNotFound: there is no such reward.
         OptionUnknown: it cannot be paid so.
         RewardRefused: it is not to be had here and now.
@@ -57,6 +62,7 @@ async def redeem(uow: UnitOfWork, customer_id: str, wanted: MemberRedemptionRequ
     if reward is None:
         raise RewardNotFound(pointer="/reward_id")
     price = await _allowed(connection, reward, customer_id, wanted, moment)
+    await guard(uow, "redemption", customer_id=customer_id, caller=caller, points=price.points * wanted.quantity)
     values = _values(reward, customer_id, wanted, price, moment)
     values |= await _pay(uow, reward, values, moment)
     await _take(uow, reward, wanted.quantity, moment)

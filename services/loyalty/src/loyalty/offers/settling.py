@@ -1,0 +1,148 @@
+"""Which order redeems an offer, and what that gives: always the earliest that fits, of all that are known and still stand.
+
+An order fits when it was placed while the offer counted and holds some of what it is for that did not come back. So the end depends on
+the orders, returns and cancellations only, not on when and how often they are told: whatever makes another order the earliest, or leaves
+less of it, moves the points accordingly.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from fractions import Fraction
+from typing import Any
+
+from asyncpg import Record
+
+from loyalty.earning.repository import Taking, take_back
+from loyalty.ledger import service as ledger
+from loyalty.ledger.events import event_of_order
+from loyalty.ledger.repository import Posted
+from loyalty.ledger.rules import Grant, Rate, points_for
+from loyalty.offers.rules import Benefit, points_of
+from loyalty.programmes.the_programme import PROGRAMME_ID
+from shared.contracts.loyalty import OfferRedeemed
+from shared.database.pool import Connection
+from shared.database.rows import transposed
+from shared.database.unit_of_work import UnitOfWork
+
+# An offer whose time was over before the earliest of the orders cannot be meant.
+_CONCERNED = """
+SELECT DISTINCT offers.id FROM unnest($1::text[]) AS bought (customer_id), unnest(family_of(bought.customer_id)) AS member (id)
+JOIN offers ON offers.customer_id = member.id AND offers.valid_until > $2 WHERE NOT is_control
+"""
+# What is left of the articles of an order, and never more than is left of the order itself, of which money can come back alone.
+_WINNERS = """
+SELECT offers.id, offers.version, offers.campaign_id, offers.customer_id, offers.order_id, offers.points, offers.entry_id,
+       offer_campaigns.benefit, winner.order_id AS winner_id, winner.customer_id AS buyer_id, winner.placed_at, winner.amount_minor,
+       rate.numerator, rate.denominator
+FROM offers JOIN offer_campaigns ON offer_campaigns.id = campaign_id
+LEFT JOIN LATERAL (
+    SELECT order_id, customer_id, placed_at, least(sum(fitting.amount_minor), max(left_minor))::bigint AS amount_minor FROM (
+        SELECT l.order_id, l.customer_id, l.placed_at, l.sku, max(l.category) AS category, sum(l.amount_minor) AS amount_minor,
+               max(orders.amount_minor - orders.returned_minor) AS left_minor, max(orders.amount_minor) AS order_minor
+        FROM unnest(family_of(offers.customer_id)) AS member (id) JOIN purchase_lines AS l ON l.customer_id = member.id
+        JOIN orders ON orders.order_id = l.order_id AND cancelled_at IS NULL
+        WHERE l.placed_at >= CASE WHEN needs_activation THEN activated_at ELSE made_at END AND l.placed_at < valid_until
+        GROUP BY l.order_id, l.customer_id, l.placed_at, l.sku HAVING sum(l.quantity) > 0
+    ) AS fitting
+    WHERE CASE target_kind WHEN 'sku' THEN fitting.sku ELSE fitting.category END = target AND (left_minor > 0 OR order_minor <= 0)
+    GROUP BY order_id, customer_id, placed_at ORDER BY placed_at, order_id LIMIT 1
+) AS winner ON true
+LEFT JOIN LATERAL (
+    SELECT numerator, denominator FROM programme_rates
+    WHERE programme_id = $2 AND effective_from <= winner.placed_at ORDER BY effective_from DESC LIMIT 1
+) AS rate ON true
+WHERE offers.id = ANY ($1::text[]) AND NOT is_control ORDER BY offers.id FOR UPDATE OF offers
+"""
+_WRITE = """
+UPDATE offers SET order_id = told.order_id, redeemed_at = told.redeemed_at, points = told.points, entry_id = told.entry_id,
+                  version = offers.version + 1
+FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[]) AS told (id, order_id, redeemed_at, points, entry_id)
+WHERE offers.id = told.id
+"""
+
+
+async def concerned(connection: Connection, customer_ids: Iterable[str], earliest: datetime) -> list[str]:
+    """Return the offers that orders of customers can have to do with."""
+    return [row["id"] for row in await connection.fetch(_CONCERNED, sorted(set(customer_ids)), earliest)]
+
+
+async def settle(uow: UnitOfWork, offer_ids: Sequence[str]) -> None:
+    """Give and take back what offers give by the orders that are known; the pools of their customers are locked."""
+    if not offer_ids:
+        return
+    rows = await uow.connection.fetch(_WINNERS, offer_ids, PROGRAMME_ID)
+    changed = [(row, points) for row in rows if (points := _points(row)) != row["points"] or row["winner_id"] != row["order_id"]]
+    if not changed:
+        return
+    await _take(uow, changed)
+    entries = await _give(uow, changed)
+    written = [(row["id"], row["winner_id"], row["placed_at"], points, entries[row["id"]]) for row, points in changed]
+    await uow.connection.execute(_WRITE, *transposed(written))
+    for row, points in changed:
+        uow.publish(
+            OfferRedeemed(
+                offer_id=row["id"],
+                customer_id=row["customer_id"],
+                campaign_id=row["campaign_id"],
+                order_id=row["winner_id"],
+                points=points,
+                redeemed_at=row["placed_at"],
+            ),
+            sequence=row["version"] + 1,
+        )
+
+
+def benefit_of(told: dict[str, Any]) -> Benefit:
+    """Return what an offer gives."""
+    return Benefit(told["kind"], told.get("points", 0), Fraction(told.get("factor", "1")), told.get("max_points"))
+
+
+def _points(row: Record) -> int:
+    if row["winner_id"] is None:
+        return 0
+    rate = Rate(row["numerator"], row["denominator"]) if row["denominator"] is not None else Rate(0, 1)
+    return points_of(benefit_of(row["benefit"]), points_for(row["amount_minor"], rate))
+
+
+def _left(row: Record, points: int) -> int:
+    """Return how many of the points given before stay: those of the same order, as far as it gives them still."""
+    return min(row["points"], points) if row["winner_id"] == row["order_id"] else 0
+
+
+def _source(row: Record) -> str:
+    return f"{row['id']}:{row['version'] + 1}"
+
+
+async def _take(uow: UnitOfWork, changed: Sequence[tuple[Record, int]]) -> None:
+    moment = await uow.connection.fetchval("SELECT clock_timestamp()")
+    assert moment is not None
+    takings = [
+        Taking(f"lot_{row['entry_id'].removeprefix('ent_')}", gone, _source(row), row["order_id"], row["campaign_id"], moment)
+        for row, points in changed
+        if row["entry_id"] is not None and (gone := row["points"] - _left(row, points)) > 0
+    ]
+    for taken in await take_back(uow.connection, takings):
+        order_id = takings[taken["item"] - 1].order_id
+        posted = Posted(taken["kind"], taken["entry_id"], taken["customer_id"], order_id, abs(taken["points"]), moment, taken["sequence"])
+        uow.publish(event_of_order(posted), sequence=taken["sequence"])
+
+
+async def _give(uow: UnitOfWork, changed: Sequence[tuple[Record, int]]) -> dict[str, str | None]:
+    """Give what is missing; return the entry of each offer."""
+    entries: dict[str, str | None] = {row["id"]: row["entry_id"] if _left(row, points) else None for row, points in changed}
+    given = [(row, points - left) for row, points in changed if points > (left := _left(row, points))]
+    grants = [
+        Grant(
+            row["buyer_id"],
+            points,
+            _source(row),
+            row["placed_at"],
+            order_id=row["winner_id"],
+            rule_version=row["campaign_id"],
+            explanation={"offer": row["id"], "benefit": row["benefit"], "amount_minor": row["amount_minor"], "points": points},
+        )
+        for row, points in given
+    ]
+    for (row, _), outcome in zip(given, await ledger.grant(uow, grants), strict=True):
+        entries[row["id"]] = outcome.lines[0].entry_id if outcome.lines else None
+    return entries
