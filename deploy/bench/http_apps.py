@@ -1,4 +1,4 @@
-"""The two applications that `http_routes` compares: the sample service on the whole chassis, and bare FastAPI routes on the same table."""
+"""The applications that `http_routes` compares: services on the whole chassis, and bare FastAPI routes with one statement each."""
 
 import os
 import sys
@@ -30,14 +30,7 @@ def ours() -> FastAPI:
 
 def bare() -> FastAPI:
     """Return what one writes in ten minutes: validated, no access control, no events, no safety."""
-
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with asyncpg.create_pool(os.environ["BENCH_DSN"], min_size=1, max_size=POOL_SIZE) as pool:
-            app.state.pool = pool
-            yield
-
-    app = FastAPI(lifespan=lifespan)
+    app = FastAPI(lifespan=pool)
 
     @app.post("/v1/notes", status_code=201)
     async def create(note: NewNote, request: Request) -> Note:
@@ -54,3 +47,11 @@ def bare() -> FastAPI:
         return Note.model_validate(dict(row))
 
     return app
+
+
+@asynccontextmanager
+async def pool(app: FastAPI) -> AsyncIterator[None]:
+    """Open the pool of a bare application."""
+    async with asyncpg.create_pool(os.environ["BENCH_DSN"], min_size=1, max_size=POOL_SIZE) as opened:
+        app.state.pool = opened
+        yield
