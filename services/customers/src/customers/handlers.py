@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from customers.privacy.handlers import PRIVACY_HANDLERS
 from customers.stages import hearing as stages
-from customers.timeline import service as timeline
+from customers.timeline import hearing as timeline
 from shared.contracts.customers import (
     ConsentChanged,
     CustomerErased,
@@ -16,7 +16,7 @@ from shared.contracts.customers import (
     OrderReturned,
 )
 from shared.contracts.feedback import ResponseRecorded
-from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
+from shared.contracts.loyalty import PointsAccrued
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 from shared.messaging.handlers import HandlerTable
@@ -24,24 +24,14 @@ from shared.messaging.handlers import HandlerTable
 
 async def on_responses_recorded(uow: UnitOfWork, events: Sequence[Received[ResponseRecorded]]) -> None:
     """Answers appear on the timeline, and promoters are advocates."""
-    await timeline.hear_responses(uow.connection, [received.event for received in events])
+    await timeline.hear(uow, events)
     await stages.on_responses_recorded(uow, events)
-
-
-async def on_members_enrolled(uow: UnitOfWork, events: Sequence[Received[MemberEnrolled]]) -> None:
-    """New members appear on the timeline."""
-    await timeline.hear_enrolments(uow.connection, [received.event for received in events])
 
 
 async def on_points_accrued(uow: UnitOfWork, events: Sequence[Received[PointsAccrued]]) -> None:
     """Points earned appear on the timeline, and those for a referral tell of an advocate."""
-    await timeline.hear_points(uow.connection, [received.event for received in events])
+    await timeline.hear(uow, events)
     await stages.on_points_accrued(uow, events)
-
-
-async def on_points_reversed(uow: UnitOfWork, events: Sequence[Received[PointsReversed]]) -> None:
-    """Points taken back appear on the timeline."""
-    await timeline.hear_points(uow.connection, [received.event for received in events])
 
 
 # Its own events are among them: they move customers from stage to stage.
@@ -55,8 +45,7 @@ HANDLERS: HandlerTable = {
     CustomerMerged: stages.on_customers_merged,
     CustomerUnmerged: stages.on_customers_merged,
     CustomerErased: stages.on_customers_erased,
+    **timeline.HANDLERS,
     ResponseRecorded: on_responses_recorded,
-    MemberEnrolled: on_members_enrolled,
     PointsAccrued: on_points_accrued,
-    PointsReversed: on_points_reversed,
 }

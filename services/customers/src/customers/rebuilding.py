@@ -1,7 +1,7 @@
 """What a rebuild empties, to fill it again from the topics."""
 
 from customers.stages import repository as stages
-from customers.timeline import service as timeline
+from customers.timeline import hearing as timeline
 from shared.database.unit_of_work import UnitOfWork
 
 CONSUMER = "customers"
@@ -14,4 +14,4 @@ async def reset_projection(uow: UnitOfWork) -> None:
     that it does not move them again.
     """
     await stages.remember_heard(uow.connection, CONSUMER)
-    await timeline.forget_heard(uow.connection)
+    await timeline.forget(uow.connection)

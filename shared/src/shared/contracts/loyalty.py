@@ -135,11 +135,66 @@ class TierChanged(Event, type="regulars.loyalty.tier_changed.v1", aggregate="tie
     """A member has another tier; the last one told is his present one, also where what was told before turned out otherwise."""
 
     customer_id: str = Field(description="The member's customer id; of merged customers the one whom all belong to.")
-    tier: str | None = Field(description="The tier from then on; none below the first.")
-    previous: str | None = Field(description="The tier before.")
+    tier: str | None = Field(default=None, description="The tier from then on; none below the first.")
+    previous: str | None = Field(default=None, description="The tier before.")
     reason: str = Field(description="earned, lapsed, returned, scheme or given; more may come.")
     changed_at: datetime = Field(description="The instant, UTC: of what was earned or of the end of the period, not of the booking.")
     scheme_version: int = Field(description="The version of the tiers that counted.")
+
+
+class ChallengeCompleted(
+    Event,
+    type="regulars.loyalty.challenge_completed.v1",
+    aggregate="challenge_completion",
+    aggregate_id="completion_id",
+    key="customer_id",
+):
+    """A member has met a challenge; told again when he meets it again after a return took it."""
+
+    completion_id: str = Field(description="The completion, `chc_…`.")
+    challenge_id: str = Field(description="The challenge, `chl_…`.")
+    customer_id: str = Field(description="The member's customer id; of merged customers the one whom all belong to.")
+    number: int = Field(description="The how-manieth time that he has met it.")
+    points: int = Field(description="Points that it gave.")
+    badge: str | None = Field(default=None, description="The badge that it gave.")
+    completed_at: datetime = Field(description="When what met it happened, UTC.")
+
+
+class ChallengeTaken(
+    Event,
+    type="regulars.loyalty.challenge_taken.v1",
+    aggregate="challenge_completion",
+    aggregate_id="completion_id",
+    key="customer_id",
+):
+    """What met a challenge came back, so that it is not met any more."""
+
+    completion_id: str = Field(description="The completion, `chc_…`.")
+    challenge_id: str = Field(description="The challenge, `chl_…`.")
+    customer_id: str = Field(description="Who had met it.")
+    number: int = Field(description="The how-manieth time it was.")
+    taken_at: datetime = Field(description="When it came back, UTC.")
+
+
+class BadgeAwarded(Event, type="regulars.loyalty.badge_awarded.v1", aggregate="badge_award", aggregate_id="award_id", key="customer_id"):
+    """A member has a badge."""
+
+    award_id: str = Field(description="The award, `bdg_…`.")
+    customer_id: str = Field(description="The member's customer id.")
+    badge: str = Field(description="The badge's code.")
+    source: str = Field(description="challenge, tier or hand; more may come.")
+    awarded_at: datetime = Field(description="UTC.")
+
+
+class BadgeTakenBack(
+    Event, type="regulars.loyalty.badge_taken_back.v1", aggregate="badge_award", aggregate_id="award_id", key="customer_id"
+):
+    """A member does not have a badge any more."""
+
+    award_id: str = Field(description="The award, `bdg_…`.")
+    customer_id: str = Field(description="The member's customer id.")
+    badge: str = Field(description="The badge's code.")
+    taken_back_at: datetime = Field(description="UTC.")
 
 
 class LoyaltyErasureConfirmed(
@@ -257,9 +312,9 @@ class OfferRedeemed(Event, type="regulars.loyalty.offer_redeemed.v1", aggregate=
     offer_id: str = Field(description="The offer, `ofr_…`.")
     customer_id: str = Field(description="Whose, `cus_…`.")
     campaign_id: str = Field(description="Its campaign, `ofc_…`.")
-    order_id: str | None = Field(description="The order; none when the one that was told was cancelled or came back.")
+    order_id: str | None = Field(default=None, description="The order; none when the one that was told was cancelled or came back.")
     points: int = Field(description="Points that it gives.")
-    redeemed_at: datetime | None = Field(description="When the order was placed, UTC.")
+    redeemed_at: datetime | None = Field(default=None, description="When the order was placed, UTC.")
 
 
 class OfferExpired(Event, type="regulars.loyalty.offer_expired.v1", aggregate="offer", aggregate_id="offer_id", key="customer_id"):
@@ -311,3 +366,48 @@ class ReviewConcluded(Event, type="regulars.loyalty.review_concluded.v1", aggreg
     customer_id: str | None = Field(default=None, description="Whom it was about, `cus_…`.")
     state: str = Field(description="approved or rejected.")
     decided_at: datetime = Field(description="UTC.")
+
+
+class ReferralMade(Event, type="regulars.loyalty.referral_made.v1", aggregate="referral", aggregate_id="referral_id", key="customer_id"):
+    """A member referred a customer: his code was used."""
+
+    referral_id: str = Field(description="The referral, `rfl_…`.")
+    customer_id: str = Field(description="Who referred, `cus_…`.")
+    referred_id: str = Field(description="Whom, `cus_…`.")
+    suspicions: list[str] = Field(description="Why somebody has to look at it before it is rewarded, as codes; mostly none.")
+    used_at: datetime = Field(description="When the code was used, UTC.")
+
+
+class ReferralCompleted(
+    Event, type="regulars.loyalty.referral_completed.v1", aggregate="referral", aggregate_id="referral_id", key="customer_id"
+):
+    """A referral met its condition, its order cannot be returned any more, and it was rewarded."""
+
+    referral_id: str = Field(description="The referral, `rfl_…`.")
+    customer_id: str = Field(description="Who referred, `cus_…`.")
+    referred_id: str = Field(description="Whom, `cus_…`.")
+    referrer_rewarded: bool = Field(description="False when he had referred as many as he may in the period.")
+    completed_at: datetime = Field(description="UTC.")
+
+
+class ReferralRefused(
+    Event, type="regulars.loyalty.referral_refused.v1", aggregate="referral", aggregate_id="referral_id", key="customer_id"
+):
+    """A referral will never be rewarded."""
+
+    referral_id: str = Field(description="The referral, `rfl_…`.")
+    customer_id: str = Field(description="Who referred, `cus_…`.")
+    referred_id: str = Field(description="Whom, `cus_…`.")
+    reason: str = Field(description="referral_self, referral_not_new, membership_ended or rejected; more may come.")
+
+
+class ReferralReversed(
+    Event, type="regulars.loyalty.referral_reversed.v1", aggregate="referral", aggregate_id="referral_id", key="customer_id"
+):
+    """The rewards of a referral were taken back."""
+
+    referral_id: str = Field(description="The referral, `rfl_…`.")
+    customer_id: str = Field(description="Who referred, `cus_…`.")
+    referred_id: str = Field(description="Whom, `cus_…`.")
+    reason: str = Field(description="order_returned or referral_self; more may come.")
+    reversed_at: datetime = Field(description="UTC.")

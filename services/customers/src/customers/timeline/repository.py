@@ -175,7 +175,7 @@ def _columns(touches: Sequence[Touch]) -> list[list[Any]]:
             touch.sentiment,
             touch.occurred_at,
             touch.source_id,
-            orjson.dumps(dict(touch.summary)).decode(),
+            orjson.dumps(dict(touch.summary), option=orjson.OPT_UTC_Z).decode(),
         )
         for touch in latest.values()
     ]

@@ -10,6 +10,8 @@ from shared.statistics import Interval, round_half_away, wilson_interval
 
 # In the order of the journey.
 JOURNEY_STAGES = ("attention", "consideration", "decision", "purchase", "service", "advocacy")
+# What happened longer ago is not what a response speaks of.
+MEMORY = timedelta(days=30)
 MAX_PERIOD = timedelta(days=366)
 _SHARE_PLACES = 4
 

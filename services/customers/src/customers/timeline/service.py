@@ -1,7 +1,7 @@
-"""What the other slices and the events of other services add to a customer's timeline, and what is read from it."""
+"""What the other slices add to a customer's timeline, and what is read from it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from asyncpg import Record
@@ -9,18 +9,12 @@ from asyncpg import Record
 from customers.links import repository as links
 from customers.timeline import repository
 from customers.timeline.repository import StoredTouch, Touch
-from customers.timeline.rules import JOURNEY_STAGES, Felt, change_between, period_before, sentiment_of, stage_asked_of
-from shared.contracts.feedback import ResponseRecorded
-from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
+from customers.timeline.rules import JOURNEY_STAGES, Felt, change_between, period_before
 from shared.database.pool import Connection
 
 __all__ = ["Touch", "record"]
 
-# The kinds of touches that come from other services' events.
-HEARD_KINDS = ("response", "points_accrued", "points_reversed", "member_enrolled")
 _MAX_EXAMPLES = 5
-# What happened longer ago is not what a response speaks of.
-_MEMORY = timedelta(days=30)
 
 
 async def record(connection: Connection, touches: Sequence[Touch]) -> None:
@@ -29,48 +23,6 @@ async def record(connection: Connection, touches: Sequence[Touch]) -> None:
     A touch that was recorded under its kind and source before is replaced.
     """
     await repository.record(connection, touches)
-
-
-async def forget_heard(connection: Connection) -> None:
-    """Delete what other services told, so that it can be heard again."""
-    await repository.forget_heard(connection, HEARD_KINDS)
-
-
-async def hear_responses(connection: Connection, events: Sequence[ResponseRecorded]) -> None:
-    """Add what customers answered; answers of nobody we know are passed over."""
-    await repository.record_heard(connection, [_response(event) for event in events if event.customer_id is not None], _MEMORY, HEARD_KINDS)
-
-
-async def hear_points(connection: Connection, events: Sequence[PointsAccrued | PointsReversed]) -> None:
-    """Add what customers earned, or had to give back."""
-    await repository.record_heard(connection, [_points(event) for event in events], _MEMORY, HEARD_KINDS)
-
-
-async def hear_enrolments(connection: Connection, events: Sequence[MemberEnrolled]) -> None:
-    """Add that customers became members."""
-    touches = [
-        Touch(event.customer_id, "member_enrolled", event.customer_id, event.enrolled_at, journey_stage="advocacy") for event in events
-    ]
-    await repository.record_heard(connection, touches, _MEMORY, HEARD_KINDS)
-
-
-def _response(event: ResponseRecorded) -> Touch:
-    return Touch(
-        customer_id=event.customer_id or "",
-        kind="response",
-        source_id=event.response_id,
-        occurred_at=event.answered_at,
-        channel=event.channel,
-        journey_stage=stage_asked_of(event.question),
-        sentiment=sentiment_of(event.question, event.score),
-        summary={"question": event.question, "score": event.score, "has_comment": event.has_comment},
-    )
-
-
-def _points(event: PointsAccrued | PointsReversed) -> Touch:
-    summary = {"points": event.points, "reason": event.reason} | ({"order_id": event.order_id} if event.order_id else {})
-    kind = "points_accrued" if isinstance(event, PointsAccrued) else "points_reversed"
-    return Touch(event.customer_id, kind, event.entry_id, event.occurred_at, summary=summary)
 
 
 async def page(
