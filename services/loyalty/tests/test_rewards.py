@@ -185,3 +185,19 @@ async def test_what_has_reached_its_limit_is_not_shown_until_the_next_period(cli
     async with ledger.database.acquire() as connection:
         tomorrow = datetime.now(UTC) + DAY
         assert [each.row["id"] for each in (await choice(connection, "cus_1", at=tomorrow)).rewards] == [reward["id"]]
+
+
+async def test_a_reward_of_a_tier_is_for_its_members(client, ledger, story):
+    gold = {"code": "gold", "name": {"en": "Gold"}, "rank": 1, "threshold": 50_000, "effective_from": "2020-01-01T00:00:00Z"}
+    assert (await client.post("/v1/tiers", json=gold)).status_code == 201
+    how = {"measure": "spend", "period": {"kind": "calendar", "unit": "year"}, "effective_from": "2020-01-01T00:00:00Z"}
+    assert (await client.put("/v1/tiers/qualification", json=how)).status_code == 200
+    at = datetime.now(UTC) - timedelta(minutes=1)
+    orders = [story.placed("ord_1", 60_000), story.placed("ord_2", 40_000, "cus_2")]
+    await ledger.hear(*(order.model_copy(update={"placed_at": at}) for order in orders))
+    named = await made_reward(client, 1, eligibility={"tiers": ["gold"]})
+    asked = await made_reward(client, 1, eligibility={"condition": "tier == 'gold'"})
+    for customer, seen, code in (("cus_1", {named["id"], asked["id"]}, 201), ("cus_2", set(), 409)):
+        shown = (await client.get(f"/v1/members/{customer}/rewards")).json()["rewards"]
+        assert {reward["id"] for reward in shown} == seen
+        assert {(await redeemed(client, reward["id"], customer)).status_code for reward in (named, asked)} == {code}

@@ -61,7 +61,7 @@ async def redeem(
     reward = await rewards.find(connection, wanted.reward_id, at)
     if reward is None:
         raise RewardNotFound(pointer="/reward_id")
-    price = await _allowed(connection, reward, customer_id, wanted, moment)
+    price = await _allowed(connection, reward, customer_id, wanted, moment, at)
     await guard(uow, "redemption", customer_id=customer_id, caller=caller, points=price.points * wanted.quantity)
     values = _values(reward, customer_id, wanted, price, moment)
     values |= await _pay(uow, reward, values, moment)
@@ -177,7 +177,9 @@ async def collect(connection: Connection, ids: list[str]) -> dict[str, list[dict
     return {"redemptions": [dict(row) for row in await repository.everything_of(connection, ids)]}
 
 
-async def _allowed(connection: Connection, reward: Record, customer_id: str, wanted: MemberRedemptionRequest, moment: datetime) -> Price:
+async def _allowed(
+    connection: Connection, reward: Record, customer_id: str, wanted: MemberRedemptionRequest, moment: datetime, at: datetime | None
+) -> Price:
     terms = catalogue.terms_of(reward)
     if not in_force(terms, moment):
         raise RewardNotInForce(pointer="/reward_id")
@@ -185,7 +187,7 @@ async def _allowed(connection: Connection, reward: Record, customer_id: str, wan
     if price is None:
         raise OptionUnknown(pointer="/option")
     person = await family(connection, customer_id)
-    tier = await standing.tier_of(connection, person.ids, moment) if terms.tiers or terms.condition else None
+    tier = await standing.tier_of(connection, customer_id, at) if terms.tiers or terms.condition else None
     traits = await standing.traits_of(connection, customer_id, moment) if terms.condition else {}
     spendable = 0
     if terms.minimum_balance:

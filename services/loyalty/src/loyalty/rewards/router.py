@@ -1,7 +1,6 @@
 """Routes of the catalogue."""
 
 from typing import Annotated
-from zlib import crc32
 
 from fastapi import Query, Response
 
@@ -10,23 +9,21 @@ from loyalty.fields import CustomerIdPath
 from loyalty.ledger.errors import WalletNotFound
 from loyalty.members.errors import MemberNotFound
 from loyalty.rewards import repository, service
+from loyalty.rewards.answers import next_reward_of, reward_of
 from loyalty.rewards.errors import RewardNotFound, RewardTermsInvalid, TooManyRewards
 from loyalty.rewards.schemas import (
     Language,
-    MemberReward,
     MemberRewards,
-    NextReward,
     Reward,
     RewardDraft,
     RewardIdPath,
     RewardPatch,
 )
-from loyalty.rewards.service import Choice, Offered
+from loyalty.rewards.service import Choice
 from loyalty.rules.errors import ConditionInvalid
-from loyalty.texts import in_language
 from shared.errors import PreconditionFailed, PreconditionRequired
 from shared.http import APIRouter, Page, PageQuery, Reads, Uow, problems
-from shared.http.etags import IfMatch, set_etag
+from shared.http.etags import IfMatch, set_content_etag, set_etag
 from shared.http.merge_patch import changes
 
 router = APIRouter(prefix="/v1", tags=["rewards"])
@@ -104,7 +101,7 @@ async def list_of_member(
 ) -> MemberRewards:
     """Return what a member may have now, which of it he can pay, how many points he lacks, and what is next."""
     answer = _view(customer_id, await service.choice(connection, customer_id), language, category, tag)
-    response.headers["etag"] = f'"{crc32(answer.model_dump_json().encode()):08x}"'
+    set_content_etag(response, answer)
     return answer
 
 
@@ -118,23 +115,6 @@ def _view(customer_id: str, chosen: Choice, language: str | None, category: str 
     return MemberRewards(
         customer_id=customer_id,
         balance=chosen.balance,
-        rewards=[_reward(each, language) for each in shown],
-        next_reward=next_of(following, language) if following is not None else None,
+        rewards=[reward_of(each, language) for each in shown],
+        next_reward=next_reward_of(following, language) if following is not None else None,
     )
-
-
-def next_of(offered: Offered, language: str | None) -> NextReward:
-    """Return the nearest reward as members see it."""
-    return NextReward(
-        id=offered.row["id"],
-        name=in_language(offered.row["name"], language),
-        points=min(price.points for price in offered.terms.prices),
-        missing_points=offered.missing,
-    )
-
-
-def _reward(offered: Offered, language: str | None) -> MemberReward:
-    row = offered.row
-    told = row["description"]
-    texts = {"name": in_language(row["name"], language), "description": in_language(told, language) if told else None}
-    return MemberReward.model_validate({**row, **texts, "affordable": offered.is_affordable, "missing_points": offered.missing})

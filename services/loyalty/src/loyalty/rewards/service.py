@@ -52,6 +52,11 @@ class Offered:
         """Whether he has the points."""
         return self.missing == 0
 
+    @property
+    def points(self) -> int:
+        """Its cheapest price."""
+        return min(price.points for price in self.terms.prices)
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -151,7 +156,7 @@ async def choice(connection: Connection, customer_id: str, *, at: datetime | Non
     person = await family(connection, customer_id)
     spendable = await repository.spendable(connection, PROGRAMME_ID, [POINTS, *(row["wallet"] for row in rows)], customer_id, at)
     traits = await standing.traits_of(connection, customer_id, moment)
-    tier = await standing.tier_of(connection, person.ids, moment)
+    tier = await standing.tier_of(connection, customer_id, at)
     had = await _had(connection, person.ids, [row["id"] for row in rows if row["limits"]], moment)
     offered = []
     for row in rows:

@@ -1,10 +1,10 @@
 """What rewards look at of a member: his tier is asked of the slice of tiers, his traits of that of earning."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from loyalty.earning import repository as earning
+from loyalty.tiers import service as tiers
 from shared.database.pool import Connection
 
 
@@ -14,7 +14,7 @@ async def traits_of(connection: Connection, customer_id: str, moment: datetime) 
     return traits
 
 
-async def tier_of(connection: Connection, family: Sequence[str], moment: datetime) -> str | None:
-    """Return the code of a member's tier at a moment; nobody has one as long as the programme has no tiers."""
-    del connection, family, moment
-    return None
+async def tier_of(connection: Connection, customer_id: str, at: datetime | None = None) -> str | None:
+    """Return the code of a member's tier, now or at a moment; None below the first."""
+    tier, _ = await tiers.tier_of(connection, customer_id, at, None)
+    return tier

@@ -1,0 +1,74 @@
+"""What is asked of one member, reward or campaign needs an index however many others there are."""
+
+import pytest
+
+from loyalty.offers import generating, repository, settling
+from loyalty.programmes.the_programme import PROGRAMME_ID
+from loyalty.redemptions import repository as redemptions
+from loyalty.rewards import repository as rewards
+
+_NOW = "'2026-03-01'"
+_AFTER = "'2100-01-01', 'x'"
+_STATEMENTS = [
+    ("pk_rewards", rewards._FIND, "NULL, 'rew_7'"),
+    ("ix_redemptions_waiting", rewards._FIND, "NULL, 'rew_7'"),
+    ("ix_rewards_sort_rank_id", rewards._PAGE_OF_ALL, "NULL, 20, 5, 'x'"),
+    ("ix_rewards_open", rewards._OPEN, f"NULL, '{PROGRAMME_ID}', 500"),
+    ("pk_rewards", rewards._TAKE, "'rew_7', 1"),
+    ("ix_redemptions_customer_id_reward_id", rewards._HAD, f"ARRAY['cus_7'], ARRAY['rew_7'], {_NOW}"),
+    ("ix_vouchers_free", rewards._TAKE_CODES, "'vbt_1', 'cus_7', 1"),
+    ("pk_redemptions", redemptions._FIND, "NULL, 'rdm_7'"),
+    ("ix_redemptions_created_at_id", redemptions._ALL, f"NULL, 20, {_AFTER}"),
+    ("ix_redemptions_customer_id_created_at_id", redemptions._OF_FAMILY, f"NULL, 20, {_AFTER}, ARRAY['cus_7']"),
+    ("ix_redemptions_status_created_at_id", redemptions._OF_STATUS, f"NULL, 20, {_AFTER}, 'fulfilled'"),
+    ("ix_redemptions_due", redemptions._DUE, "NULL, 200"),
+    ("ix_redemptions_waiting", redemptions._DUE_OF_REWARD, "NULL, 200, 'rew_7'"),
+    ("pk_offers", repository._FIND, "'ofr_7'"),
+    ("ix_offers_customer_id_valid_until_id", repository._OF_FAMILY, f"ARRAY['cus_7'], 20, {_NOW}, '', false"),
+    ("ix_offers_due", repository._EXPIRE, "200, NULL"),
+    ("ix_offers_customer_id_valid_until_id", settling._CONCERNED, f"ARRAY['cus_7'], {_NOW}"),
+    ("pk_purchase_lines", settling._WINNERS, f"ARRAY['ofr_7'], '{PROGRAMME_ID}'"),
+    ("uq_offers_campaign_id_customer_id_target_made_at", repository._COUNTS, "'ofc_7'"),
+    ("pk_members", generating._ROOTS, "'cus_7', 250"),
+]
+_FILL = """
+INSERT INTO members (customer_id) SELECT 'cus_' || n FROM generate_series(1, 2000) AS n;
+INSERT INTO rewards (id, programme_id, name, kind, wallet, prices, stock, sort_rank, fulfil_within_days)
+SELECT 'rew_' || n, '{programme}', '{{"en": "x"}}', 'goods', 'points', '[]', 9, n % 50, 14 FROM generate_series(1, 400) AS n;
+INSERT INTO redemptions (id, reward_id, customer_id, quantity, option, points, wallet, status, hold_id, created_at, expires_at)
+SELECT 'rdm_' || n, 'rew_' || 1 + n % 400, 'cus_' || CASE WHEN n % 10 = 0 THEN 7 ELSE 1 + n % 2000 END, 1, 'points', 1, 'points',
+       CASE WHEN n % 9 = 0 THEN 'pending' ELSE 'fulfilled' END, 'hol_' || n, now() - n * interval '1 minute',
+       now() + n * interval '1 minute'
+FROM generate_series(1, 6000) AS n;
+INSERT INTO voucher_batches (id, campaign, kind, limit_per_code, count) VALUES ('vbt_1', 'x', 'shipping', 1, 3000);
+INSERT INTO vouchers (code, batch_id, customer_id)
+SELECT 'C' || n, 'vbt_1', CASE WHEN n % 30 > 0 THEN 'cus_7' END FROM generate_series(1, 3000) AS n;
+INSERT INTO offer_campaigns (id, programme_id, name, strategy, parameters, benefit, validity_days, control_share_bp, max_per_member,
+    needs_activation, salt)
+SELECT 'ofc_' || n, '{programme}', '{{"en": "x"}}', 'affinity', '{{}}', '{{"kind": "points", "points": 1}}', 14, 0, 3, false, 's'
+FROM generate_series(1, 40) AS n;
+INSERT INTO offers (id, campaign_id, customer_id, is_control, target_kind, target, reason, made_at, valid_until)
+SELECT 'ofr_' || n, 'ofc_' || 1 + n % 40, 'cus_' || 1 + n % 2000, false, 'sku', 't' || n, '{{}}', now(), now() + n * interval '1 minute'
+FROM generate_series(1, 6000) AS n;
+INSERT INTO purchase_lines (customer_id, order_id, sku, source_id, quantity, amount_minor, placed_at)
+SELECT 'cus_' || 1 + n % 2000, 'ord_' || n, 't', 'ord_' || n, 1, 1, now() FROM generate_series(1, 12000) AS n;
+ANALYZE rewards; ANALYZE redemptions; ANALYZE vouchers; ANALYZE offers; ANALYZE purchase_lines; ANALYZE members;
+SET LOCAL enable_seqscan = off;
+"""
+
+
+@pytest.fixture
+async def connection(database):
+    async with database.acquire() as connection:
+        await connection.execute(_FILL.format(programme=PROGRAMME_ID))
+        yield connection
+
+
+@pytest.mark.parametrize(("index", "statement", "values"), _STATEMENTS, ids=[f"{n}-{each[0]}" for n, each in enumerate(_STATEMENTS)])
+async def test_the_index_is_used(connection, index, statement, values):
+    await connection.execute(f"PREPARE asked AS {statement}")
+    plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
+    await connection.execute("DEALLOCATE asked")
+    assert index in plan, plan
+    # Programmes are few; a small table may be read as a whole.
+    assert not [line for line in plan.splitlines() if "Seq Scan on" in line and "programme" not in line], plan
