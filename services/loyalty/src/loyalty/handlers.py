@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from loyalty.abuse.withholding import unless_withheld
+from loyalty.challenges import counting as challenges
 from loyalty.earning import returning, triggers
 from loyalty.earning import service as earning
 from loyalty.ledger import service as ledger
@@ -51,12 +52,14 @@ async def on_customers_updated(uow: UnitOfWork, events: Sequence[Received[Custom
 async def on_responses_recorded(uow: UnitOfWork, events: Sequence[Received[ResponseRecorded]]) -> None:
     """Answers to surveys may earn points."""
     await triggers.responded(uow, [received.event for received in events])
+    await challenges.responded(uow, [received.event for received in events])
     await tiers.refresh(uow, [event.customer_id for event, _ in events if event.customer_id is not None])
 
 
 async def on_interactions_recorded(uow: UnitOfWork, events: Sequence[Received[InteractionRecorded]]) -> None:
     """Visits and other interactions may earn points."""
     await triggers.interacted(uow, [received.event for received in events])
+    await challenges.interacted(uow, [received.event for received in events])
     await tiers.refresh(uow, [event.customer_id for event, _ in events])
 
 
@@ -71,6 +74,8 @@ async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlace
         await returning.settle(uow, ruled)
     if has_offers:
         await offers.settle(uow, orders)
+    if any(programme.is_challenging for programme in programmes):
+        await challenges.ordered(uow, orders)
     if any(programme.is_tiered for programme in programmes):
         await tiers.refresh(uow, [order.customer_id for order in orders])
 
@@ -82,6 +87,7 @@ async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderRet
     await returning.reverse(uow, returns)
     if has_offers:
         await offers.settle(uow, returns)
+    await challenges.returned(uow, [received.event for received in events])
     await tiers.refresh(uow, [event.customer_id for event, _ in events])
 
 
@@ -92,11 +98,14 @@ async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCa
     await returning.cancel(uow, cancelled)
     if has_offers:
         await offers.settle(uow, cancelled)
+    await challenges.cancelled(uow, [received.event for received in events])
     await tiers.refresh(uow, [event.customer_id for event, _ in events])
 
 
 async def _on_moved(uow: UnitOfWork, moved: Sequence[Moved]) -> None:
-    await tiers.moved(uow, [one for change in moved for one in change])
+    customers = [one for change in moved for one in change]
+    await challenges.moved(uow, customers)
+    await tiers.moved(uow, customers)
     # What one of them did puts off the expiry of what the others have.
     await ledger.revive(uow, [(change.customer_id, _EVER) for change in moved])
 

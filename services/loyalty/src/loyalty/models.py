@@ -2,7 +2,9 @@
 
 from loyalty.abuse import models as abuse
 from loyalty.adjustments import models as adjustments
+from loyalty.badges import models as badges
 from loyalty.cards import models as cards
+from loyalty.challenges import models as challenges
 from loyalty.earning import models as earning
 from loyalty.expiry import models as expiry
 from loyalty.holds import models as holds
@@ -28,7 +30,9 @@ describe_following(metadata)
 __all__ = [
     "adjustments",
     "abuse",
+    "badges",
     "cards",
+    "challenges",
     "earning",
     "expiry",
     "holds",

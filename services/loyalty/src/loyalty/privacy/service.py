@@ -7,7 +7,9 @@ an entry of its own, what was written is deleted, and what comes late for the id
 from typing import Any
 
 from loyalty.abuse import privacy as abuse
+from loyalty.badges import repository as badges
 from loyalty.cards import service as cards
+from loyalty.challenges import repository as challenges
 from loyalty.earning import privacy as earning
 from loyalty.expiry import service as expiry
 from loyalty.ledger.events import event_of
@@ -36,6 +38,8 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
         **await cards.erase(uow.connection, customer_ids),
         **await earning.erase(uow.connection, customer_ids),
         **await tiers.erase(uow.connection, customer_ids),
+        **await challenges.erase(uow.connection, customer_ids),
+        **await badges.erase(uow.connection, customer_ids),
         **await expiry.erase(uow.connection, customer_ids),
         **await participations.erase(uow.connection, customer_ids),
         **await abuse.erase(uow, customer_ids),
@@ -53,6 +57,8 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
         | await offers.collect(connection, customer_ids)
         | await earning.collect(connection, customer_ids)
         | await tiers.collect(connection, customer_ids)
+        | await challenges.collect(connection, customer_ids)
+        | await badges.collect(connection, customer_ids)
         | await expiry.collect(connection, customer_ids)
         | await participations.collect(connection, customer_ids)
         | await abuse.collect(connection, customer_ids)

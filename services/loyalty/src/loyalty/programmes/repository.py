@@ -68,7 +68,8 @@ _HAS_WALLET = "SELECT EXISTS (SELECT FROM wallets WHERE programme_id = $1 AND co
 
 # One round trip for all that earning asks: a row is a version of a rule or of a rate, or a programme without any.
 _EARNING = f"""
-SELECT programmes.id, zone, starts_at, ends_at, is_tiered, multiplied_since, told.* FROM programmes LEFT JOIN LATERAL (
+SELECT programmes.id, zone, starts_at, ends_at, is_tiered, multiplied_since,
+       EXISTS (SELECT FROM challenges WHERE programme_id = programmes.id) AS is_challenging, told.* FROM programmes LEFT JOIN LATERAL (
     SELECT true AS is_tiered, min(effective_from) FILTER (WHERE tiers @? '$[*].benefits.multiplier ? (@ <> "1")') AS multiplied_since
     FROM tier_schemes WHERE programme_id = programmes.id AND tiers <> '[]' HAVING count(*) > 0
 ) AS tiered ON true LEFT JOIN LATERAL (
@@ -242,16 +243,16 @@ def _programmes(rows: Sequence[asyncpg.Record]) -> list[Programme]:
 
 
 def _earning(rows: Sequence[asyncpg.Record]) -> Programme:
-    programme_id, zone, starts_at, ends_at, is_tiered, multiplied_since = rows[0][:6]
+    programme_id, zone, starts_at, ends_at, is_tiered, multiplied_since, is_challenging = rows[0][:7]
     own: list[Rule] = []
     rates: list[Rule] = []
     for row in rows:
-        rule_id, version, terms, since, until, numerator, denominator, currencies = row[6:]
+        rule_id, version, terms, since, until, numerator, denominator, currencies = row[7:]
         if rule_id is not None:
             own.append(rules.rule(rule_id, version, terms, since, until, programme_id))
         elif version is not None:
             rates.append(rate_rule(programme_id, version, numerator, denominator, currencies, since))
-    return Programme(programme_id, ZoneInfo(zone), starts_at, ends_at, own, rates, bool(is_tiered), multiplied_since)
+    return Programme(programme_id, ZoneInfo(zone), starts_at, ends_at, own, rates, bool(is_tiered), multiplied_since, is_challenging)
 
 
 def _programme(row: Any) -> ProgrammeRow:

@@ -25,6 +25,7 @@ class Programme:
             tiers multiply what it gives.
         is_tiered: whether it ever had tiers.
         multiplied_since: since when one of them multiplies.
+        is_challenging: whether it ever had challenges.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Programme:
     rates: Sequence[Rule] = field(default=())
     is_tiered: bool = False
     multiplied_since: datetime | None = None
+    is_challenging: bool = False
 
     @property
     def is_default(self) -> bool:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from loyalty.badges import service as badges
 from loyalty.tiers import repository
 from loyalty.tiers.facts import Row, history_of
 from loyalty.tiers.repository import Stand
@@ -77,6 +78,8 @@ async def _refresh(uow: UnitOfWork, programme_id: str, schemes: Sequence[Scheme]
     for root, rows in sorted(by_root.items()):
         _compare(uow, root, rows, schemes, gone, new, standings)
     await repository.book(uow.connection, programme_id, gone, new, standings)
+    reached = [(root, change.tier, change.at) for root, change in new if change.tier is not None]
+    await badges.award_for_tiers(uow, programme_id, reached)
 
 
 def _compare(

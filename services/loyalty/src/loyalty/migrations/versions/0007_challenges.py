@@ -1,12 +1,25 @@
 """Challenges, streaks and badges."""
 
+from pathlib import Path
+
+from alembic import op
+
 revision = "0007"
 down_revision = "0006"
 
+_SQL = Path(__file__).parents[1] / "sql"
+_TABLES = (
+    *("challenge_completions", "challenge_locks", "challenge_facts", "challenge_returns", "challenge_orders", "challenges"),
+    *("badge_awards", "badges"),
+)
+
 
 def upgrade() -> None:
-    pass
+    for statement in (_SQL / "0007_challenges.sql").read_text().split("--;;"):
+        op.execute(statement)
 
 
 def downgrade() -> None:
-    pass
+    op.execute("DROP FUNCTION lock_challenges")
+    for table in _TABLES:
+        op.execute(f"DROP TABLE {table}")
