@@ -43,6 +43,9 @@ class MemberState:
     person: Person
     wallets: Sequence[WalletState]
 
+    tier: str | None = None
+    tier_until: datetime | None = None
+
     @property
     def points(self) -> WalletState:
         """His wallet of points."""
@@ -53,15 +56,17 @@ def tag_of(member: MemberState) -> str:
     """Return the strong entity tag of a member.
 
     His version alone tells of every entry. Time too can change what he has, by what becomes available, lapses or is let go, and so can
-    others of his family and household: as long as any of that is possible the figures belong to the tag.
+    others of his family and household, and his tier: as long as any of that is possible the figures belong to the tag.
     """
     # A member of whom nothing was told yet is at version 0, and tags begin with 1.
     version = member.person.version + 1
     if (
         len(member.person.family) == 1
+        and member.tier is None
         and member.person.household_id is None
         and not any(s.pending or s.held or s.lapsed for s in member.wallets)
     ):
         return f'"{version}"'
-    figures = [(s.wallet, s.balance, s.pending, s.held, s.pool_balance) for s in member.wallets]
-    return f'"{version}-{crc32(repr((member.person.family, member.person.household_id, figures)).encode()):08x}"'
+    figures: list[tuple] = [(s.wallet, s.balance, s.pending, s.held, s.pool_balance) for s in member.wallets]
+    others = (member.person.family, member.person.household_id, member.tier, member.tier_until)
+    return f'"{version}-{crc32(repr((*others, figures)).encode()):08x}"'

@@ -35,5 +35,9 @@ class MemberDetail(Member):
     """A member with all his wallets."""
 
     household_id: str | None = Field(description="The household that he spends with.", examples=[None])
+    tier: str | None = Field(description="His tier at the instant; null below the first.", examples=["gold"])
+    tier_until: Moment | None = Field(
+        description="When it ends unless he earns more; null when it does not.", examples=["2027-01-01T00:00:00Z"]
+    )
     pool_balance: int | None = Field(description="Points that he can spend together with his household.", examples=[None])
     wallets: list[Wallet] = Field(description="All his wallets, the one of points included.")

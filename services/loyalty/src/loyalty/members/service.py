@@ -28,7 +28,13 @@ async def enrol(uow: UnitOfWork, registrations: Sequence[CustomerRegistered]) ->
         uow.publish(MemberEnrolled(customer_id=enrolled.customer_id, enrolled_at=enrolled.enrolled_at), sequence=enrolled.sequence)
 
 
-async def member(connection: Connection, customer_id: str, as_of: datetime | None = None, known_at: datetime | None = None) -> MemberState:
+async def member(
+    connection: Connection,
+    customer_id: str,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+    programme_id: str = PROGRAMME_ID,
+) -> MemberState:
     """Return a member with his wallets, at this moment or at another.
 
     Args:
@@ -36,6 +42,7 @@ async def member(connection: Connection, customer_id: str, as_of: datetime | Non
         customer_id: any id of his family.
         as_of: the instant to look at: what is dated until then counts. The present when None; may lie ahead.
         known_at: what the ledger was told until then counts. Everything when None.
+        programme_id: whose wallets; that there is one is known.
 
     Raises:
         MemberNotFound: there is none, or his membership ended.
@@ -44,8 +51,8 @@ async def member(connection: Connection, customer_id: str, as_of: datetime | Non
     if person is None or person.closed_at is not None:
         raise MemberNotFound
     if as_of is None and known_at is None:
-        return MemberState(person, await repository.states(connection, PROGRAMME_ID, person))
-    return MemberState(person, await repository.states_as_of(connection, PROGRAMME_ID, person, as_of, known_at))
+        return MemberState(person, await repository.states(connection, programme_id, person))
+    return MemberState(person, await repository.states_as_of(connection, programme_id, person, as_of, known_at))
 
 
 async def require(connection: Connection, customer_id: str) -> None:
