@@ -95,6 +95,8 @@ consent_decisions = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
     # Which versions of which consents it rests on: {"con_…": 3}.
     sa.Column("basis", JSONB, nullable=False),
+    # When his quiet hours ended that held then.
+    sa.Column("quiet_until", sa.DateTime(timezone=True)),
     sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
     sa.Column("actor", sa.Text, nullable=False),
     # Those of a customer: for his access export and his erasure.

@@ -64,6 +64,7 @@ FROM consent_history WHERE customer_id = ANY($1::text[]) ORDER BY recorded_at DE
 # All questions of a batch in one round trip.
 _ASKED = f"""
 SELECT c.root_id, p.legal_basis, {_RESTRICTED} AS restricted, {_LINKS} AS links,
+    (SELECT r.preferences FROM customers AS r WHERE r.id = c.root_id) AS preferences,
     (SELECT jsonb_agg(jsonb_build_array(k.id, k.customer_id, k.version, k.state, k.observed_at, k.number))
      FROM consents AS k WHERE k.customer_id = ANY(f.ids) AND k.purpose = q.purpose AND k.channel = q.channel) AS held
 FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS q (customer_id, purpose, channel, place)
@@ -73,12 +74,13 @@ LEFT JOIN consent_purposes AS p ON p.purpose = q.purpose
 ORDER BY q.place
 """  # noqa: S608
 _DECIDE = """
-INSERT INTO consent_decisions (id, customer_id, purpose, channel, allowed, reason, basis, actor)
-SELECT *, $8 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::jsonb[])
+INSERT INTO consent_decisions (id, customer_id, purpose, channel, allowed, reason, basis, quiet_until, actor)
+SELECT *, $9 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::text[], $7::jsonb[], $8::timestamptz[])
 RETURNING decided_at
 """
 _DECISION = """
-SELECT id AS decision_id, customer_id, purpose, channel, allowed, reason, basis, decided_at FROM consent_decisions WHERE id = $1
+SELECT id AS decision_id, customer_id, purpose, channel, allowed, reason, basis, quiet_until, decided_at
+FROM consent_decisions WHERE id = $1
 """
 _DECISIONS_OF = """
 SELECT id, customer_id, purpose, channel, allowed, reason, decided_at FROM consent_decisions
@@ -136,6 +138,15 @@ class Asked(NamedTuple):
     restricted: bool
     held: list[Held]
     links: list[Link]
+    preferences: Mapping[str, Any]
+
+
+class Decided(NamedTuple):
+    """A decision to be kept."""
+
+    verdict: Verdict
+    basis: Mapping[str, int]
+    quiet_until: datetime | None
 
 
 async def prepare(connection: Connection, customer_id: str, purpose: str) -> Prepared | None:
@@ -190,12 +201,12 @@ async def asked(connection: Connection, questions: Sequence[tuple[str, str, str]
 
 
 async def keep(
-    connection: Connection, questions: Sequence[tuple[str, str, str]], verdicts: Sequence[tuple[Verdict, Mapping[str, int]]], actor: str
+    connection: Connection, questions: Sequence[tuple[str, str, str]], decided: Sequence[Decided], actor: str
 ) -> tuple[list[str], datetime]:
     """Keep decisions; return their ids and when they were made."""
     ids = [new_id("dec") for _ in questions]
-    allowed, reasons, bases = transposed([(verdict.allowed, verdict.reason, basis) for verdict, basis in verdicts])
-    decided_at = await connection.fetchval(_DECIDE, ids, *transposed(questions), allowed, reasons, bases, actor)
+    columns = transposed([(each.verdict.allowed, each.verdict.reason, each.basis, each.quiet_until) for each in decided])
+    decided_at = await connection.fetchval(_DECIDE, ids, *transposed(questions), *columns, actor)
     assert decided_at is not None
     return ids, decided_at
 
@@ -223,7 +234,7 @@ def _asked(row: Record) -> Asked | None:
         Held(consent_id, record_id, version, state, datetime.fromisoformat(observed_at), number)
         for consent_id, record_id, version, state, observed_at, number in row["held"] or ()
     ]
-    return Asked(row["legal_basis"] or "consent", row["restricted"], held, _links(row["links"]))
+    return Asked(row["legal_basis"] or "consent", row["restricted"], held, _links(row["links"]), row["preferences"] or {})
 
 
 def _links(found: list[list[Any]] | None) -> list[Link]:

@@ -71,19 +71,19 @@ async def confirm(confirmation: Confirmation, uow: Uow, now: Now) -> Consent:
 
 
 @router.post("/consents/check", operation_id="consents_check", responses=problems(CustomerNotFound))
-async def check(question: ConsentQuestion, uow: Uow, caller: ReadsConsents) -> Decision:
-    """Decide whether a customer may be addressed for a purpose through a channel; the decision is kept as the proof."""
+async def check(question: ConsentQuestion, uow: Uow, now: Now, caller: ReadsConsents) -> Decision:
+    """Decide whether a customer may be addressed for a purpose through a channel, and tell his quiet hours; kept as the proof."""
     asked = (question.customer_id, question.purpose, question.channel)
-    [decision] = await service.check(uow.connection, [asked], caller.principal)
+    [decision] = await service.check(uow.connection, [asked], caller.principal, now.now())
     if decision is None:
         raise CustomerNotFound
     return Decision.model_construct(**decision)
 
 
 @router.post("/consents/check/batch", operation_id="consents_check_batch", response_model_exclude_none=True)
-async def check_batch(request: BatchRequest[ConsentQuestion], uow: Uow, caller: ReadsConsents) -> DecisionBatch:
+async def check_batch(request: BatchRequest[ConsentQuestion], uow: Uow, now: Now, caller: ReadsConsents) -> DecisionBatch:
     """Decide for up to 1,000 customers at once; each question has its own answer."""
-    return await batch_of(uow.connection, request.items, caller.principal)
+    return await batch_of(uow.connection, request.items, caller.principal, now.now())
 
 
 @router.get("/consents/decisions/{decision_id}", operation_id="consents_get_decision", responses=problems(DecisionNotFound))

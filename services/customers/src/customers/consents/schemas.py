@@ -165,6 +165,11 @@ class Decision(OutputModel):
     allowed: bool = Field(description="Whether he may be addressed.", examples=[True])
     reason: Reason = Field(description="Why.", examples=["granted"])
     basis: dict[str, int] = Field(description="Versions of the consents it rests on.", examples=[{"con_01jd3z0k7cz9v8w6t5s4r3q2p1": 1}])
+    quiet_until: Moment | None = Field(
+        description="When his quiet hours end, if they hold now, UTC: what disturbs waits until then. Not part of whether he may be "
+        "addressed at all.",
+        examples=["2026-03-02T06:00:00Z"],
+    )
     decided_at: Moment = Field(description="UTC.")
 
 

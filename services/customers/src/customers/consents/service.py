@@ -9,8 +9,9 @@ from asyncpg import Record
 
 from customers.consents import repository, tokens
 from customers.consents.errors import ConfirmationInvalid, ConfirmationSuperseded, DecisionNotFound, ObservedInFuture
-from customers.consents.repository import Answer, Asked, Standing
-from customers.consents.rules import State, Verdict, answered, decide, effective
+from customers.consents.quiet import quiet_until
+from customers.consents.repository import Answer, Asked, Decided, Standing
+from customers.consents.rules import State, answered, decide, effective
 from customers.consents.tokens import TokenInvalid
 from customers.profiles.errors import CustomerNotFound
 from customers.timeline.service import Touch
@@ -148,13 +149,16 @@ async def answers(connection: Connection, customer_id: str) -> tuple[Standing, l
     return standing, counting
 
 
-async def check(connection: Connection, questions: Sequence[tuple[str, str, str]], actor: str) -> list[Mapping[str, Any] | None]:
+async def check(
+    connection: Connection, questions: Sequence[tuple[str, str, str]], actor: str, now: datetime
+) -> list[Mapping[str, Any] | None]:
     """Decide whether customers may be addressed and keep the decisions; None for unknown customers.
 
     Args:
         connection: inside a transaction.
         questions: customer, purpose and channel of each.
         actor: who asks.
+        now: the present moment.
     """
     if not questions:
         return []
@@ -162,18 +166,19 @@ async def check(connection: Connection, questions: Sequence[tuple[str, str, str]
     places = [place for place, asked in enumerate(known) if asked is not None]
     if not places:
         return [None] * len(questions)
-    verdicts = [_verdict(asked) for asked in known if asked is not None]
-    ids, decided_at = await repository.keep(connection, [questions[place] for place in places], verdicts, actor)
+    decided = [_decided(asked, now) for asked in known if asked is not None]
+    ids, decided_at = await repository.keep(connection, [questions[place] for place in places], decided, actor)
     decisions: list[Mapping[str, Any] | None] = [None] * len(questions)
-    for place, decision_id, (verdict, basis) in zip(places, ids, verdicts, strict=True):
+    for place, decision_id, each in zip(places, ids, decided, strict=True):
         customer_id, purpose, channel = questions[place]
         decisions[place] = {
             "decision_id": decision_id,
             "customer_id": customer_id,
             "purpose": purpose,
             "channel": channel,
-            **verdict._asdict(),
-            "basis": basis,
+            **each.verdict._asdict(),
+            "basis": each.basis,
+            "quiet_until": each.quiet_until,
             "decided_at": decided_at,
         }
     return decisions
@@ -191,10 +196,10 @@ async def decision(connection: Connection, decision_id: str) -> Record:
     return row
 
 
-def _verdict(asked: Asked) -> tuple[Verdict, Mapping[str, int]]:
+def _decided(asked: Asked, now: datetime) -> Decided:
     counting = effective(asked.held, asked.links)
-    basis = {each.consent_id: each.version for each in asked.held}
-    return decide(asked.legal_basis, counting.state if counting else None, restricted=asked.restricted), basis
+    verdict = decide(asked.legal_basis, counting.state if counting else None, restricted=asked.restricted)
+    return Decided(verdict, {each.consent_id: each.version for each in asked.held}, quiet_until(asked.preferences, now))
 
 
 async def erase(connection: Connection, ids: list[str]) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Puts together what the interface shows of consents."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from customers.consents import repository, service
@@ -40,11 +41,11 @@ async def consents_of(connection: Connection, customer_id: str) -> Consents:
     )
 
 
-async def batch_of(connection: Connection, items: Sequence[Any], actor: str) -> DecisionBatch:
+async def batch_of(connection: Connection, items: Sequence[Any], actor: str, now: datetime) -> DecisionBatch:
     """Return the answers to a batch of questions, in order."""
     read = read_items(QUESTION, items)
     good = [(item.customer_id, item.purpose, item.channel) for item in read if not isinstance(item, ItemResult)]
-    decisions = iter(await service.check(connection, good, actor))
+    decisions = iter(await service.check(connection, good, actor, now))
     results = []
     for item in read:
         if isinstance(item, ItemResult):

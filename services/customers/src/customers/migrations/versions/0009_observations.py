@@ -16,6 +16,7 @@ def upgrade() -> None:
         "lines", "order_returns", "jsonb_typeof(lines) = 'array' AND (jsonb_array_length(lines) > 0 OR kind = 'refund')"
     )
     op.alter_column("orders", "customer_id", nullable=True)
+    op.add_column("consent_decisions", sa.Column("quiet_until", sa.DateTime(timezone=True)))
     op.create_table(
         "stages_heard",
         sa.Column("stream", sa.Text, nullable=False),
@@ -28,6 +29,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("ix_holding_alerts_holding_id_id", "holding_alerts")
     op.drop_table("stages_heard")
+    op.drop_column("consent_decisions", "quiet_until")
     # Orders of the erased have no place in the table as it was.
     op.execute("DELETE FROM order_returns WHERE order_id IN (SELECT id FROM orders WHERE customer_id IS NULL)")
     op.execute("DELETE FROM order_lines WHERE order_id IN (SELECT id FROM orders WHERE customer_id IS NULL)")
