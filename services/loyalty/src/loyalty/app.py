@@ -15,6 +15,7 @@ from loyalty.due import PASSES
 from loyalty.expiry.router import router as expiry
 from loyalty.handlers import HANDLERS
 from loyalty.holds.router import router as holds
+from loyalty.home.router import router as home
 from loyalty.households.router import router as households
 from loyalty.ledger.router import entry_router as entries
 from loyalty.ledger.router import router as ledger
@@ -45,6 +46,7 @@ SERVICE = Service(
     settings=LoyaltySettings,
     routers=(
         members,
+        home,
         statements,
         cards,
         card_numbers,

@@ -4,9 +4,11 @@ Source: RFC 9110 sections 8.8.3, 13.1.1 and 13.1.2; RFC 6585 section 3.
 """
 
 import re
+from hashlib import sha256
 from typing import Annotated
 
 from fastapi import Depends, Header
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -28,6 +30,11 @@ def etag(version: int) -> str:
 def set_etag(response: Response, version: int) -> None:
     """Tell the caller which version he got."""
     response.headers["etag"] = etag(version)
+
+
+def set_content_etag(response: Response, content: BaseModel) -> None:
+    """Tag an answer that is put together from many things, and has no version, by what it says."""
+    response.headers["etag"] = f'"{sha256(content.model_dump_json().encode()).hexdigest()[:24]}"'
 
 
 def if_match(request: Request) -> int:

@@ -9,6 +9,7 @@ from loyalty.dependencies import ManagesLoyalty, ReadsMember, WritesMember
 from loyalty.fields import CustomerIdPath
 from loyalty.members.errors import MemberNotFound
 from loyalty.offers import repository, service
+from loyalty.offers.answers import offer_of
 from loyalty.offers.errors import (
     OfferCampaignNotFound,
     OfferCampaignStopped,
@@ -30,9 +31,7 @@ from loyalty.offers.schemas import (
     OfferIdPath,
     Uplift,
 )
-from loyalty.offers.texts import reason_texts
 from loyalty.rewards.schemas import Language
-from loyalty.texts import in_language
 from shared.errors import PreconditionFailed, PreconditionRequired
 from shared.http import APIRouter, Page, PageQuery, Reads, Uow, problems
 from shared.http.etags import IfMatch, set_etag
@@ -155,18 +154,6 @@ async def view(offer_id: OfferIdPath, uow: Uow, _: WritesMember, customer_id: _O
 async def activate(offer_id: OfferIdPath, uow: Uow, _: WritesMember, customer_id: _Of = None, language: _Wanted = None) -> Offer:
     """Take an offer up: what is bought from now on redeems it, and a code is given where it is one; twice changes nothing more."""
     return offer_of(await service.activate(uow, offer_id, customer_id), language)
-
-
-def offer_of(row: Any, language: str | None) -> Offer:
-    """Return an offer as members see it."""
-    shown = {
-        "name": in_language(row["name"], language),
-        "text": in_language(reason_texts(row["reason"]), language),
-        "state": service.standing(row),
-        # The batch is the shop's own matter.
-        "benefit": {name: value for name, value in row["benefit"].items() if name != "voucher_batch_id"},
-    }
-    return Offer.model_validate({**row, **shown})
 
 
 def _campaign(row: Any) -> OfferCampaign:

@@ -11,11 +11,10 @@ from loyalty.members.errors import MemberNotFound
 from loyalty.members.router import AsOf, KnownAt
 from loyalty.programmes import service as programmes
 from loyalty.programmes.errors import ProgrammeNotFound
-from loyalty.texts import in_language
 from loyalty.tiers import repository, service
+from loyalty.tiers.answers import member_tier_of
 from loyalty.tiers.errors import TierCodeReserved, TierExists, TierNotFound, TiersNotRising, TierTimeInvalid
 from loyalty.tiers.repository import SchemeRow, TierRow
-from loyalty.tiers.rules import Standing
 from loyalty.tiers.schemas import (
     Benefits,
     MemberTier,
@@ -160,7 +159,7 @@ async def member_tier(
     """Read where a member stands, now or at any instant: his tier, how long he has it, how far it is to the next, and what it gives."""
     programme = await programmes.require(connection, programme_id)
     found, moment = await service.member_tier(connection, customer_id, as_of, known_at, programme)
-    return _member_tier(customer_id, found, moment, language)
+    return member_tier_of(customer_id, found, moment, language)
 
 
 @member_router.post(
@@ -176,7 +175,7 @@ async def give(
     """Give a member a tier by hand: he has at least this one until it ends; null ends what was given."""
     programme = await programmes.require(uow.connection, programme_id)
     found, moment = await service.give(uow, programme, customer_id, wanted, caller.principal)
-    return _member_tier(customer_id, found, moment, None)
+    return member_tier_of(customer_id, found, moment, None)
 
 
 @member_router.get(
@@ -226,26 +225,3 @@ def _qualification(scheme: SchemeRow | None, zone: str) -> QualificationAnswer:
     if scheme is None:
         return QualificationAnswer(version=0, effective_from=None, zone=zone, **Qualification().model_dump())
     return QualificationAnswer(version=scheme.version, effective_from=scheme.effective_from, zone=scheme.zone, **scheme.qualification)
-
-
-def _member_tier(customer_id: str, found: Standing, moment: datetime, language: str | None) -> MemberTier:
-    scheme = found.scheme
-    name = scheme.tiers[scheme.level_of(found.tier) - 1].name if scheme is not None and found.tier is not None else None
-    counts_from, counts_until = scheme.window_at(moment) if scheme is not None else (None, None)
-    return MemberTier(
-        customer_id=customer_id,
-        as_of=moment,
-        tier=found.tier,
-        name=dict(name) if name is not None else None,
-        title=in_language(name, language) if name is not None else None,
-        since=found.since,
-        until=found.until,
-        falls_to=found.falls_to,
-        measure=scheme.measure if scheme is not None else None,
-        progress=found.progress,
-        counts_from=counts_from,
-        counts_until=counts_until,
-        next_tier=found.next,
-        missing=found.distance,
-        benefits=Benefits.model_validate(found.benefits) if found.tier is not None else None,
-    )
