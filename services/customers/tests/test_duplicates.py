@@ -10,7 +10,7 @@ from synthetic_people import synthetic_people
 
 from customers.duplicates import scan, service
 from customers.duplicates.names import compare_names, compare_words, name_words
-from customers.duplicates.rules import MIN_SCORE, PRIOR, Person, likeness, pair
+from customers.duplicates.rules import MIN_SCORE, PRIOR, Person, likeness, pair, turned
 from shared.http.jobs import JobRunner
 from shared.http.pagination import binding_of, write_cursor
 
@@ -49,6 +49,17 @@ class TestLikeness:
     @given(PERSONS)
     def test_nothing_speaks_against_being_oneself(self, person):
         assert all(reason.weight > 0 for reason in likeness(person, person).reasons)
+
+    @given(st.dates(date(1900, 1, 1), date(2030, 1, 1)))
+    def test_a_turned_date_turns_back(self, born):
+        other = turned(born)
+        if other is None:
+            assert born.day > 12 or born.day == born.month
+        else:
+            assert other != born == turned(other)
+            assert [each.feature for each in likeness(Person("a", birth_date=born), Person("b", birth_date=other)).reasons] == [
+                "birth_date_turned"
+            ]
 
     @given(WORDS, WORDS)
     def test_words_agree_both_ways(self, one, other):
@@ -170,6 +181,20 @@ async def test_every_one_of_many_doubles_is_listed(client, database):
     found = await listed(client, limit=50)
     assert len(found) == len({tuple(each["customer_ids"]) for each in found}) == 30 * 29 // 2
     assert len(await candidates(client, ids[0])) == 29
+
+
+async def test_a_frequent_name_hides_nobody_who_agrees_otherwise(client):
+    """A hundred namesakes are not all compared; who was born that day, or uses the address, is met all the same."""
+    everyone = [{"name": "Anna Ozola", "birth_date": f"19{50 + number // 4}-05-1{number % 4 + 3}"} for number in range(100)]
+    asked = {"name": "Ozola Anna", "birth_date": "2001-02-03", "email": "anna.ozola@example.com", "phone": "+37126000001"}
+    mine = [
+        {"name": "Анна Озола", "birth_date": "2001-02-03"},
+        {"name": "Anna Ozola", "birth_date": "2001-03-02"},
+        {"name": "Anna Ozola", "email": "anna.ozola@example.lv"},
+        {"name": "Anna Ozola", "phone": "+37126000001"},
+    ]
+    ids = await load(client, [*everyone, *mine, asked])
+    assert set(await candidates(client, ids[-1])) == set(ids[100:-1])
 
 
 async def test_strangers_with_the_address_null_are_no_candidates(client):

@@ -13,7 +13,7 @@ _STATEMENTS = [
         "ARRAY[0], ARRAY['email'], ARRAY['1@b.lv'], ARRAY[''], 101",
     ),
     (("pk_customers", "uq_customer_identities_customer_id", "pk_profile_changes"), identities._OF_RECORDS, "ARRAY['cus_1']"),
-    (("ix_customers_search_document",), duplicates._CANDIDATES, f"ARRAY[0], ARRAY['cus_1'], ARRAY[{_QUERY}], 101"),
+    (("ix_customers_search_document",), duplicates._CANDIDATES, f"ARRAY[0], ARRAY['cus_1'], ARRAY[{_QUERY}], ARRAY[101]"),
     (("ix_customers_root_id", "ix_customer_identities_kind_value"), duplicates._SHARING, "ARRAY['cus_1'], 101"),
     (("ix_duplicate_pairs_second_id", "uq_duplicate_pairs_first_id_second_id"), duplicates._REJECTED, "ARRAY['cus_1']"),
     (("ix_duplicate_pairs_status_score_id",), duplicates._PAGE, "'open', 50, 101, '', 21"),

@@ -14,6 +14,8 @@ from shared.database.pool import Connection
 
 # People who share one key; those who share no other are not all compared when there are more.
 MAX_OF_KEY = 100
+# A name alone makes nobody a candidate: whoever has more namesakes is met by name and birth date, address or number.
+_MAX_NAMESAKES = 20
 
 
 class Match(NamedTuple):
@@ -31,7 +33,8 @@ async def matches(connection: Connection, asked: Sequence[Person], *, min_score:
     _, rules = await identities.rules(connection)
     trusted = [_trusted(person, rules) for person in asked]
     keys = [(person, key, query) for person in trusted for key, query in blocking_queries(person).items()]
-    found = await repository.candidates(connection, [(person.id, query) for person, _, query in keys], MAX_OF_KEY + 1)
+    asked_for = [(person.id, query, _MAX_NAMESAKES if key == "name" else MAX_OF_KEY + 1) for person, key, query in keys]
+    found = await repository.candidates(connection, asked_for)
     shared = await _shared(connection, rules, [person.id for person in asked])
     rejected = await repository.rejected(connection, [person.id for person in asked])
     others: dict[str, dict[str, Person]] = {person.id: {} for person in asked}

@@ -10,7 +10,7 @@ from asyncpg import Record
 
 from customers.duplicates.rules import Likeness, Person, Reason
 from shared.database.pool import Connection
-from shared.database.rows import affected
+from shared.database.rows import affected, transposed
 from shared.ids import new_id
 
 _PERSON = "c.id, c.kind, c.name, c.email, c.phone, c.birth_date, c.sex, c.city, c.country"
@@ -26,11 +26,11 @@ _SORT_DOCUMENTS = "SELECT gin_clean_pending_list('ix_customers_search_document')
 # told by `root_id`, of which the planner expects little: it never hopes to meet the first hundred by reading the table.
 _CANDIDATES = f"""
 SELECT asked.n, {_PERSON.replace("c.", "found.")}
-FROM unnest($1::int[], $2::text[], $3::text[]) AS asked (n, id, query)
+FROM unnest($1::int[], $2::text[], $3::text[], $4::int[]) AS asked (n, id, query, most)
 CROSS JOIN LATERAL (
     SELECT {_PERSON} FROM customers AS c
     WHERE c.search_document @@ asked.query::tsquery AND c.root_id = c.id AND c.id <> asked.id
-    LIMIT $4
+    LIMIT asked.most
 ) AS found
 """
 # The records of families by their roots.
@@ -157,17 +157,15 @@ async def id_at(connection: Connection, place: int) -> str:
     return (await connection.fetchval(_PLACE, place - 1) or "") if place > 0 else ""
 
 
-async def candidates(connection: Connection, asked: Sequence[tuple[str, str]], limit: int) -> list[list[Person]]:
-    """Return the customers whom each query finds, at most so many.
+async def candidates(connection: Connection, asked: Sequence[tuple[str, str, int]]) -> list[list[Person]]:
+    """Return the customers whom each query finds.
 
     Args:
         connection: to read with.
-        asked: pairs of the id of who asks, who is not found, and a query on documents.
-        limit: customers at most for each query.
+        asked: the id of who asks, who is not found; a query on documents; and how many customers it finds at most.
     """
     found: list[list[Person]] = [[] for _ in asked]
-    ids, queries = [each[0] for each in asked], [each[1] for each in asked]
-    for row in await connection.fetch(_CANDIDATES, list(range(len(asked))), ids, queries, limit):
+    for row in await connection.fetch(_CANDIDATES, list(range(len(asked))), *transposed(asked, width=3)):
         found[row["n"]].append(Person(*row[1:]))
     return found
 

@@ -7,7 +7,7 @@ Source: I. P. Fellegi, A. B. Sunter, "A Theory for Record Linkage", JASA 64 (196
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -105,9 +105,26 @@ def blocking_queries(person: Person) -> dict[str, str]:
     if keys:
         queries["name"] = any_of(map(lexeme, pairs or sounds))
     if person.birth_date is not None:
-        born = lexeme(f"^{(person.birth_date - _EPOCH).days}")
-        queries["birth_date"] = all_of([born, any_of(map(lexeme, sounds))]) if sounds else born
+        queries["birth_date"] = _by_birth_date(person.birth_date, sounds, pairs)
     return queries
+
+
+def turned(born: date) -> date | None:
+    """Return the date whose day and month changed places, when there is another."""
+    return born.replace(month=born.day, day=born.month) if born.day <= 12 and born.day != born.month else None
+
+
+def _by_birth_date(born: date, sounds: Sequence[str], pairs: Sequence[str]) -> str:
+    """Return a query for who was born that day and has a part of the name, or has all of it and the day and month turned."""
+    if not sounds:
+        return _born(born)
+    same = all_of([_born(born), any_of(map(lexeme, sounds))])
+    other = turned(born)
+    return same if other is None else any_of([same, all_of([_born(other), any_of(map(lexeme, pairs or sounds))])])
+
+
+def _born(day: date) -> str:
+    return lexeme(f"^{(day - _EPOCH).days}")
 
 
 def _names(one: str | None, other: str | None) -> list[Reason]:
@@ -140,7 +157,7 @@ def _births(one: date | None, other: date | None) -> list[Reason]:
         return []
     if one == other:
         return [Reason("birth_date_same", _BIRTH_SAME)]
-    if (one.year, one.month, one.day) == (other.year, other.day, other.month):
+    if other == turned(one):
         return [Reason("birth_date_turned", _BIRTH_TURNED)]
     if OSA.distance(one.isoformat(), other.isoformat(), score_cutoff=1) <= 1:
         return [Reason("birth_date_similar", _BIRTH_SIMILAR)]
