@@ -7,6 +7,7 @@ from customers.access.service import prepare
 from customers.attributes.router import router as attributes
 from customers.audit.passes import chain_audit_log
 from customers.audit.router import router as audit
+from customers.birthdays.service import tell_birthdays
 from customers.consents.preferences.router import router as preferences
 from customers.consents.router import router as consents
 from customers.contacts.router import router as contacts
@@ -80,6 +81,7 @@ SERVICE = Service(
     passes={
         "access_exports": shred_expired_exports,
         "audit_chain": chain_audit_log,
+        "birthdays": tell_birthdays,
         "holdings": notice_due,
         "import_retention": imported.forget_expired,
         "export_retention": exported.forget_expired,

@@ -174,6 +174,16 @@ class HoldingAlertRaised(
     raised_at: datetime = Field(description="UTC.")
 
 
+class CustomerBirthday(
+    Event, type="regulars.customers.birthday_told.v1", aggregate="birthday", aggregate_id="birthday_id", key="customer_id"
+):
+    """It is a customer's birthday, or was within the last days; in which year he was born stays at home."""
+
+    birthday_id: str = Field(description="The birthday, `bir_…`: one a customer and year.")
+    customer_id: CustomerId
+    told_at: datetime = Field(description="UTC; the day on which to congratulate.")
+
+
 class ProcessingRestricted(Event, type="regulars.customers.processing_restricted.v1", aggregate="restriction", aggregate_id="customer_id"):
     """The data of a customer may be kept but not used (GDPR article 18), or may be used again."""
 

@@ -1,6 +1,7 @@
 # ruff: noqa: F401 - each describes its tables
 import customers.attributes.models
 import customers.audit.models
+import customers.birthdays.models
 import customers.consents.models
 import customers.contacts.models
 import customers.duplicates.models

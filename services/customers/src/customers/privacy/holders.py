@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from customers.attributes import service as attributes
 from customers.audit import service as audit
+from customers.birthdays import service as birthdays
 from customers.consents import service as consents
 from customers.contacts import service as contacts
 from customers.duplicates import service as duplicates
@@ -50,6 +51,7 @@ HOLDERS: tuple[Holder, ...] = (
     Holder(materials.erase, materials.collect),
     Holder(stages.erase, stages.collect),
     Holder(holdings.erase, holdings.collect),
+    Holder(birthdays.erase, birthdays.collect),
     Holder(duplicates.erase, duplicates.collect),
     Holder(imports.erase, imports.collect),
     Holder(exports.erase, exports.collect),

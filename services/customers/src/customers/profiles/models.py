@@ -70,6 +70,12 @@ customers = sa.Table(
     sa.Index(None, "city", "created_at", "id", postgresql_where=sa.text("city IS NOT NULL")),
     # Search, and candidates for duplicates.
     sa.Index("ix_customers_search_document", "search_document", postgresql_using="gin"),
+    # Whose birthday it is.
+    sa.Index(
+        "ix_customers_day_of_birth",
+        sa.text("((extract(month FROM birth_date) * 100 + extract(day FROM birth_date))::int)"),
+        postgresql_where=sa.text("birth_date IS NOT NULL"),
+    ),
     sa.Index(None, "owner", "created_at", "id", postgresql_where=sa.text("owner IS NOT NULL")),
     *(
         sa.Index(
