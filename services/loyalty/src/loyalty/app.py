@@ -19,6 +19,8 @@ from loyalty.home.router import router as home
 from loyalty.households.router import router as households
 from loyalty.ledger.router import entry_router as entries
 from loyalty.ledger.router import router as ledger
+from loyalty.liability.router import router as liability
+from loyalty.liability.router import value_router as point_values
 from loyalty.members.router import router as members
 from loyalty.offers import generating as making_offers
 from loyalty.offers.router import router as offers
@@ -58,6 +60,8 @@ SERVICE = Service(
         households,
         programmes,
         expiry,
+        liability,
+        point_values,
         rules,
         simulations,
         discounts,
