@@ -305,3 +305,24 @@ async def test_challenges_are_listed_and_changed_but_not_what_they_ask(client, l
     await ledger.hear(*(story.placed(f"ord_{n}", 100, on=n) for n in (1, 2, 3)))
     assert await live(ledger) == []
     assert (await client.get("/v1/challenges/chl_none")).status_code == 404
+
+
+async def test_the_guides_example(ledger, story):
+    await ledger.fetch("INSERT INTO badges (programme_id, code, name) SELECT id, 'tea_lover', $1 FROM programmes", NAME)
+    goal = {"kind": "quantity", "target": 5, "categories": ["tea"], "within_days": 30}
+    await put(ledger, goal=goal, reward={"points": 100, "badge": "tea_lover"})
+
+    def teas(order, pieces, on):
+        lines = [Line(sku="TEA-1", quantity=pieces, amount_minor=pieces, category="tea")]
+        return story.placed(order, pieces, on=on).model_copy(update={"lines": lines})
+
+    second = teas("ord_2", 3, on=68)
+    back = story.returned(second, "ret_1", 2, on=70).model_copy(update={"lines": [Line(sku="TEA-1", quantity=2, amount_minor=2)]})
+    await ledger.hear(teas("ord_1", 3, on=60), second)
+    assert (len(await live(ledger)), await ledger.member("cus_1")) == (1, (100, 100))
+    await ledger.hear(back)
+    assert (len(await live(ledger)), (await ledger.member("cus_1"))[0]) == (0, 0)
+    assert await ledger.fetch("SELECT FROM badge_awards WHERE revoked_at IS NULL") == []
+    await ledger.hear(teas("ord_3", 1, on=78))
+    assert ([number for number, _ in await live(ledger)], (await ledger.member("cus_1"))[0]) == ([1], 100)
+    assert len(await ledger.fetch("SELECT FROM badge_awards WHERE revoked_at IS NULL")) == 1

@@ -1,5 +1,6 @@
 """Tiers over HTTP and by events: reached at once, lost exactly, known otherwise later; and who may do what."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -285,3 +286,51 @@ async def test_points_given_by_hand_lead_to_a_tier_at_once(client, ledger, story
     assert (await client.post("/v1/adjustments", json=wanted)).status_code == 201
     [row] = await ledger.fetch("SELECT tier FROM tier_standings")
     assert row["tier"] == "gold"
+
+
+async def test_the_guides_example(client, ledger, story):
+    how = {"measure": "points", "wallet": "points", "period": {"kind": "rolling", "unit": "months", "length": 12, "hold_months": 12}}
+    await define(client, gold=500, reserve=2_500, how=how)
+    first, gold_order, next_order = (
+        story.placed("ord_1", 30_000, on=30),
+        story.placed("ord_2", 25_000, on=151),
+        story.placed("ord_3", 10_000, on=152),
+    )
+    await ledger.hear(first, gold_order, next_order)
+    assert await ledger.member("cus_1") == (670, 670)
+    reached = await tier(client, "2026-06-01T12:00:00Z")
+    assert (reached["tier"], reached["missing"], reached["since"]) == (
+        "gold",
+        1_950,
+        gold_order.placed_at.isoformat().replace("+00:00", "Z"),
+    )
+    await ledger.hear(story.returned(gold_order, "ret_1", 15_000, on=181))
+    kept = await tier(client, "2026-07-02T00:00:00Z")
+    assert (kept["tier"], kept["progress"], kept["until"]) == ("gold", 520, "2027-06-02T09:30:00Z")
+    await ledger.hear(story.returned(gold_order, "ret_2", 10_000, on=181))
+    lost = await tier(client, "2026-07-02T00:00:00Z")
+    assert (lost["tier"], lost["progress"]) == (None, 420)
+    assert (await tier(client, "2026-06-30T00:00:00Z"))["tier"] == "gold"
+
+
+async def test_orders_of_one_family_at_once_leave_the_tier_that_all_of_them_lead_to(committed_ledger, story):
+    await committed_ledger.fetch(
+        """INSERT INTO tier_schemes (programme_id, version, effective_from, zone, qualification, tiers)
+        SELECT id, 1, '2020-01-01', 'UTC', $1, $2 FROM programmes""",
+        YEAR | {"wallet": "points", "grace_days": 0, "downgrade": "hard"},
+        [{"code": "gold", "threshold": 4_000, "name": NAMES["gold"], "benefits": {"multiplier": "1"}}],
+    )
+    await committed_ledger.hear(story.registered("cus_1"), story.registered("cus_2"))
+    await deliver(committed_ledger.database, SERVICE, [(merged(), 1)])
+    gate = asyncio.Semaphore(8)
+
+    async def hear(number):
+        async with gate:
+            await committed_ledger.hear(story.placed(f"ord_{number}", 100, f"cus_{number % 2 + 1}", on=number))
+
+    await asyncio.gather(*(hear(number) for number in range(40)))
+    [row] = await committed_ledger.fetch("SELECT tier, sequence FROM tier_standings WHERE customer_id = 'cus_1'")
+    assert row["tier"] == "gold"
+    changes = await told(committed_ledger)
+    assert [sequence for _, _, _, sequence in changes] == list(range(1, row["sequence"] + 1))
+    assert changes[-1][0] == "gold"
