@@ -28,6 +28,7 @@ from loyalty.participations.router import router as participations
 from loyalty.partners.router import router as partners
 from loyalty.programmes.router import router as programmes
 from loyalty.redemptions.router import router as redemptions
+from loyalty.referrals.router import router as referrals
 from loyalty.rewards.router import router as rewards
 from loyalty.rules.router import router as rules
 from loyalty.settings import LoyaltySettings
@@ -76,6 +77,7 @@ SERVICE = Service(
         participations,
         abuse,
         partners,
+        referrals,
         rewards,
         redemptions,
         offers,

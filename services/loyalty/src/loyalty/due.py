@@ -11,6 +11,8 @@ from loyalty.ledger import service as ledger
 from loyalty.offers import service as offers
 from loyalty.redemptions import service as redemptions
 from loyalty.tiers import booking as tiers
+from loyalty.referrals import following as referrals
+from loyalty.referrals import settling
 from loyalty.verification import service as verification
 from shared.database.unit_of_work import UnitOfWork
 from shared.service import PassFunction
@@ -67,6 +69,16 @@ async def book_tiers(uow: UnitOfWork, now: datetime) -> bool:
     return await tiers.book(uow, now)
 
 
+async def settle_referrals(uow: UnitOfWork, now: datetime) -> bool:
+    """Reward referrals whose orders cannot be returned any more, take back what came back, and note what has lapsed."""
+    done = [
+        await settling.complete_due(uow, now, _BATCH),
+        await settling.reverse_due(uow, _BATCH),
+        await referrals.lapse(uow, now, _BATCH),
+    ]
+    return _BATCH in done
+
+
 PASSES: Mapping[str, PassFunction] = {
     "note_timed_out_holds": note_timed_out_holds,
     "note_timed_out_redemptions": note_timed_out_redemptions,
@@ -77,4 +89,5 @@ PASSES: Mapping[str, PassFunction] = {
     "seal_chains": seal_chains,
     "celebrate_anniversaries": celebrate_anniversaries,
     "forget_activities": forget_activities,
+    "settle_referrals": settle_referrals,
 }

@@ -13,6 +13,7 @@ from loyalty.ledger.rules import check_id
 from loyalty.members import service as members
 from loyalty.offers import service as offers
 from loyalty.privacy import service as privacy
+from loyalty.referrals import following as referrals
 from loyalty.tiers import booking as tiers
 from shared.contracts.customers import (
     CustomerRegistered,
@@ -43,6 +44,7 @@ async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[Cus
     await triggers.registered(uow, registrations)
     await tiers.refresh(uow, [registration.customer_id for registration in registrations])
 
+    await referrals.follow(uow, [registration.customer_id for registration in registrations])
 
 async def on_customers_updated(uow: UnitOfWork, events: Sequence[Received[CustomerUpdated]]) -> None:
     """Rules look at what customers are now."""
@@ -84,6 +86,7 @@ async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderRet
     """Returns take points back."""
     returns = [received.event for received in events]
     has_offers = await offers.came_back(uow, returns)
+    await referrals.bought(uow, orders)
     await returning.reverse(uow, returns)
     if has_offers:
         await offers.settle(uow, returns)
@@ -95,6 +98,7 @@ async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCa
     """Cancellations take back what is left."""
     cancelled = [received.event for received in events]
     has_offers = await offers.cancelled(uow, cancelled)
+    await referrals.follow(uow, [event.customer_id for event, _ in events])
     await returning.cancel(uow, cancelled)
     if has_offers:
         await offers.settle(uow, cancelled)
@@ -106,6 +110,7 @@ async def _on_moved(uow: UnitOfWork, moved: Sequence[Moved]) -> None:
     customers = [one for change in moved for one in change]
     await challenges.moved(uow, customers)
     await tiers.moved(uow, customers)
+    await referrals.follow(uow, [event.customer_id for event, _ in events])
     # What one of them did puts off the expiry of what the others have.
     await ledger.revive(uow, [(change.customer_id, _EVER) for change in moved])
 
@@ -114,6 +119,7 @@ def _of_members(handler: Handler) -> Handler:
     """Return the handler without the events of erased customers; an id that no table could hold is refused before it is looked for."""
     kept = unless_erased(handler)
 
+    await referrals.follow(uow, [one for change in moved for one in change], either=True)
     async def handle(uow: UnitOfWork, events: Sequence[Received[Any]]) -> None:
         for event, _ in events:
             check_id("customer_id", event.customer_id)

@@ -15,9 +15,10 @@ from loyalty.members import models as members
 from loyalty.metadata import metadata
 from loyalty.offers import models as offers
 from loyalty.participations import models as participations
-from loyalty.programmes import models as programmes
 from loyalty.partners import models as partners
+from loyalty.programmes import models as programmes
 from loyalty.redemptions import models as redemptions
+from loyalty.referrals import models as referrals
 from loyalty.rewards import models as rewards
 from loyalty.rules import models as rules
 from loyalty.tiers import models as tiers
@@ -28,8 +29,8 @@ from shared.following.tables import describe_following
 describe_following(metadata)
 
 __all__ = [
-    "adjustments",
     "abuse",
+    "adjustments",
     "badges",
     "cards",
     "challenges",
@@ -43,9 +44,10 @@ __all__ = [
     "metadata",
     "offers",
     "participations",
+    "partners",
     "programmes",
     "redemptions",
-    "partners",
+    "referrals",
     "rewards",
     "rules",
     "tiers",

@@ -9,6 +9,7 @@ from loyalty.abuse import reviewing, withholding
 from loyalty.abuse.errors import ReviewDecided
 from loyalty.handlers import EARNING
 from loyalty.partners import posting as partners
+from loyalty.referrals import following as referrals
 from shared.contracts.base import event_type
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Envelope, Received
@@ -59,4 +60,9 @@ async def _earnings(uow: UnitOfWork, review: Record, *, approve: bool) -> None:
     await withholding.close(uow.connection, review["id"], "released" if approve else "refused")
 
 
-_BY_KIND: Mapping[str, Decide] = {"earning": _earnings, "frozen_earning": _earnings, partners.REVIEW: partners.decide}
+_BY_KIND: Mapping[str, Decide] = {
+    "earning": _earnings,
+    "frozen_earning": _earnings,
+    partners.REVIEW: partners.decide,
+    referrals.REVIEW: referrals.decide,
+}

@@ -19,6 +19,7 @@ from loyalty.partners import repository as partners
 from loyalty.privacy import repository
 from loyalty.redemptions import service as redemptions
 from loyalty.tiers import privacy as tiers
+from loyalty.referrals import service as referrals
 from loyalty.vouchers import service as vouchers
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
@@ -44,6 +45,7 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
         **await participations.erase(uow.connection, customer_ids),
         **await abuse.erase(uow, customer_ids),
         **await partners.erase(uow.connection, customer_ids),
+        **await referrals.erase(uow, customer_ids),
     }
 
 
@@ -63,4 +65,5 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
         | await participations.collect(connection, customer_ids)
         | await abuse.collect(connection, customer_ids)
         | await partners.collect(connection, customer_ids)
+        | await referrals.collect(connection, customer_ids)
     )

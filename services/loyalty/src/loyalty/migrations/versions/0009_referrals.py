@@ -8,10 +8,11 @@ revision = "0009"
 down_revision = "0008"
 
 _SQL = Path(__file__).parents[1] / "sql"
-_SCRIPTS = ("abuse", "partners")
-_FUNCTIONS = ("use_allowance", "guard_action")
+_SCRIPTS = ("abuse", "partners", "referrals")
+_FUNCTIONS = ("referrers_above", "use_allowance", "guard_action")
 # Those that others refer to come last.
 _TABLES = (
+    *("referral_rewards", "referral_orders", "referrals", "referral_codes", "referral_schemes"),
     *("partner_settlements", "partner_usage", "partner_transactions", "partner_keys", "partners"),
     *("withheld_events", "reviews", "member_freezes", "activities", "velocity_limits"),
 )

@@ -1,0 +1,94 @@
+"""What becomes of referrals when something is told of who was referred: evaluated anew from all that is known, so any order will do."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from asyncpg import Record
+
+from loyalty.abuse import reviewing
+from loyalty.earning.rules import order_facts
+from loyalty.referrals import repository
+from loyalty.referrals.repository import Standing
+from loyalty.referrals.rules import Verdict, judge
+from shared.contracts.customers import OrderPlaced
+from shared.contracts.loyalty import ReferralRefused
+from shared.database.unit_of_work import UnitOfWork
+
+REVIEW = "referral"
+_UTC = ZoneInfo("UTC")
+
+
+async def bought(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> None:
+    """Look at referrals of those who placed orders; the ledger remembers the orders already."""
+    if await repository.is_any(uow.connection):
+        # Whether it is the first purchase, the referral itself finds out.
+        told = [(o.order_id, o.customer_id, order_facts(o, _UTC, first_purchase=False)) for o in orders]
+        await repository.keep_orders(uow.connection, told)
+        await follow(uow, [order.customer_id for order in orders])
+
+
+async def follow(uow: UnitOfWork, customer_ids: Sequence[str], *, either: bool = False) -> None:
+    """Look at the referrals of customers of whom something was told.
+
+    Args:
+        uow: of the caller.
+        customer_ids: who may have been referred.
+        either: whether those whom they referred are meant too, as when two turn out to be one.
+    """
+    touched = await repository.touched(uow.connection, sorted(set(customer_ids)), either=either) if customer_ids else []
+    if touched:
+        await evaluate(uow, touched)
+
+
+async def lapse(uow: UnitOfWork, now: datetime, many: int) -> int:
+    """Note referrals whose time is over; return how many were looked at."""
+    over = await repository.lapsing(uow.connection, now, many)
+    if over:
+        await evaluate(uow, over)
+    return len(over)
+
+
+async def evaluate(uow: UnitOfWork, referral_ids: Sequence[str]) -> None:
+    """Let referrals, which are locked, stand where all that is known puts them."""
+    now = await repository.clock(uow.connection)
+    for each in await repository.standing(uow.connection, referral_ids, now):
+        verdict = judge(each.terms, each.known)
+        if verdict is not None and verdict != _present(each):
+            await _move(uow, each, verdict)
+
+
+async def decide(uow: UnitOfWork, review: Record, *, approve: bool) -> None:
+    """Let a referral that was suspicious go on, or refuse it for ever."""
+    referral_id = review["subject_id"]
+    if approve:
+        await repository.clear(uow.connection, referral_id)
+        await evaluate(uow, [referral_id])
+        return
+    referral = await repository.get(uow.connection, referral_id)
+    if referral is not None and referral["state"] in ("pending", "lapsed", "qualified", "waiting"):
+        await _refuse(uow, referral_id, Verdict("refused", "rejected", referral["order_id"], referral["due_at"]))
+
+
+async def _move(uow: UnitOfWork, each: Standing, verdict: Verdict) -> None:
+    row = each.row
+    if verdict.state == "refused":
+        await _refuse(uow, row["id"], verdict)
+        return
+    if verdict.state == "reversing":
+        verdict = verdict._replace(order_id=row["order_id"], due_at=row["due_at"])
+    await repository.move(uow.connection, row["id"], verdict, is_told=False)
+    if verdict.state == "waiting":
+        await reviewing.open_review(uow, REVIEW, row["id"], row["suspicions"], customer_id=row["referrer_id"])
+
+
+async def _refuse(uow: UnitOfWork, referral_id: str, verdict: Verdict) -> None:
+    row: Any = await repository.move(uow.connection, referral_id, verdict, is_told=True)
+    event = ReferralRefused(referral_id=referral_id, customer_id=row["referrer_id"], referred_id=row["referred_id"], reason=row["reason"])
+    uow.publish(event, sequence=row["told"])
+
+
+def _present(each: Standing) -> Verdict:
+    row = each.row
+    return Verdict(row["state"], row["reason"], row["order_id"], row["due_at"])

@@ -1,0 +1,408 @@
+"""Every query of referrals."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from asyncpg import Record
+
+from loyalty.referrals.rules import Bought, Known, Verdict
+from shared.database.pool import Connection
+from shared.database.rows import affected, transposed
+from shared.http.pagination import SortKey
+from shared.ids import new_id
+
+_SCHEME = "SELECT version, terms, created_by, created_at FROM referral_schemes"
+_LATEST = f"{_SCHEME} ORDER BY version DESC LIMIT 1"
+_ADD_SCHEME = """
+INSERT INTO referral_schemes (version, terms, created_by) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING
+RETURNING version, terms, created_by, created_at
+"""
+
+# The family's code is that of its root, who is asked for by any of his ids.
+_CODE = """
+SELECT code FROM referral_codes WHERE customer_id = ANY (family_of($1)) AND closed_at IS NULL
+ORDER BY customer_id <> (family_of($1))[1], created_at, code LIMIT 1
+"""
+_ADD_CODE = """
+INSERT INTO referral_codes (code, customer_id)
+SELECT $2, $1 WHERE NOT EXISTS (SELECT FROM erased_customers WHERE customer_id = $1 FOR KEY SHARE)
+ON CONFLICT DO NOTHING
+"""
+_OF_CODE = "SELECT code, customer_id, closed_at FROM referral_codes WHERE code = $1"
+_COUNTS = """
+SELECT state, count(*)::int AS count FROM referrals WHERE referrer_id = ANY (family_of($1)) GROUP BY state
+"""
+_EARNED = """
+SELECT coalesce(sum(points), 0)::bigint FROM referral_rewards JOIN referrals ON referrals.id = referral_id
+WHERE customer_id = ANY (family_of($1)) AND side = 'referrer' AND state = 'completed'
+"""
+
+# Referrals are made one after the other: each sees all that were made before, so neither loops nor doubles slip between two of them.
+_IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('loyalty.referrals', 9))"
+_SITUATION = """
+SELECT family_of($1) && family_of($2) AS is_same_person,
+       EXISTS (
+           SELECT FROM household_members AS own JOIN household_members AS other USING (household_id)
+           WHERE own.customer_id = ANY (family_of($1)) AND other.customer_id = ANY (family_of($2))
+             AND own.left_at IS NULL AND other.left_at IS NULL
+       ) AS is_household,
+       EXISTS (
+           SELECT FROM household_members AS own JOIN household_members AS other USING (household_id)
+           WHERE own.customer_id = ANY (family_of($1)) AND other.customer_id = ANY (family_of($2))
+       ) AS was_household,
+       EXISTS (SELECT FROM referrals WHERE referred_id = ANY (family_of($2))) AS is_referred,
+       EXISTS (SELECT FROM referrers_above($1, $3) AS above WHERE above = ANY (family_of($2))) AS is_loop,
+       EXISTS (
+           SELECT FROM member_freezes WHERE customer_id = ANY (family_of($1)) AND unfrozen_at IS NULL
+       ) AS is_frozen,
+       (SELECT count(*)::int FROM referrals
+        WHERE referrer_id = ANY (family_of($1)) AND created_at > clock_timestamp() - interval '1 day') AS last_day,
+       clock_timestamp() AS now
+"""
+_REFERRAL = """
+id, version, code, referrer_id, referred_id, scheme_version, used_at, lapses_at, state, reason, suspicions, order_id, due_at,
+completed_at, reversed_at, created_at
+"""
+_ADD = f"""
+INSERT INTO referrals (id, code, referrer_id, referred_id, scheme_version, used_at, lapses_at, suspicions)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8
+WHERE NOT EXISTS (SELECT FROM erased_customers WHERE customer_id IN ($3, $4) FOR KEY SHARE)
+RETURNING {_REFERRAL}
+"""  # noqa: S608 (names of columns only)
+_GET = f"SELECT {_REFERRAL} FROM referrals WHERE id = $1"  # noqa: S608
+_CLEAR = "UPDATE referrals SET is_cleared = true WHERE id = $1"
+
+# Nothing is looked for as long as nobody was ever referred.
+_TOUCHED = """
+SELECT id FROM referrals
+WHERE EXISTS (SELECT FROM referrals) AND state NOT IN ('refused', 'reversed') AND referred_id = ANY (
+    ARRAY(SELECT DISTINCT unnest(family_of(customer)) FROM unnest($1::text[]) AS customer)
+) ORDER BY id FOR UPDATE
+"""
+_TOUCHED_EITHER = """
+SELECT id FROM referrals WHERE state NOT IN ('refused', 'reversed') AND (
+    referred_id = ANY (ARRAY(SELECT DISTINCT unnest(family_of(customer)) FROM unnest($1::text[]) AS customer))
+    OR referrer_id = ANY (ARRAY(SELECT DISTINCT unnest(family_of(customer)) FROM unnest($1::text[]) AS customer))
+) ORDER BY id FOR UPDATE
+"""
+_LAPSING = """
+SELECT id FROM referrals WHERE state = 'pending' AND lapses_at <= $1 ORDER BY lapses_at LIMIT $2 FOR UPDATE SKIP LOCKED
+"""
+_KNOWN = """
+SELECT referrals.id, state, used_at, lapses_at, order_id, suspicions, is_cleared, referrer_id, referred_id, reason, due_at, told,
+       terms,
+       (SELECT min(enrolled_at) FROM members WHERE customer_id = ANY (family)) AS enrolled_at,
+       EXISTS (SELECT FROM members WHERE customer_id IN (referrer_id, referred_id) AND closed_at IS NOT NULL) AS is_closed,
+       referrer_id = ANY (family) AS is_same_person,
+       coalesce((SELECT traits FROM customer_traits WHERE customer_id = referred_id), '{}') AS traits,
+       (SELECT coalesce(jsonb_agg(jsonb_build_object(
+           'order_id', orders.order_id, 'placed_at', orders.placed_at, 'amount_minor', orders.amount_minor,
+           'returned_minor', orders.returned_minor, 'is_cancelled', orders.cancelled_at IS NOT NULL,
+           'facts', coalesce(referral_orders.facts, '{}')
+       )), '[]') FROM orders LEFT JOIN referral_orders USING (order_id) WHERE orders.customer_id = ANY (family)) AS orders
+FROM referrals JOIN referral_schemes ON referral_schemes.version = scheme_version, family_of(referred_id) AS family
+WHERE referrals.id = ANY ($1::text[]) ORDER BY referrals.id
+"""
+_MOVE = f"""
+UPDATE referrals SET version = version + 1, state = $2, reason = $3, order_id = $4, due_at = $5, told = told + $6
+WHERE id = $1 RETURNING {_REFERRAL}, told
+"""  # noqa: S608
+_KEEP_ORDERS = """
+INSERT INTO referral_orders (order_id, customer_id, facts)
+SELECT told.order_id, told.customer_id, told.facts
+FROM unnest($1::text[], $2::text[], $3::jsonb[]) AS told (order_id, customer_id, facts)
+WHERE EXISTS (
+    SELECT FROM referrals JOIN referral_schemes ON referral_schemes.version = scheme_version
+    WHERE referred_id = ANY (family_of(told.customer_id)) AND state IN ('pending', 'qualified', 'waiting', 'lapsed')
+      AND terms ->> 'order_condition' IS NOT NULL
+) ON CONFLICT DO NOTHING
+"""
+_NOW = "SELECT clock_timestamp()"
+_ZONE = "SELECT zone FROM programmes WHERE id = $1"
+_IS_ANY = "SELECT EXISTS (SELECT FROM referrals)"
+
+_DUE = f"""
+SELECT {_REFERRAL}, told, (SELECT terms FROM referral_schemes WHERE referral_schemes.version = scheme_version) AS terms
+FROM referrals WHERE state = 'qualified' AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+"""  # noqa: S608
+_REVERSING = f"SELECT {_REFERRAL}, told FROM referrals WHERE state = 'reversing' ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"  # noqa: S608
+_COMPLETED_SINCE = """
+SELECT count(*)::int FROM referrals
+WHERE referrer_id = ANY (family_of($1)) AND state = 'completed' AND reason IS NULL AND due_at >= $2 AND due_at < $3
+"""
+_COMPLETE = f"""
+UPDATE referrals SET version = version + 1, told = told + 1, state = 'completed', reason = $2, completed_at = clock_timestamp()
+WHERE id = $1 RETURNING {_REFERRAL}, told
+"""  # noqa: S608
+_REVERSE = f"""
+UPDATE referrals SET version = version + 1, told = told + 1, state = 'reversed', reversed_at = clock_timestamp()
+WHERE id = $1 RETURNING {_REFERRAL}, told
+"""  # noqa: S608
+_ADD_REWARDS = """
+INSERT INTO referral_rewards (referral_id, side, kind, subject_id, customer_id, points)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[]) ON CONFLICT DO NOTHING
+"""
+_REWARDS = "SELECT referral_id, side, kind, subject_id, customer_id, points FROM referral_rewards WHERE referral_id = ANY ($1::text[])"
+_OF_RULES = """
+SELECT source_id, entry_id, kept FROM awards
+WHERE trigger = 'referral_completed' AND source_id = ANY ($1::text[]) AND entry_id IS NOT NULL
+"""
+# Of a wallet that is gone nothing is left to take.
+_LEFT = """
+SELECT entries.id, entries.customer_id, entries.points, entries.rule_version FROM entries JOIN members USING (customer_id)
+WHERE entries.id = ANY ($1::text[]) AND closed_at IS NULL
+"""
+_VOID_CODES = """
+UPDATE vouchers SET voided_at = clock_timestamp() WHERE code = ANY ($1::text[]) AND redeemed = 0 AND voided_at IS NULL
+"""
+_FROZEN = """
+SELECT customer FROM unnest($1::text[]) AS customer WHERE EXISTS (
+    SELECT FROM member_freezes WHERE customer_id = ANY (family_of(customer)) AND unfrozen_at IS NULL
+)
+"""
+_SUSPECT = "UPDATE referrals SET suspicions = array_append(suspicions, $2) WHERE id = $1"
+
+_CLOSE_CODES = "UPDATE referral_codes SET closed_at = clock_timestamp() WHERE customer_id = ANY ($1) AND closed_at IS NULL"
+_FORGET_ORDERS = "DELETE FROM referral_orders WHERE customer_id = ANY ($1)"
+_COLLECT: Mapping[str, str] = {
+    "referral_codes": "SELECT code, customer_id, created_at FROM referral_codes WHERE customer_id = ANY ($1)",
+    # Whom he referred, and who referred him, is not his to see.
+    "referrals": """
+        SELECT id, CASE WHEN referrer_id = ANY ($1) THEN 'referrer' ELSE 'referred' END AS side, state, used_at, completed_at, reversed_at
+        FROM referrals WHERE referrer_id = ANY ($1) OR referred_id = ANY ($1) ORDER BY used_at
+    """,
+    "referral_orders": "SELECT order_id, facts FROM referral_orders WHERE customer_id = ANY ($1)",
+    "referral_rewards": "SELECT referral_id, side, kind, points FROM referral_rewards WHERE customer_id = ANY ($1)",
+}
+
+
+class Situation(NamedTuple):
+    """How two customers stand to each other when one refers the other."""
+
+    is_same_person: bool
+    is_household: bool
+    was_household: bool
+    is_referred: bool
+    is_loop: bool
+    is_frozen: bool
+    last_day: int
+    now: datetime
+
+
+class Standing(NamedTuple):
+    """A referral, the terms that count for it, and what is known of it."""
+
+    row: Record
+    terms: Mapping[str, Any]
+    known: Known
+
+
+async def scheme(connection: Connection) -> Record:
+    """Return the scheme that counts now."""
+    return _one(await connection.fetchrow(_LATEST))
+
+
+async def add_scheme(connection: Connection, version: int, terms: Mapping[str, Any], caller: str) -> Record | None:
+    """Add a version of the scheme; None when somebody else did at the same time."""
+    return await connection.fetchrow(_ADD_SCHEME, version, terms, caller)
+
+
+async def code_of(connection: Connection, customer_id: str) -> str | None:
+    """Return the code of a member or his family."""
+    return await connection.fetchval(_CODE, customer_id)
+
+
+async def add_code(connection: Connection, customer_id: str, code: str) -> None:
+    """Give a member a code, unless he has one."""
+    await connection.execute(_ADD_CODE, customer_id, code)
+
+
+async def of_code(connection: Connection, code: str) -> Record | None:
+    """Return whose code it is."""
+    return await connection.fetchrow(_OF_CODE, code)
+
+
+async def counts(connection: Connection, customer_id: str) -> tuple[dict[str, int], int]:
+    """Return how many a member referred, by state, and the points that he got for it."""
+    rows = await connection.fetch(_COUNTS, customer_id)
+    return {row["state"]: row["count"] for row in rows}, await connection.fetchval(_EARNED, customer_id) or 0
+
+
+async def in_turn(connection: Connection) -> None:
+    """Wait for everybody who makes a referral, and hold others off until this transaction ends."""
+    await connection.execute(_IN_TURN)
+
+
+async def situation(connection: Connection, referrer_id: str, referred_id: str, steps: int) -> Situation:
+    """Return how two customers stand to each other; loops are looked for so many steps up."""
+    return Situation(*_one(await connection.fetchrow(_SITUATION, referrer_id, referred_id, steps)))
+
+
+async def add(connection: Connection, values: Sequence[Any]) -> Record | None:
+    """Add a referral; None when one of the two was erased.
+
+    Args:
+        connection: inside the caller's transaction.
+        values: code, referrer, referred, version of the scheme, when the code was used, until when the condition can be met, suspicions.
+    """
+    return await connection.fetchrow(_ADD, new_id("rfl"), *values)
+
+
+async def get(connection: Connection, referral_id: str) -> Record | None:
+    """Return a referral."""
+    return await connection.fetchrow(_GET, referral_id)
+
+
+async def touched(connection: Connection, customer_ids: Sequence[str], *, either: bool = False) -> list[str]:
+    """Return the referrals of those who were referred (or of referrers too), locked."""
+    return [row["id"] for row in await connection.fetch(_TOUCHED_EITHER if either else _TOUCHED, customer_ids)]
+
+
+async def lapsing(connection: Connection, now: datetime, many: int) -> list[str]:
+    """Return referrals whose time is over, locked."""
+    return [row["id"] for row in await connection.fetch(_LAPSING, now, many)]
+
+
+async def standing(connection: Connection, referral_ids: Sequence[str], now: datetime) -> list[Standing]:
+    """Return what is known of referrals."""
+    return [Standing(row, row["terms"], _known(row, now)) for row in await connection.fetch(_KNOWN, referral_ids)]
+
+
+async def move(connection: Connection, referral_id: str, to: Verdict, *, is_told: bool) -> Record:
+    """Note where a referral stands; with `told`, the number of the event that tells of it."""
+    return _one(await connection.fetchrow(_MOVE, referral_id, to.state, to.reason, to.order_id, to.due_at, int(is_told)))
+
+
+async def clear(connection: Connection, referral_id: str) -> None:
+    """Note that somebody looked at the suspicions and found nothing."""
+    await connection.execute(_CLEAR, referral_id)
+
+
+async def suspect(connection: Connection, referral_id: str, why: str) -> None:
+    """Note a suspicion."""
+    await connection.execute(_SUSPECT, referral_id, why)
+
+
+async def is_any(connection: Connection) -> bool:
+    """Return whether anybody was ever referred."""
+    return bool(await connection.fetchval(_IS_ANY))
+
+
+async def clock(connection: Connection) -> datetime:
+    """Return the database's clock."""
+    moment = await connection.fetchval(_NOW)
+    assert moment is not None
+    return moment
+
+
+async def zone(connection: Connection, programme_id: str) -> str:
+    """Return the zone of a programme."""
+    return str(await connection.fetchval(_ZONE, programme_id))
+
+
+async def keep_orders(connection: Connection, orders: Sequence[tuple[str, str, dict[str, Any]]]) -> None:
+    """Keep what conditions look at of the orders of those who were referred."""
+    await connection.execute(_KEEP_ORDERS, *transposed(orders))
+
+
+async def due(connection: Connection, now: datetime, many: int) -> list[Record]:
+    """Return referrals that are to be rewarded, with their terms, locked."""
+    return await connection.fetch(_DUE, now, many)
+
+
+async def reversing(connection: Connection, many: int) -> list[Record]:
+    """Return referrals whose rewards are to be taken back, locked."""
+    return await connection.fetch(_REVERSING, many)
+
+
+async def completed_between(connection: Connection, referrer_id: str, start: datetime, end: datetime) -> int:
+    """Return how many referrals of a member were rewarded in a period."""
+    return await connection.fetchval(_COMPLETED_SINCE, referrer_id, start, end) or 0
+
+
+async def complete(connection: Connection, referral_id: str, reason: str | None) -> Record:
+    """Note that a referral is rewarded; with a reason, of the referred one only."""
+    return _one(await connection.fetchrow(_COMPLETE, referral_id, reason))
+
+
+async def reverse(connection: Connection, referral_id: str) -> Record:
+    """Note that the rewards of a referral were taken back."""
+    return _one(await connection.fetchrow(_REVERSE, referral_id))
+
+
+async def add_rewards(connection: Connection, rewards: Sequence[tuple[str, str, str, str, str, int | None]]) -> None:
+    """Keep what was given: referral, side, kind, what exactly, to whom, how many points."""
+    if rewards:
+        await connection.execute(_ADD_REWARDS, *transposed(rewards))
+
+
+async def rewards(connection: Connection, referral_ids: Sequence[str]) -> list[Record]:
+    """Return what was given for referrals."""
+    return await connection.fetch(_REWARDS, referral_ids)
+
+
+async def given_by_rules(connection: Connection, sources: Sequence[str]) -> list[Record]:
+    """Return the entries that rules made for completed referrals."""
+    return await connection.fetch(_OF_RULES, sources)
+
+
+async def entries(connection: Connection, entry_ids: Sequence[str]) -> list[Record]:
+    """Return entries of members who are still there."""
+    return await connection.fetch(_LEFT, entry_ids)
+
+
+async def void_codes(connection: Connection, codes: Sequence[str]) -> None:
+    """Let codes that were not used be worth nothing."""
+    await connection.execute(_VOID_CODES, codes)
+
+
+async def frozen_among(connection: Connection, customer_ids: Sequence[str]) -> set[str]:
+    """Return those of the members who are frozen."""
+    return {row["customer"] for row in await connection.fetch(_FROZEN, customer_ids)}
+
+
+def page_statement(filters: Sequence[str]) -> str:
+    """Return the statement of a page of referrals, newest first."""
+    wanted = "".join(f" AND {name} = ${number}" for number, name in enumerate(filters, 4))
+    return f"SELECT {_REFERRAL} FROM referrals WHERE (created_at, id) < ($2, $3){wanted} ORDER BY created_at DESC, id DESC LIMIT $1"  # noqa: S608
+
+
+async def page(connection: Connection, fetch: int, after: SortKey, filters: Mapping[str, str]) -> list[Record]:
+    """Return referrals, newest first; filters: columns and the values that they must have."""
+    return await connection.fetch(page_statement(tuple(filters)), fetch, *after, *filters.values())
+
+
+async def forget(connection: Connection, customer_ids: Sequence[str]) -> dict[str, int]:
+    """Close the codes of customers and delete what conditions looked at; return how much, by kind of record."""
+    return {
+        "referral_codes": affected(await connection.execute(_CLOSE_CODES, customer_ids)),
+        "referral_orders": affected(await connection.execute(_FORGET_ORDERS, customer_ids)),
+    }
+
+
+async def collect(connection: Connection, customer_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return what is kept of customers, by kind of record."""
+    return {name: [dict(row) for row in await connection.fetch(statement, customer_ids)] for name, statement in _COLLECT.items()}
+
+
+def _known(row: Record, now: datetime) -> Known:
+    orders = [Bought(**{**order, "placed_at": datetime.fromisoformat(order["placed_at"])}) for order in row["orders"]]
+    names = (
+        "state",
+        "used_at",
+        "lapses_at",
+        "order_id",
+        "enrolled_at",
+        "is_closed",
+        "is_same_person",
+        "suspicions",
+        "is_cleared",
+        "traits",
+    )
+    return Known(orders=orders, now=now, **{name: row[name] for name in names})
+
+
+def _one(row: Record | None) -> Record:
+    assert row is not None
+    return row
