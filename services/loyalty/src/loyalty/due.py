@@ -10,9 +10,9 @@ from loyalty.holds import service as holds
 from loyalty.ledger import service as ledger
 from loyalty.offers import service as offers
 from loyalty.redemptions import service as redemptions
-from loyalty.tiers import booking as tiers
 from loyalty.referrals import following as referrals
 from loyalty.referrals import settling
+from loyalty.tiers import booking as tiers
 from loyalty.verification import service as verification
 from shared.database.unit_of_work import UnitOfWork
 from shared.service import PassFunction

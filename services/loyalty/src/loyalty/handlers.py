@@ -43,8 +43,8 @@ async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[Cus
     await members.enrol(uow, registrations)
     await triggers.registered(uow, registrations)
     await tiers.refresh(uow, [registration.customer_id for registration in registrations])
-
     await referrals.follow(uow, [registration.customer_id for registration in registrations])
+
 
 async def on_customers_updated(uow: UnitOfWork, events: Sequence[Received[CustomerUpdated]]) -> None:
     """Rules look at what customers are now."""
@@ -80,46 +80,46 @@ async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlace
         await challenges.ordered(uow, orders)
     if any(programme.is_tiered for programme in programmes):
         await tiers.refresh(uow, [order.customer_id for order in orders])
+    await referrals.bought(uow, orders)
 
 
 async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderReturned]]) -> None:
     """Returns take points back."""
     returns = [received.event for received in events]
     has_offers = await offers.came_back(uow, returns)
-    await referrals.bought(uow, orders)
     await returning.reverse(uow, returns)
     if has_offers:
         await offers.settle(uow, returns)
     await challenges.returned(uow, [received.event for received in events])
     await tiers.refresh(uow, [event.customer_id for event, _ in events])
+    await referrals.follow(uow, [event.customer_id for event, _ in events])
 
 
 async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCancelled]]) -> None:
     """Cancellations take back what is left."""
     cancelled = [received.event for received in events]
     has_offers = await offers.cancelled(uow, cancelled)
-    await referrals.follow(uow, [event.customer_id for event, _ in events])
     await returning.cancel(uow, cancelled)
     if has_offers:
         await offers.settle(uow, cancelled)
     await challenges.cancelled(uow, [received.event for received in events])
     await tiers.refresh(uow, [event.customer_id for event, _ in events])
+    await referrals.follow(uow, [event.customer_id for event, _ in events])
 
 
 async def _on_moved(uow: UnitOfWork, moved: Sequence[Moved]) -> None:
     customers = [one for change in moved for one in change]
     await challenges.moved(uow, customers)
     await tiers.moved(uow, customers)
-    await referrals.follow(uow, [event.customer_id for event, _ in events])
     # What one of them did puts off the expiry of what the others have.
     await ledger.revive(uow, [(change.customer_id, _EVER) for change in moved])
+    await referrals.follow(uow, [one for change in moved for one in change], either=True)
 
 
 def _of_members(handler: Handler) -> Handler:
     """Return the handler without the events of erased customers; an id that no table could hold is refused before it is looked for."""
     kept = unless_erased(handler)
 
-    await referrals.follow(uow, [one for change in moved for one in change], either=True)
     async def handle(uow: UnitOfWork, events: Sequence[Received[Any]]) -> None:
         for event, _ in events:
             check_id("customer_id", event.customer_id)

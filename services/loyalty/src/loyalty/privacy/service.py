@@ -18,8 +18,8 @@ from loyalty.participations import repository as participations
 from loyalty.partners import repository as partners
 from loyalty.privacy import repository
 from loyalty.redemptions import service as redemptions
-from loyalty.tiers import privacy as tiers
 from loyalty.referrals import service as referrals
+from loyalty.tiers import privacy as tiers
 from loyalty.vouchers import service as vouchers
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
