@@ -13,10 +13,12 @@ from test_earning_rules import MOMENT
 
 from loyalty.earning import service as earning
 from loyalty.earning import triggers
+from loyalty.ledger.errors import UnusableEvent
 from loyalty.programmes.rules import Programme, rate_rule
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.rules.rules import Occasion, evaluate
 from loyalty.verification.rules import is_sound
+from shared.contracts.customers import CustomerBirthday
 from shared.database.unit_of_work import UnitOfWork
 
 CLUB = {"name": "Tea club", "title": {"en": "Tea club", "lv": "Tējas klubs"}, "rate": {"points": 3, "amount_minor": 100}}
@@ -285,6 +287,27 @@ async def test_anniversaries_are_kept_in_each_programme_that_has_rules_for_them(
             await triggers.celebrate(uow, MOMENT.replace(year=2027, month=2), 10)
             await uow.commit()
     assert (await balance(client), await balance(client, programme_id)) == (0, 100)
+
+
+def congratulation(year: int, customer: str = "cus_1") -> CustomerBirthday:
+    return CustomerBirthday(birthday_id=f"bir_{customer}_{year}", customer_id=customer, told_at=MOMENT.replace(year=year))
+
+
+async def test_birthdays_earn_once_a_year_where_there_are_rules_for_them(client, ledger, story):
+    programme_id = await published(client)
+    await ledger.hear(story.registered(), congratulation(2026, "cus_2"))
+    gift = {"trigger": "birthday", "effect": {"kind": "fixed", "points": 100}, "expires_days": 30}
+    await ruled(client, programme_id, **gift, condition="customer.kind == 'individual' && event.month == 3")
+    await ledger.hear(congratulation(2026), congratulation(2027), congratulation(2027))
+    assert (await balance(client, programme_id), await balance(client)) == (0, 0)
+    lots = await ledger.fetch("SELECT granted, (expires_at - earned_at)::text AS lasts FROM lots ORDER BY earned_at")
+    assert [tuple(lot) for lot in lots] == [(100, "30 days"), (100, "30 days")]
+
+
+@pytest.mark.parametrize("change", [{"customer_id": ""}, {"birthday_id": ""}, {"told_at": MOMENT.replace(tzinfo=None)}], ids=str)
+async def test_malformed_birthdays_are_refused_for_good(ledger, change):
+    with pytest.raises(UnusableEvent):
+        await ledger.hear(congratulation(2026).model_copy(update=change))
 
 
 async def test_points_move_within_their_programme(client, ledger, story):

@@ -16,6 +16,7 @@ from loyalty.privacy import service as privacy
 from loyalty.referrals import following as referrals
 from loyalty.tiers import booking as tiers
 from shared.contracts.customers import (
+    CustomerBirthday,
     CustomerRegistered,
     CustomerUpdated,
     InteractionRecorded,
@@ -56,6 +57,11 @@ async def on_responses_recorded(uow: UnitOfWork, events: Sequence[Received[Respo
     await triggers.responded(uow, [received.event for received in events])
     await challenges.responded(uow, [received.event for received in events])
     await tiers.refresh(uow, [event.customer_id for event, _ in events if event.customer_id is not None])
+
+
+async def on_birthdays(uow: UnitOfWork, events: Sequence[Received[CustomerBirthday]]) -> None:
+    """Birthdays may earn points."""
+    await triggers.congratulated(uow, [received.event for received in events])
 
 
 async def on_interactions_recorded(uow: UnitOfWork, events: Sequence[Received[InteractionRecorded]]) -> None:
@@ -143,6 +149,7 @@ HANDLERS: HandlerTable = {
     **access_request_handlers(privacy.collect, LoyaltyDataProvided),
     CustomerRegistered: _of_members(on_customers_registered),
     CustomerUpdated: _of_members(on_customers_updated),
+    CustomerBirthday: _of_members(on_birthdays),
     InteractionRecorded: _of_members(unless_withheld(on_interactions_recorded)),
     # Not every answer is a member's.
     ResponseRecorded: unless_erased(unless_withheld(on_responses_recorded)),

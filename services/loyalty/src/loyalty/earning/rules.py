@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from loyalty.rules.rules import Award, Occasion, Rule, evaluate
-from shared.contracts.customers import CustomerRegistered, InteractionRecorded, OrderPlaced
+from shared.contracts.customers import CustomerBirthday, CustomerRegistered, InteractionRecorded, OrderPlaced
 from shared.contracts.feedback import ResponseRecorded
 
 EVER = "ever"
@@ -75,6 +75,11 @@ def interaction(event: InteractionRecorded) -> Occasion:
 def anniversary(customer_id: str, years: int, moment: datetime) -> Occasion:
     """Return the anniversary of an enrolment as an occasion: one a year."""
     return Occasion("anniversary", f"{customer_id}:{years}", customer_id, moment, {"years": years})
+
+
+def birthday(event: CustomerBirthday) -> Occasion:
+    """Return a birthday as an occasion: one a year, and nobody learns which."""
+    return Occasion("birthday", event.birthday_id, event.customer_id, event.told_at)
 
 
 def calendar(moment: datetime, zone: ZoneInfo) -> dict[str, Any]:

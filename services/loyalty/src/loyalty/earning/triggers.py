@@ -1,15 +1,15 @@
-"""What members may earn for besides their orders: registrations, answers, interactions, and the anniversaries of their enrolment."""
+"""What members may earn for besides their orders: registrations, answers, interactions, birthdays, anniversaries of their enrolment."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from loyalty.earning import repository
-from loyalty.earning.rules import anniversary, interaction, registration, response
+from loyalty.earning.rules import anniversary, birthday, interaction, registration, response
 from loyalty.earning.service import earn
 from loyalty.ledger.rules import check_id, check_moment
 from loyalty.programmes.service import running
 from loyalty.rules.rules import Occasion
-from shared.contracts.customers import CustomerRegistered, CustomerUpdated, InteractionRecorded
+from shared.contracts.customers import CustomerBirthday, CustomerRegistered, CustomerUpdated, InteractionRecorded
 from shared.contracts.feedback import ResponseRecorded
 from shared.database.unit_of_work import UnitOfWork
 
@@ -39,6 +39,11 @@ async def responded(uow: UnitOfWork, events: Sequence[ResponseRecorded]) -> None
 async def interacted(uow: UnitOfWork, events: Sequence[InteractionRecorded]) -> None:
     """Give what rules give for a visit, a call or another interaction."""
     await _earn(uow, [interaction(event) for event in events])
+
+
+async def congratulated(uow: UnitOfWork, events: Sequence[CustomerBirthday]) -> None:
+    """Give what rules give for birthdays."""
+    await _earn(uow, [birthday(event) for event in events])
 
 
 async def celebrate(uow: UnitOfWork, now: datetime, many: int) -> int:

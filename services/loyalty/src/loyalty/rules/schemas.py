@@ -18,6 +18,7 @@ Trigger = Literal[
     "response_recorded",
     "interaction_recorded",
     "anniversary",
+    "birthday",
     "referral_completed",
     "challenge_completed",
 ]
