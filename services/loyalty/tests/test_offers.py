@@ -495,3 +495,20 @@ async def test_campaigns_are_listed_and_read(client):
     assert [each["id"] for each in (await client.get("/v1/offer-campaigns")).json()["data"]] == [made["id"]]
     assert (await client.get("/v1/offer-campaigns/ofc_none/results")).json()["code"] == "offer_campaign_not_found"
     assert (await client.get("/v1/offers/ofr_none")).json()["code"] == "offer_not_found"
+
+
+async def test_the_worked_example_of_the_guide(client, ledger):
+    days = [(9, 20), (10, 4), (10, 18), (11, 1)]
+    await ledger.hear(*(tea(f"o{n}", datetime(2026, month, day, 9, tzinfo=UTC)) for n, (month, day) in enumerate(days)))
+    made = await campaign(client, benefit={"kind": "multiplier", "factor": "2"}, needs_activation=False)
+    await make(ledger, made["id"], at=TODAY)
+    [row] = await ledger.fetch("SELECT reason, valid_until FROM offers")
+    assert reason_texts(row["reason"])["en"] == "You buy tea about every 14 days; last on 2026-11-01."
+    assert row["valid_until"] == datetime(2026, 11, 29, 12, tzinfo=UTC)
+    before = (await ledger.member("cus_1"))[0]
+    bought = order("o9", datetime(2026, 11, 17, 9, tzinfo=UTC), ("tea", 1, 1_050), ("cup", 1, 450))
+    await ledger.hear(bought)
+    assert (await ledger.member("cus_1"))[0] == before + 15 + 10
+    await ledger.hear(back(bought, "r9", ("tea", 1, 1_050)))
+    assert (await ledger.member("cus_1"))[0] == before + 4
+    assert await offers(ledger) == [("cus_1", "tea", None, 0)]

@@ -444,3 +444,17 @@ async def test_a_thousand_at_once_get_the_hundred_pieces_there_are(committed_led
     async with committed_database.acquire() as connection:
         states = {(await holds.found(connection, row["hold_id"])).state for row in kept}
     assert states == {"open"}
+
+
+async def test_the_worked_example_of_the_guide(client, ledger):
+    await give(ledger, "cus_1", 620)
+    reward = await made_reward(client, 500, stock=100)
+    taken = (await redeemed(client, reward["id"])).json()
+    assert (await ledger.member("cus_1"))[0] == 120
+    assert await remaining(ledger, reward["id"]) == 99
+    await post(client, taken["id"], "fulfil")
+    for _ in range(2):
+        assert (await post(client, taken["id"], "cancel")).json()["status"] == "cancelled"
+        moved = [(kind, points) for kind, _, points in await ledger.entries("cus_1")]
+        assert moved == [("accrual", 620), ("redemption", -500), ("restoration", 500)]
+        assert ((await ledger.member("cus_1"))[0], await remaining(ledger, reward["id"])) == (620, 100)
