@@ -299,7 +299,7 @@ async def test_birthdays_earn_once_a_year_where_there_are_rules_for_them(client,
     gift = {"trigger": "birthday", "effect": {"kind": "fixed", "points": 100}, "expires_days": 30}
     await ruled(client, programme_id, **gift, condition="customer.kind == 'individual' && event.month == 3")
     await ledger.hear(congratulation(2026), congratulation(2027), congratulation(2027))
-    assert (await balance(client, programme_id), await balance(client)) == (0, 0)
+    assert (await balance(client, programme_id), await balance(client)) == (100, 0)
     lots = await ledger.fetch("SELECT granted, (expires_at - earned_at)::text AS lasts FROM lots ORDER BY earned_at")
     assert [tuple(lot) for lot in lots] == [(100, "30 days"), (100, "30 days")]
 
