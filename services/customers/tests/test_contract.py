@@ -23,8 +23,8 @@ def test_every_field_that_is_sent_is_returned():
     schemas = openapi_document(SERVICE)["components"]["schemas"]
     shown_of = {"CustomerDraft": "Customer", "OrderDraft": "Order", "OrderLine": "Line", "ReturnDraft": "Return", "ApiKeyDraft": "ApiKey"}
     for sent, shown in shown_of.items():
-        # Who tells it is shown as the provenance of each field.
-        assert set(schemas[sent]["properties"]) - {"source"} <= set(schemas[shown]["properties"])
+        # Who tells it, and when he saw it, is shown as the provenance of each field.
+        assert set(schemas[sent]["properties"]) - {"source", "observed_at"} <= set(schemas[shown]["properties"])
 
 
 def test_the_readme_tells_every_route_setting_and_event():
