@@ -84,12 +84,6 @@ _AWARDED = """
 SELECT entry_id, kept AS points, rule_id || '@' || rule_version AS rule FROM awards
 WHERE trigger = 'challenge_completed' AND source_id = $1 AND entry_id IS NOT NULL
 """
-_ASSIGN = """
-UPDATE vouchers SET customer_id = $2 WHERE code = (
-    SELECT code FROM vouchers WHERE batch_id = $1 AND code >= $3 AND customer_id IS NULL AND redeemed = 0 AND voided_at IS NULL
-    ORDER BY code LIMIT 1 FOR UPDATE SKIP LOCKED
-) RETURNING code
-"""
 # Whoever saw the code may have kept it.
 _VOID = "UPDATE vouchers SET voided_at = clock_timestamp() WHERE code = $1 AND redeemed = 0 AND voided_at IS NULL"
 _FACTS = """
@@ -296,11 +290,6 @@ async def revoke(connection: Connection, completion_id: str) -> asyncpg.Record |
 async def awarded(connection: Connection, source_id: str) -> list[asyncpg.Record]:
     """Return the entries that rules made for a completion."""
     return await connection.fetch(_AWARDED, source_id)
-
-
-async def assign_voucher(connection: Connection, batch_id: str, customer_id: str, start: str) -> str | None:
-    """Give a free code of a batch to a customer and return it; None when there is none from `start` on."""
-    return await connection.fetchval(_ASSIGN, batch_id, customer_id, start)
 
 
 async def void_voucher(connection: Connection, code: str) -> None:

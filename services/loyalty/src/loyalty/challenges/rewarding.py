@@ -14,9 +14,8 @@ from loyalty.ledger import service as ledger
 from loyalty.ledger.events import event_of_order
 from loyalty.ledger.repository import Posted
 from loyalty.ledger.rules import Grant
+from loyalty.rewards import repository as rewards
 from loyalty.rules.rules import Occasion
-from loyalty.vouchers import repository as vouchers
-from loyalty.vouchers.rules import new_codes
 from shared.contracts.loyalty import ChallengeCompleted, ChallengeTaken
 from shared.database.unit_of_work import UnitOfWork
 
@@ -32,7 +31,8 @@ class Cause(NamedTuple):
 async def reward(uow: UnitOfWork, challenge: ChallengeRow, customer_id: str, number: int, at: datetime) -> None:
     """Give what a challenge gives and tell of it; whoever calls it holds the lock of the challenge and the customer."""
     gives = challenge.terms["reward"]
-    code = await _voucher(uow, gives["voucher_batch_id"], customer_id) if gives["voucher_batch_id"] is not None else None
+    codes = await rewards.take_codes(uow.connection, gives["voucher_batch_id"], customer_id, 1) if gives["voucher_batch_id"] else []
+    code = codes[0] if codes else None
     completion_id, sequence = await repository.complete(uow.connection, challenge.id, customer_id, number, at, gives["points"], code)
     source_id = f"{completion_id}:{sequence}"
     if gives["points"]:
@@ -70,16 +70,6 @@ async def _grant(uow: UnitOfWork, challenge: ChallengeRow, customer_id: str, com
     [outcome] = await ledger.grant(uow, [grant], programme_id=challenge.programme_id)
     if outcome.lines:
         await repository.posted(uow.connection, completion_id, outcome.lines[0].entry_id)
-
-
-async def _voucher(uow: UnitOfWork, batch_id: str, customer_id: str) -> str | None:
-    batch = await vouchers.get_batch(uow.connection, batch_id)
-    if batch is None:
-        return None
-    # Somewhere among the codes, so that those given before need not be passed over.
-    [start] = new_codes(1, batch["prefix"])
-    found = await repository.assign_voucher(uow.connection, batch_id, customer_id, start)
-    return found or await repository.assign_voucher(uow.connection, batch_id, customer_id, "")
 
 
 async def take(uow: UnitOfWork, challenge: ChallengeRow, completion_id: str, cause: Cause) -> None:
