@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from synthetic_people import synthetic_people
 
-from customers.duplicates import scan, service
+from customers.duplicates import marks, scan, service
 from customers.duplicates.names import compare_names, compare_words, name_words
 from customers.duplicates.rules import MIN_SCORE, PRIOR, Person, likeness, pair, turned
 from shared.http.jobs import JobRunner
@@ -325,8 +325,13 @@ async def test_erasure_takes_pairs_and_access_shows_them(client, database, pairs
     async with database.acquire() as connection:
         collected = await service.collect(connection, [pairs[0]])
         assert [(each["customer_id"], each["score"]) for each in collected["duplicate_pairs"]] == [(pairs[0], 99)]
-        assert await service.erase(connection, [pairs[0]]) == {"duplicate_pairs": 1}
-        assert await service.collect(connection, [pairs[1]]) == {"duplicate_pairs": []}
+        await marks.mark(connection, pairs)
+        [waits] = (await service.collect(connection, [pairs[0]]))["duplicate_checks"]
+        assert waits.keys() == {"customer_id", "marked_at"}
+        assert await service.erase(connection, [pairs[0]]) == {"duplicate_pairs": 1, "duplicate_checks": 1}
+        left = await service.collect(connection, pairs[:2])
+        assert left["duplicate_pairs"] == []
+        assert [each["customer_id"] for each in left["duplicate_checks"]] == [pairs[1]]
     assert await listed(client) == []
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from customers.duplicates import marks
 from customers.duplicates import repository as duplicates
 from customers.identities import repository as identities
 
@@ -17,6 +18,10 @@ _STATEMENTS = [
     (("ix_customers_root_id", "ix_customer_identities_kind_value"), duplicates._SHARING, "ARRAY['cus_1'], 101"),
     (("ix_duplicate_pairs_second_id", "uq_duplicate_pairs_first_id_second_id"), duplicates._REJECTED, "ARRAY['cus_1']"),
     (("ix_duplicate_pairs_status_score_id",), duplicates._PAGE, "'open', 50, 101, '', 21"),
+    (("ix_duplicate_pairs_second_id", "uq_duplicate_pairs_first_id_second_id"), duplicates._OPEN, "ARRAY['cus_1']"),
+    (("ix_duplicate_pairs_second_id",), duplicates._DROP, "ARRAY['cus_1'], ARRAY['cus_10']"),
+    (("ix_duplicate_checks_marked_at_customer_id", "pk_duplicate_checks"), marks._TAKE, "20"),
+    (("pk_customers", "pk_duplicate_checks"), marks._MARK, "ARRAY['cus_1']"),
     (("pk_customers",), duplicates._NEXT_PERSONS, "'cus_5', 100"),
 ]
 
@@ -35,7 +40,8 @@ async def connection(database):
             SELECT 'dup_' || n || '_' || m, 'cus_' || n, 'cus_' || n || m, 50 + n % 50, '[]', CASE m WHEN 0 THEN 'open' ELSE 'rejected' END,
                 CASE m WHEN 0 THEN NULL ELSE now() END
             FROM generate_series(1, 299) AS n, generate_series(0, 5) AS m;
-            ANALYZE customers; ANALYZE customer_identities; ANALYZE duplicate_pairs;
+            INSERT INTO duplicate_checks SELECT 'cus_' || n FROM generate_series(1, 3000) AS n;
+            ANALYZE customers; ANALYZE customer_identities; ANALYZE duplicate_pairs; ANALYZE duplicate_checks;
             SET LOCAL enable_seqscan = off;
             """
         )

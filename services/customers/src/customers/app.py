@@ -12,6 +12,7 @@ from customers.consents.preferences.router import router as preferences
 from customers.consents.router import router as consents
 from customers.contacts.router import router as contacts
 from customers.duplicates import scan as scanning
+from customers.duplicates.passes import compare_changed
 from customers.duplicates.router import router as duplicates
 from customers.exports import job as exporting
 from customers.exports import service as exported
@@ -86,5 +87,6 @@ SERVICE = Service(
         "import_retention": imported.forget_expired,
         "export_retention": exported.forget_expired,
         "name_words": tidy_name_words,
+        "duplicates": compare_changed,
     },
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from customers.duplicates import hearing as duplicates
 from customers.privacy.handlers import PRIVACY_HANDLERS
 from customers.stages import hearing as stages
 from customers.timeline import hearing as timeline
@@ -11,6 +12,7 @@ from shared.contracts.customers import (
     CustomerMerged,
     CustomerRegistered,
     CustomerUnmerged,
+    CustomerUpdated,
     InteractionRecorded,
     OrderPlaced,
     OrderReturned,
@@ -34,16 +36,29 @@ async def on_points_accrued(uow: UnitOfWork, events: Sequence[Received[PointsAcc
     await stages.on_points_accrued(uow, events)
 
 
+async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[CustomerRegistered]]) -> None:
+    """New customers are identified, and compared with the others."""
+    await duplicates.on_customers_registered(uow, events)
+    await stages.on_customers_registered(uow, events)
+
+
+async def on_links_changed(uow: UnitOfWork, events: Sequence[Received[CustomerMerged | CustomerUnmerged]]) -> None:
+    """Families are compared anew, and stand where their records lead them."""
+    await duplicates.on_links_changed(uow, events)
+    await stages.on_customers_merged(uow, events)
+
+
 # Its own events are among them: they move customers from stage to stage.
 HANDLERS: HandlerTable = {
     **PRIVACY_HANDLERS,
-    CustomerRegistered: stages.on_customers_registered,
+    CustomerRegistered: on_customers_registered,
+    CustomerUpdated: duplicates.on_customers_updated,
     ConsentChanged: stages.on_consents_changed,
     InteractionRecorded: stages.on_interactions_recorded,
     OrderPlaced: stages.on_orders_placed,
     OrderReturned: stages.on_orders_returned,
-    CustomerMerged: stages.on_customers_merged,
-    CustomerUnmerged: stages.on_customers_merged,
+    CustomerMerged: on_links_changed,
+    CustomerUnmerged: on_links_changed,
     CustomerErased: stages.on_customers_erased,
     **timeline.HANDLERS,
     ResponseRecorded: on_responses_recorded,

@@ -25,10 +25,18 @@ class Match(NamedTuple):
     likeness: Likeness
 
 
-async def matches(connection: Connection, asked: Sequence[Person], *, min_score: int = MIN_SCORE) -> dict[str, list[Match]]:
+async def matches(
+    connection: Connection, asked: Sequence[Person], *, min_score: int = MIN_SCORE, with_them: Collection[tuple[str, str]] = ()
+) -> dict[str, list[Match]]:
     """Return, for each customer, who may be the same person, the surest first; nobody whom somebody rejected.
 
-    Five statements for any number of customers.
+    Six statements for any number of customers.
+
+    Args:
+        connection: to read with.
+        asked: the customers.
+        min_score: of a match at least.
+        with_them: pairs of a customer asked for and another, with whom he is compared whatever they share.
     """
     _, rules = await identities.rules(connection)
     trusted = [_trusted(person, rules) for person in asked]
@@ -43,9 +51,10 @@ async def matches(connection: Connection, asked: Sequence[Person], *, min_score:
         others[person.id] |= {each.id: each for each in candidates}
         if key in ("email", "phone") and is_over_shared(rules, key, 1 + len(candidates)):
             worthless[person.id].add(key)
-    missing = {other for person_id, other in shared if other not in others[person_id]}
+    wanted = {*shared, *with_them}
+    missing = {other for person_id, other in wanted if other not in others[person_id]}
     further = await repository.persons(connection, missing) if missing else {}
-    for person_id, other in shared:
+    for person_id, other in wanted:
         if other in further:
             others[person_id].setdefault(other, further[other])
     return {
@@ -68,6 +77,19 @@ async def found_pairs(connection: Connection, scanned: Sequence[Person]) -> list
         for match in those
         if match.person.id < person_id
     ]
+
+
+async def pairs_of_changed(connection: Connection, changed: Sequence[Person]) -> tuple[list[FoundPair], list[tuple[str, str]]]:
+    """Return the pairs of customers who changed with any others, and their open pairs who resemble each other no more."""
+    ids = {person.id for person in changed}
+    kept = await repository.open_pairs(connection, sorted(ids))
+    both = [(one, other) for each in kept for one, other in (each, each[::-1]) if one in ids]
+    found = {
+        pair(person_id, match.person.id): match.likeness
+        for person_id, those in (await matches(connection, changed, with_them=both)).items()
+        for match in those
+    }
+    return [(*each, likeness) for each, likeness in found.items()], [each for each in kept if each not in found]
 
 
 def _compared(person: Person, others: Collection[Person], shared: Mapping[str, set[str]], min_score: int) -> list[Match]:

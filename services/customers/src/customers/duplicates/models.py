@@ -31,3 +31,13 @@ duplicate_pairs = sa.Table(
     # The list, best first.
     sa.Index(None, "status", "score", "id"),
 )
+
+# Records that changed since they were last compared.
+duplicate_checks = sa.Table(
+    "duplicate_checks",
+    metadata,
+    sa.Column("customer_id", sa.Text, sa.ForeignKey("customers.id"), primary_key=True),
+    sa.Column("marked_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    # Who waits longest.
+    sa.Index(None, "marked_at", "customer_id"),
+)

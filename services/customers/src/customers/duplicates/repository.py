@@ -89,6 +89,18 @@ WHERE d.second_id = ANY($1::text[]) AND d.status = 'open'
         WHERE kept.first_id = d.first_id AND kept.second_id = d.second_id
     )
 """
+# Open pairs of two customers who are their own: a pair whose one is merged waits for an unmerge.
+_OPEN = """
+SELECT d.first_id, d.second_id FROM (
+    SELECT first_id, second_id FROM duplicate_pairs WHERE first_id = ANY($1::text[]) AND status = 'open'
+    UNION SELECT first_id, second_id FROM duplicate_pairs WHERE second_id = ANY($1::text[]) AND status = 'open'
+) AS d
+JOIN customers AS f ON f.id = d.first_id AND f.merged_into IS NULL JOIN customers AS s ON s.id = d.second_id AND s.merged_into IS NULL
+"""
+_DROP = """
+DELETE FROM duplicate_pairs AS d USING unnest($1::text[], $2::text[]) AS t (first_id, second_id)
+WHERE d.first_id = t.first_id AND d.second_id = t.second_id AND d.status = 'open'
+"""
 _DECIDE = """
 UPDATE duplicate_pairs AS d SET status = $2, decided_at = now(), decided_by = $3, merge_id = $4 WHERE id = $1
 RETURNING d.id, d.first_id, d.second_id, d.score, d.reasons, d.status, d.merge_id, d.found_at, d.decided_at, d.decided_by
@@ -210,6 +222,17 @@ async def store(connection: Connection, found: Sequence[FoundPair]) -> int:
 async def drop_others(connection: Connection, scanned: Sequence[str], kept: Sequence[FoundPair]) -> None:
     """Forget open pairs whose second is one of the scanned and that were not found again."""
     await connection.execute(_DROP_OTHERS, scanned, [each[0] for each in kept], [each[1] for each in kept])
+
+
+async def open_pairs(connection: Connection, ids: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the open pairs of customers with any who are their own, too."""
+    return [(row["first_id"], row["second_id"]) for row in await connection.fetch(_OPEN, ids)]
+
+
+async def drop(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
+    """Forget pairs that are still open."""
+    if pairs:
+        await connection.execute(_DROP, *transposed(pairs))
 
 
 async def find_or_store(connection: Connection, first_id: str, second_id: str, found: Likeness) -> StoredPair:

@@ -19,6 +19,7 @@ from customers.duplicates.schemas import (
     DuplicateScan,
     MinScore,
     PairIdInPath,
+    ScopeQuery,
     StatusQuery,
 )
 from customers.fields import CustomerIdInPath
@@ -81,8 +82,8 @@ async def review_many(request: BatchRequest[DuplicateReview], uow: Uow, caller: 
 
 
 @router.post("/duplicates/scan", operation_id="duplicates_scan", status_code=202)
-async def scan_all(response: Response, uow: Uow, caller: WritesCustomers) -> DuplicateScan:
-    """Go through all customers and keep the pairs that are found."""
-    job_id = await enqueue(uow, scan.KIND, {}, caller=caller.principal)
+async def scan_all(response: Response, uow: Uow, caller: WritesCustomers, scope: ScopeQuery = "all") -> DuplicateScan:
+    """Go through customers and keep the pairs that are found: all of them, or at once those who changed and wait to be compared."""
+    job_id = await enqueue(uow, scan.KIND, {"scope": scope}, caller=caller.principal)
     accepted(response, job_id)
     return DuplicateScan(job_id=job_id)

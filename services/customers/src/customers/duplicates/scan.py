@@ -1,19 +1,27 @@
-"""The job that goes through all customers and keeps the pairs that it finds; a killed one goes on where it stopped."""
+"""The job that goes through customers and keeps the pairs that it finds; a killed one goes on where it stopped."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from customers.duplicates import repository
-from customers.duplicates.matching import found_pairs
+from customers.duplicates import marks, repository
+from customers.duplicates.matching import found_pairs, pairs_of_changed
+from customers.search import service as search
+from shared.database.pool import Connection
 from shared.http.jobs import Job
 
 KIND = "duplicates_scan"
 # Few enough that a transaction lasts for less than a second.
 CHUNK = 200
 
+Scope = Literal["all", "changed"]
+
 
 async def run(job: Job) -> Mapping[str, Any]:
-    """Compare every customer with those who were made before him."""
+    """Compare every customer with those who were made before him, or those who changed with all others."""
+    return await (_changed if job.arguments.get("scope") == "changed" else _all)(job)
+
+
+async def _all(job: Job) -> Mapping[str, Any]:
     async with job.database.acquire() as connection:
         total = await repository.count_persons(connection)
         # Customers who were merged since may have moved the place: a chunk that is done twice does no harm.
@@ -30,3 +38,32 @@ async def run(job: Job) -> Mapping[str, Any]:
             changed += await repository.store(uow.connection, found) if found else 0
         after, done = scanned[-1].id, done + len(scanned)
         await job.progress(done, max(total, done))
+
+
+async def _changed(job: Job) -> Mapping[str, Any]:
+    async with job.database.acquire() as connection:
+        total = job.done + await marks.count(connection)
+    done, changed = job.done, 0
+    while True:
+        async with job.unit_of_work() as uow:
+            taken, pairs = await compare_marked(uow.connection)
+        if not taken:
+            return {"customers": done, "pairs": changed}
+        done, changed = done + taken, changed + pairs
+        await job.progress(done, max(total, done))
+
+
+async def compare_marked(connection: Connection) -> tuple[int, int]:
+    """Compare a chunk of the customers who changed with all others; return how many marks it took and how many pairs are new or changed.
+
+    Open pairs of theirs who resemble each other still stay, with their new score; the others are forgotten.
+    """
+    taken, roots = await marks.take(connection, CHUNK)
+    if not roots:
+        return taken, 0
+    persons = list((await repository.persons(connection, roots)).values())
+    await search.remember_names(connection, [person.name for person in persons if person.name])
+    await repository.sort_documents(connection)
+    kept, dropped = await pairs_of_changed(connection, persons)
+    await repository.drop(connection, dropped)
+    return taken, await repository.store(connection, kept) if kept else 0

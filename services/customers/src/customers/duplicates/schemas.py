@@ -17,6 +17,10 @@ _PAIR_ID = "dup_01jd3z0k7cz9v8w6t5s4r3q2p1"
 
 PairIdInPath = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="The pair.", examples=[_PAIR_ID])]
 MinScore = Annotated[int, Query(ge=0, le=100, description="Only pairs with this score or a higher one.")]
+ScopeQuery = Annotated[
+    Literal["all", "changed"],
+    Query(description="Everybody, or only who is new or changed since he was last compared; those are compared soon anyway."),
+]
 StatusQuery = Annotated[Literal["open", "rejected", "confirmed"], Query(description="What was decided of them.")]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
+from customers.duplicates import marks
 from customers.identities import repository
 from customers.identities.errors import IdentityBlocked, IdentityLimitReached, IdentityNotFound, IdentityOfProfile
 from customers.identities.repository import Kept
@@ -115,6 +116,8 @@ async def add(connection: Connection, customer_id: str, identity: Identity, seen
             raise IdentityLimitReached(limit=limit.max_values, period_days=limit.period_days)
     with refusing_erased():
         kept, is_new = await repository.add(connection, customer_id, identity, seen_at)
+    if is_new:
+        await marks.mark(connection, [customer_id])
     [found] = await _find(connection, present, [identity])
     return Shown(kept, _standing(found)), is_new
 

@@ -33,6 +33,7 @@ DELETE FROM name_words AS known USING unnest($1::text[]) AS t (word)
 WHERE known.word = t.word COLLATE "C" AND known.word ~ '^[a-z][a-z0-9]*$'
     AND NOT EXISTS (SELECT FROM customers AS o WHERE o.search_document @@ t.word::tsquery AND o.id <> ALL($2::text[]))
 """
+_REMEMBER = "SELECT remember_name_words($1::text[])"
 # The pages of the dictionary, and what one of them holds that nobody is called by: a place in it is no one's name.
 _PAGES = "SELECT greatest(pg_relation_size('name_words') / current_setting('block_size')::bigint, 1)"
 _TIDY = """
@@ -76,6 +77,11 @@ async def shares(connection: Connection, lexemes: Iterable[str]) -> Shares:
 async def forget(connection: Connection, name_words: Sequence[str], ids: Sequence[str]) -> int:
     """Delete words that nobody's name holds but those of some customers; return how many."""
     return affected(await connection.execute(_FORGET, name_words, ids))
+
+
+async def remember(connection: Connection, folded: Sequence[str]) -> None:
+    """Note the words of folded names that are not noted."""
+    await connection.execute(_REMEMBER, folded)
 
 
 async def pages(connection: Connection) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
+from customers.profiles.search import fold
 from customers.search import repository
 from customers.search.names import spellings, words
 from customers.search.narrowing import Reading, reading
@@ -66,3 +67,8 @@ async def forget_names(connection: Connection, names: Iterable[str], ids: Sequen
     """Delete the words of names of customers who are being erased, when nobody else is called so; return how many."""
     held = {word for name in names for word in (*words(name), *spellings(name)) if word.isalnum()}
     return await repository.forget(connection, sorted(held), ids)
+
+
+async def remember_names(connection: Connection, names: Iterable[str]) -> None:
+    """Note the words of names again: who took a name while its last bearer was being erased found it noted, and it went with him."""
+    await repository.remember(connection, [fold(name) for name in names])

@@ -78,10 +78,23 @@ def upgrade() -> None:
     op.execute("DROP FUNCTION similar_words")
     op.execute(_SIMILAR)
     op.execute(_REMEMBER)
+    _create_duplicate_checks()
+
+
+def _create_duplicate_checks() -> None:
+    op.create_table(
+        "duplicate_checks",
+        sa.Column(
+            "customer_id", sa.Text, sa.ForeignKey("customers.id", name="fk_duplicate_checks_customer_id_customers"), primary_key=True
+        ),
+        sa.Column("marked_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
+    )
+    op.create_index("ix_duplicate_checks_marked_at_customer_id", "duplicate_checks", ["marked_at", "customer_id"])
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
+    op.drop_table("duplicate_checks")
     op.execute("DROP FUNCTION similar_words")
     op.execute(_SIMILAR_BEFORE)
     op.execute(_REMEMBER_BEFORE)
