@@ -324,6 +324,26 @@ async def test_points_move_within_their_programme(client, ledger, story):
     assert is_sound(await ledger.proof())
 
 
+async def test_events_name_a_programme_that_is_not_the_default_one(client, ledger, story, clock):
+    programme_id = await published(client)
+    order = story.placed("ord_1", 1_000)
+    await ledger.hear(order, story.placed("ord_2", 100, "cus_2"), story.returned(order, "ret_1", 100))
+    own = {"customer_id": "cus_1", "points": 5, "programme_id": programme_id}
+    for action in ("capture", "void"):
+        hold = (await client.post("/v1/holds", json=own)).json()
+        assert (await client.post(f"/v1/holds/{hold['id']}/{action}")).status_code == 200
+    assert (await client.post("/v1/transfers", json=own | {"to_customer_id": "cus_2"})).status_code == 201
+    assert (await client.post("/v1/adjustments", json=own | {"reason": "Late"})).status_code == 201
+    rows = await ledger.fetch("SELECT type, payload::jsonb ->> 'programme_id' AS programme_id FROM event_log ORDER BY position")
+    told = [(row["type"].split(".")[2], row["programme_id"]) for row in rows if row["programme_id"]]
+    assert {programme for _, programme in told} == {programme_id}
+    assert [kind for kind, _ in told] == [
+        *("points_accrued", "points_accrued", "points_reversed", "points_held", "points_redeemed", "points_held", "hold_released"),
+        *("points_transferred", "points_transferred", "points_adjusted"),
+    ]
+    assert [row["type"].split(".")[2] for row in rows if not row["programme_id"]] == ["points_accrued", "points_accrued", "points_reversed"]
+
+
 @given(st.integers(0, 1_000), st.integers(1, 10**6), st.integers(-(10**6), 10**9))
 def test_a_rate_as_a_rule_gives_what_a_rate_gives(points, amount_minor, bought):
     rule = rate_rule("prg_x", 1, points, amount_minor, None, MOMENT)

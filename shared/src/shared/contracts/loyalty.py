@@ -1,11 +1,15 @@
 """What the loyalty service tells: who is a member, and every movement of points."""
 
 from datetime import datetime
+from typing import Annotated
 
 from pydantic import Field
 
 from shared.contracts.base import Event
 from shared.contracts.privacy import DataProvided, ErasureConfirmed
+
+# Absent in what is told of the programme that there always is.
+ProgrammeId = Annotated[str | None, Field(description="The programme, `prg_…`, when it is not the default one.")]
 
 
 class MemberEnrolled(Event, type="regulars.loyalty.member_enrolled.v1", aggregate="member", aggregate_id="customer_id"):
@@ -25,6 +29,7 @@ class PointsAccrued(Event, type="regulars.loyalty.points_accrued.v1", aggregate=
     order_id: str | None = Field(default=None, description="The order, when one earned them.")
     occurred_at: datetime = Field(description="When they were earned, UTC: the day of the order, not of the booking.")
     wallet: str = Field(default="points", description="The wallet: points unless it says otherwise, such as tier_points.")
+    programme_id: ProgrammeId = None
     rule_version: str | None = Field(default=None, description="The rule that gave them, when not the programme's rate did.")
 
 
@@ -38,6 +43,7 @@ class PointsReversed(Event, type="regulars.loyalty.points_reversed.v1", aggregat
     order_id: str | None = Field(default=None, description="The order they had been earned with.")
     occurred_at: datetime = Field(description="When the reason arose, UTC.")
     wallet: str = Field(default="points", description="The wallet: points unless it says otherwise, such as tier_points.")
+    programme_id: ProgrammeId = None
 
 
 class PointsRedeemed(Event, type="regulars.loyalty.points_redeemed.v1", aggregate="member", aggregate_id="customer_id"):
@@ -49,6 +55,7 @@ class PointsRedeemed(Event, type="regulars.loyalty.points_redeemed.v1", aggregat
     source_id: str = Field(description="What they were spent on: a hold, a redemption or the id that the caller gave.")
     occurred_at: datetime = Field(description="When it happened, UTC.")
     wallet: str = Field(default="points", description="The wallet: points unless it says otherwise, such as tier_points.")
+    programme_id: ProgrammeId = None
 
 
 class PointsRestored(Event, type="regulars.loyalty.points_restored.v1", aggregate="member", aggregate_id="customer_id"):
@@ -61,6 +68,7 @@ class PointsRestored(Event, type="regulars.loyalty.points_restored.v1", aggregat
     order_id: str | None = Field(default=None, description="The order whose return it belongs to, when one caused it.")
     occurred_at: datetime = Field(description="When it happened, UTC.")
     wallet: str = Field(default="points", description="The wallet: points unless it says otherwise, such as tier_points.")
+    programme_id: ProgrammeId = None
 
 
 class PointsExpired(Event, type="regulars.loyalty.points_expired.v1", aggregate="member", aggregate_id="customer_id"):
@@ -72,6 +80,7 @@ class PointsExpired(Event, type="regulars.loyalty.points_expired.v1", aggregate=
     reason: str = Field(default="expired", description="expired, or forfeited when the membership ended.")
     occurred_at: datetime = Field(description="The instant from which they counted no more, UTC; booked later.")
     wallet: str = Field(default="points", description="The wallet: points unless it says otherwise, such as tier_points.")
+    programme_id: ProgrammeId = None
 
 
 class PointsExpiring(
@@ -96,6 +105,7 @@ class PointsAdjusted(Event, type="regulars.loyalty.points_adjusted.v1", aggregat
     adjustment_id: str = Field(description="The adjustment, `adj_…`.")
     occurred_at: datetime = Field(description="When it happened, UTC.")
     wallet: str = Field(default="points", description="The wallet: points unless it says otherwise, such as tier_points.")
+    programme_id: ProgrammeId = None
 
 
 class PointsTransferred(Event, type="regulars.loyalty.points_transferred.v1", aggregate="member", aggregate_id="customer_id"):
@@ -107,6 +117,7 @@ class PointsTransferred(Event, type="regulars.loyalty.points_transferred.v1", ag
     transfer_id: str = Field(description="The transfer, `trf_…`: its two sides share it.")
     occurred_at: datetime = Field(description="When it happened, UTC.")
     wallet: str = Field(default="points", description="The wallet: points unless it says otherwise, such as tier_points.")
+    programme_id: ProgrammeId = None
 
 
 class PointsHeld(Event, type="regulars.loyalty.points_held.v1", aggregate="member", aggregate_id="customer_id"):
@@ -118,6 +129,7 @@ class PointsHeld(Event, type="regulars.loyalty.points_held.v1", aggregate="membe
     occurred_at: datetime = Field(description="When they were set aside, UTC.")
     expires_at: datetime = Field(description="When they are free again unless they are captured before, UTC.")
     wallet: str = Field(default="points", description="The wallet: points unless it says otherwise.")
+    programme_id: ProgrammeId = None
 
 
 class HoldReleased(Event, type="regulars.loyalty.hold_released.v1", aggregate="member", aggregate_id="customer_id"):
@@ -129,6 +141,7 @@ class HoldReleased(Event, type="regulars.loyalty.hold_released.v1", aggregate="m
     reason: str = Field(description="captured, voided or timed_out.")
     occurred_at: datetime = Field(description="When, UTC; of a hold that timed out the instant at which it did.")
     wallet: str = Field(default="points", description="The wallet: points unless it says otherwise.")
+    programme_id: ProgrammeId = None
 
 
 class TierChanged(Event, type="regulars.loyalty.tier_changed.v1", aggregate="tier_standing", aggregate_id="customer_id"):

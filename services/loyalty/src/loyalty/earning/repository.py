@@ -105,7 +105,7 @@ SELECT trigger, source_id, customer_id, occurred_at, facts, traits, rules FROM o
 WHERE (trigger, source_id) IN (SELECT * FROM unnest($1::text[], $2::text[])) ORDER BY source_id, programme_id
 """
 _AWARDS = """
-SELECT source_id, rule_id, rule_version, wallet, earned, allowed, kept, forgiven, periods, entry_id FROM awards
+SELECT source_id, rule_id, rule_version, wallet, earned, allowed, kept, forgiven, periods, entry_id, programme_id FROM awards
 WHERE trigger = 'order_placed' AND source_id = ANY ($1)
 """
 _OF_ENTRY = """
@@ -150,6 +150,7 @@ class AwardRow(NamedTuple):
     forgiven: int
     periods: list[str]
     entry_id: str | None
+    programme_id: str
 
 
 class NewAward(NamedTuple):

@@ -184,7 +184,7 @@ def _give(plan: _Plan, known: AwardRow | None, bought: Occasion, award: Award, b
         # A rule that gave nothing for the whole order has no limits to go by, so a limited one gives nothing now either.
         if rule.customer_limit is not None or rule.budget is not None:
             return
-        known = AwardRow(bought.source_id, rule.id, rule.version, rule.wallet, award.points, None, 0, 0, [], None)
+        known = AwardRow(bought.source_id, rule.id, rule.version, rule.wallet, award.points, None, 0, 0, [], None, rule.programme_id)
         plan.new_awards.append(new_award(bought, award, None, 0, [], None))
     elif known.allowed is not None:
         # What its limit let go is not to be had again.
@@ -210,7 +210,8 @@ async def _post(uow: UnitOfWork, plan: _Plan) -> None:
         posted = Posted(
             row["kind"], row["entry_id"], row["customer_id"], taking.order_id, abs(row["points"]), taking.returned_at, row["sequence"]
         )
-        uow.publish(event_of_order(posted), sequence=row["sequence"])
+        award = plan.awards[taking.order_id, taking.rule_version.rsplit("@", 1)[0]]
+        uow.publish(event_of_order(posted, award.wallet, award.programme_id), sequence=row["sequence"])
     for place, taking in enumerate(plan.takings):
         award = plan.awards[taking.order_id, taking.rule_version.rsplit("@", 1)[0]]
         _change(plan, award._replace(forgiven=award.forgiven + taking.points - taken[place]))

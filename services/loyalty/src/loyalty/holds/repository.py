@@ -12,7 +12,9 @@ _PLACE = (
     "SELECT status, hold_id, spendable, created_at, expires_at, sequence FROM place_holds($1, $2, $3, $4, $5, $6, $7, $8) ORDER BY item"
 )
 _CLOSE = "SELECT * FROM close_hold($1, $2, $3, $4)"
-_TIMED_OUT = "SELECT * FROM note_timed_out_holds($1, $2)"
+_TIMED_OUT = """
+SELECT noted.*, (SELECT programme_id FROM holds WHERE holds.id = noted.hold_id) AS programme_id FROM note_timed_out_holds($1, $2) AS noted
+"""
 # What has timed out is so from its instant on, whether it was noted or not.
 _FIND = """
 SELECT id, programme_id, customer_id, wallet, points, captured, reference, created_at, expires_at,
@@ -99,9 +101,9 @@ async def close(connection: Connection, hold_id: str, points: int | None, *, is_
     return Closed(rows[0]["status"], rows[0]["points"], lines, released)
 
 
-async def note_timed_out(connection: Connection, many: int, at: datetime | None) -> list[Released]:
-    """Note up to so many holds that have timed out, and return what they let go."""
-    return [Released(*row) for row in await connection.fetch(_TIMED_OUT, many, at)]
+async def note_timed_out(connection: Connection, many: int, at: datetime | None) -> list[tuple[Released, str]]:
+    """Note up to so many holds that have timed out, and return what they let go, each with its programme."""
+    return [(Released(*row[:6]), row["programme_id"]) for row in await connection.fetch(_TIMED_OUT, many, at)]
 
 
 async def find(connection: Connection, hold_id: str, at: datetime | None) -> HoldRow | None:

@@ -12,7 +12,7 @@ from loyalty.holds import repository
 from loyalty.holds.errors import HoldClosed, HoldExceeded, HoldNotFound
 from loyalty.holds.repository import HoldDraft, HoldRow, Placed, Released
 from loyalty.ledger.errors import InsufficientPoints
-from loyalty.ledger.events import event_of
+from loyalty.ledger.events import event_of, programme_of
 from loyalty.ledger.rules import POINTS
 from loyalty.members.errors import MemberNotFound
 from loyalty.programmes.the_programme import PROGRAMME_ID
@@ -36,6 +36,7 @@ async def place_many(
                 occurred_at=hold.created_at,
                 expires_at=hold.expires_at,
                 wallet=draft.wallet,
+                programme_id=programme_of(programme_id),
             )
             uow.publish(event, sequence=hold.sequence)
     return placed
@@ -129,8 +130,8 @@ async def found(connection: Connection, hold_id: str, *, at: datetime | None = N
 async def note_timed_out(uow: UnitOfWork, many: int, *, at: datetime | None = None) -> int:
     """Note up to so many holds that have timed out, and tell of them; return how many there were."""
     released = await repository.note_timed_out(uow.connection, many, at)
-    for hold in released:
-        _tell_of_release(uow, hold, "timed_out")
+    for hold, programme_id in released:
+        _tell_of_release(uow, hold, programme_id, "timed_out")
     return len(released)
 
 
@@ -142,14 +143,15 @@ async def _close(uow: UnitOfWork, hold_id: str, points: int | None, *, is_void: 
         raise HoldExceeded(points=closed.points)
     if closed.status != "done":
         raise HoldClosed(state=closed.status)
+    hold = await found(uow.connection, hold_id, at=at)
     for line in closed.lines:
-        uow.publish(event_of(line), sequence=line.sequence)
+        uow.publish(event_of(line, hold.programme_id), sequence=line.sequence)
     if closed.released is not None:
-        _tell_of_release(uow, closed.released, "voided" if is_void else "captured")
-    return await found(uow.connection, hold_id, at=at)
+        _tell_of_release(uow, closed.released, hold.programme_id, "voided" if is_void else "captured")
+    return hold
 
 
-def _tell_of_release(uow: UnitOfWork, hold: Released, reason: str) -> None:
+def _tell_of_release(uow: UnitOfWork, hold: Released, programme_id: str, reason: str) -> None:
     event = HoldReleased(
         hold_id=hold.hold_id,
         customer_id=hold.customer_id,
@@ -157,5 +159,6 @@ def _tell_of_release(uow: UnitOfWork, hold: Released, reason: str) -> None:
         reason=reason,
         occurred_at=hold.occurred_at,
         wallet=hold.wallet,
+        programme_id=programme_of(programme_id),
     )
     uow.publish(event, sequence=hold.sequence)

@@ -17,6 +17,10 @@ _DRAW = "SELECT * FROM draw_points($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
 _RESTORE = "SELECT * FROM restore_points($1, $2, $3, $4, $5, $6)"
 _EXPIRE = "SELECT entry_id, customer_id, wallet, points, occurred_at, sequence FROM book_expiries($1, $2)"
 _REVIVE = "SELECT * FROM revive_told($1, $2)"
+_PROGRAMMES = """
+SELECT made.id, (SELECT programme_id FROM entries JOIN accounts ON accounts.id = account_id WHERE entries.id = made.id) AS programme_id
+FROM unnest($1::text[]) AS made (id)
+"""
 _NOTE = """
 INSERT INTO entry_notes (entry_id, reason, reference, actor) SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
 """
@@ -139,6 +143,11 @@ async def book_expiries(connection: Connection, many: int, at: datetime | None =
         Line("expiry", r["entry_id"], r["customer_id"], r["wallet"], r["points"], None, "", None, r["occurred_at"], r["sequence"])
         for r in await connection.fetch(_EXPIRE, many, at)
     ]
+
+
+async def programmes_of(connection: Connection, entry_ids: Sequence[str]) -> dict[str, str]:
+    """Return the programme of each of these entries."""
+    return {row["id"]: row["programme_id"] for row in await connection.fetch(_PROGRAMMES, entry_ids)}
 
 
 async def note(connection: Connection, notes: Sequence[Note]) -> None:

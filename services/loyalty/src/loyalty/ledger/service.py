@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from loyalty.ledger import posting, repository
-from loyalty.ledger.events import event_of, event_of_order
+from loyalty.ledger.events import event_of, event_of_order, tell
 from loyalty.ledger.posting import Answer, Outcome
 from loyalty.ledger.repository import Posted
 from loyalty.ledger.rules import Draw, Grant, Purchase, Restoration, Return, check_purchase, check_return, distinct
@@ -45,7 +45,7 @@ async def grant(uow: UnitOfWork, grants: Sequence[Grant], *, programme_id: str =
     Returns:
         What became of each, in their order: posted, known or closed.
     """
-    return _told(uow, await posting.grant(uow.connection, programme_id, grants, at)) if grants else []
+    return await _told(uow, await posting.grant(uow.connection, programme_id, grants, at), programme_id) if grants else []
 
 
 async def draw(uow: UnitOfWork, draws: Sequence[Draw], *, programme_id: str = PROGRAMME_ID, at: datetime | None = None) -> list[Outcome]:
@@ -60,7 +60,7 @@ async def draw(uow: UnitOfWork, draws: Sequence[Draw], *, programme_id: str = PR
     Returns:
         What became of each, in their order: posted, known, insufficient, unknown or closed.
     """
-    return _told(uow, await posting.draw(uow.connection, programme_id, draws, at)) if draws else []
+    return await _told(uow, await posting.draw(uow.connection, programme_id, draws, at), programme_id) if draws else []
 
 
 async def restore(uow: UnitOfWork, restorations: Sequence[Restoration], *, at: datetime | None = None) -> list[Outcome]:
@@ -77,7 +77,7 @@ async def restore(uow: UnitOfWork, restorations: Sequence[Restoration], *, at: d
     Returns:
         What became of each, in their order: posted, known or exceeds.
     """
-    return _told(uow, await posting.restore(uow.connection, PROGRAMME_ID, restorations, at)) if restorations else []
+    return await _told(uow, await posting.restore(uow.connection, PROGRAMME_ID, restorations, at)) if restorations else []
 
 
 async def revive(uow: UnitOfWork, active: Sequence[tuple[str, datetime]]) -> None:
@@ -86,8 +86,7 @@ async def revive(uow: UnitOfWork, active: Sequence[tuple[str, datetime]]) -> Non
     Grants, draws and orders see to it themselves; this is for what leaves no entry, and for customers who became one person.
     """
     if active:
-        for line in await posting.revive(uow.connection, active):
-            uow.publish(event_of(line), sequence=line.sequence)
+        await tell(uow, await posting.revive(uow.connection, active))
 
 
 async def book_expiries(uow: UnitOfWork, many: int, *, at: datetime | None = None) -> int:
@@ -96,8 +95,7 @@ async def book_expiries(uow: UnitOfWork, many: int, *, at: datetime | None = Non
     No balance waits for it: a lot that has expired counts no more, booked or not. It brings the accounts to what the balances say.
     """
     lines = await posting.book_expiries(uow.connection, many, at)
-    for line in lines:
-        uow.publish(event_of(line), sequence=line.sequence)
+    await tell(uow, lines)
     return len(lines)
 
 
@@ -151,11 +149,12 @@ def _tell(uow: UnitOfWork, posted: Sequence[Posted]) -> None:
         uow.publish(event_of_order(entry), sequence=entry.sequence)
 
 
-def _told(uow: UnitOfWork, answer: Answer) -> list[Outcome]:
-    for outcome in answer.outcomes:
-        if outcome.status == "posted":
-            for line in outcome.lines:
-                uow.publish(event_of(line), sequence=line.sequence)
-    for line in answer.revived:
-        uow.publish(event_of(line), sequence=line.sequence)
+async def _told(uow: UnitOfWork, answer: Answer, programme_id: str | None = None) -> list[Outcome]:
+    lines = [line for outcome in answer.outcomes if outcome.status == "posted" for line in outcome.lines]
+    if programme_id is None:
+        await tell(uow, lines)
+    else:
+        for line in lines:
+            uow.publish(event_of(line, programme_id), sequence=line.sequence)
+    await tell(uow, answer.revived)
     return answer.outcomes

@@ -12,7 +12,7 @@ from loyalty.cards import service as cards
 from loyalty.challenges import repository as challenges
 from loyalty.earning import privacy as earning
 from loyalty.expiry import service as expiry
-from loyalty.ledger.events import event_of
+from loyalty.ledger.events import tell
 from loyalty.offers import service as offers
 from loyalty.participations import repository as participations
 from loyalty.partners import repository as partners
@@ -28,8 +28,7 @@ from shared.database.unit_of_work import UnitOfWork
 async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
     """End the memberships of erased customers and make what stays of them nameless; return how much, by kind of record."""
     lines = await repository.close(uow.connection, customer_ids)
-    for line in lines:
-        uow.publish(event_of(line), sequence=line.sequence)
+    await tell(uow, lines)
     return {
         "forfeitures": len(lines),
         **await repository.blank(uow.connection, customer_ids),

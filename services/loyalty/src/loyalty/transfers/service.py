@@ -59,7 +59,7 @@ async def transfer(
     if moved.status == "insufficient":
         raise InsufficientPoints(spendable=moved.spendable)
     for line in moved.lines:
-        uow.publish(event_of(line), sequence=line.sequence)
+        uow.publish(event_of(line, programme_id), sequence=line.sequence)
     await note(uow.connection, [Note(line.entry_id, message, None, actor) for line in moved.lines])
     return Transfer(
         id=transfer_id,
