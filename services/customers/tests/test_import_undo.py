@@ -161,7 +161,13 @@ async def test_a_killed_undoing_goes_on(client, imported, database, monkeypatch)
         await runner.run_one()
     await runner.run_one()
     shown = (await client.get(path)).json()
-    assert (shown["status"], shown["undo"]) == ("undone", {"removed": 25, "restored": 0, "kept": 0})
+    counts = {"removed": 25, "restored": 0, "kept": 0}
+    assert (shown["status"], shown["undo"]) == ("undone", counts)
+    async with database.acquire() as connection:
+        row = await connection.fetchrow("SELECT done, total FROM jobs WHERE id = $1", shown["job_id"])
+    assert tuple(row) == (25, 25)
+    followed = (await client.get(f"{path}/events")).text
+    assert orjson.loads(followed.partition("data: ")[2].splitlines()[0])["undo"] == counts
 
 
 _NAMES = st.sampled_from(["a", "b", "c"])

@@ -9,6 +9,8 @@ from asyncpg import Record
 from shared.database.pool import Connection
 
 PIECE_BYTES = 1_048_576
+# Files have gigabytes.
+_LONG_SECONDS = 600.0
 
 _COLUMNS = "id, job_id, caller, status, format, filter, fields, masked, rows, file_bytes, error_code, created_at, finished_at, expires_at"
 _INSERT = f"""
@@ -55,7 +57,7 @@ async def get(connection: Connection, export_id: str) -> Record | None:
 
 async def begin(connection: Connection, export_id: str) -> Record | None:
     """Say that an export is at work; what an earlier runner has written of its file goes."""
-    await connection.execute(_DROP, export_id)
+    await connection.execute(_DROP, export_id, timeout=_LONG_SECONDS)
     return await connection.fetchrow(_BEGIN, export_id)
 
 
@@ -76,9 +78,9 @@ async def piece(connection: Connection, export_id: str, number: int) -> bytes | 
 
 async def expire(connection: Connection, now: datetime) -> None:
     """Delete files whose time is over."""
-    await connection.execute(_EXPIRE, now)
+    await connection.execute(_EXPIRE, now, timeout=_LONG_SECONDS)
 
 
 async def expire_all(connection: Connection, ids: Sequence[str]) -> int:
     """Delete every file that is complete, if these customers are somebody; return how many."""
-    return await connection.fetchval(_EXPIRE_ALL, ids) or 0
+    return await connection.fetchval(_EXPIRE_ALL, ids, timeout=_LONG_SECONDS) or 0

@@ -9,7 +9,7 @@ import orjson
 from asyncpg import Record
 
 from customers.imports import repository, service
-from customers.imports.schemas import ImportCounts
+from customers.imports.schemas import ImportCounts, ImportUndo
 from shared.http.state import AppState
 
 _FOLLOW_SECONDS = 0.3
@@ -38,8 +38,10 @@ async def events(state: AppState, import_id: str, last: str | None) -> AsyncIter
 
 
 def _told(row: Record) -> bytes:
-    counts = ImportCounts.model_validate(dict(row)).model_dump()
-    return orjson.dumps({"status": row["status"], "progress": row["position"] / row["file_bytes"], **counts})
+    told = {"status": row["status"], "progress": row["position"] / row["file_bytes"], **ImportCounts.model_validate(dict(row)).model_dump()}
+    if row["status"] in ("undoing", "undone"):
+        told["undo"] = ImportUndo.model_validate(dict(row)).model_dump()
+    return orjson.dumps(told)
 
 
 async def errors_file(state: AppState, import_id: str, *, as_csv: bool) -> AsyncIterator[bytes]:

@@ -12,6 +12,8 @@ from shared.database.rows import transposed
 
 # All pieces of a file have this size but the last.
 PIECE_BYTES = 1_048_576
+# Files have gigabytes, and lists of errors millions of rows.
+_LONG_SECONDS = 600.0
 
 _COLUMNS = """id, job_id, caller, status, dry_run, source, match, mode, reading, file_bytes, position, next_row, rows_read, created,
     updated, unchanged, merged, refused, samples, preview, undone_to, removed,
@@ -153,18 +155,18 @@ async def read_file(connection: Connection, import_id: str, position: int, lengt
 
 async def drop_file(connection: Connection, import_id: str) -> None:
     """Delete a file, and what its dry run remembers."""
-    await connection.execute(_DROP_FILE, import_id)
+    await connection.execute(_DROP_FILE, import_id, timeout=_LONG_SECONDS)
     await drop_keys(connection, import_id)
 
 
 async def drop_keys(connection: Connection, import_id: str) -> None:
     """Forget what a dry run remembers."""
-    await connection.execute(_DROP_KEYS, import_id)
+    await connection.execute(_DROP_KEYS, import_id, timeout=_LONG_SECONDS)
 
 
 async def drop_errors(connection: Connection, import_id: str) -> None:
     """Delete what was wrong with a file's rows."""
-    await connection.execute(_DROP_ERRORS, import_id)
+    await connection.execute(_DROP_ERRORS, import_id, timeout=_LONG_SECONDS)
 
 
 async def meet_keys(connection: Connection, import_id: str, keys: Sequence[int]) -> None:

@@ -59,7 +59,7 @@ class ImportCounts(OutputModel):
     created: int = Field(description="Made a customer.", examples=[900])
     updated: int = Field(description="Changed one.", examples=[50])
     unchanged: int = Field(description="Told nothing new.", examples=[30])
-    merged: int = Field(description="Told more of a customer of an earlier row.", examples=[15])
+    merged: int = Field(description="Told of a customer whom an earlier row of the file made or changed.", examples=[15])
     refused: int = Field(description="See the errors.", examples=[5])
 
 

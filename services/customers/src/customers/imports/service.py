@@ -213,7 +213,8 @@ async def undo(uow: UnitOfWork, caller: Caller, import_id: str) -> Record:
         raise ImportAlreadyUndone
     if row["status"] not in _HAS_WRITTEN or row["dry_run"]:
         raise ImportNotFinished
-    job_id = await enqueue(uow, undo_job.KIND, {"import_id": import_id}, caller=caller.principal)
+    made_or_changed = row["created"] + row["updated"]
+    job_id = await enqueue(uow, undo_job.KIND, {"import_id": import_id}, caller=caller.principal, total=made_or_changed)
     await audit(uow.connection, [Entry(caller.principal, "import_undone", subject_id=import_id)])
     await repository.set_job(uow.connection, import_id, job_id)
     await repository.set_status(uow.connection, import_id, "undoing")

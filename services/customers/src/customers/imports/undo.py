@@ -43,7 +43,8 @@ async def run(job: Job) -> Mapping[str, Any]:
     done = job.done
     while batch := await _step(job, import_id, places):
         done += batch
-        await job.progress(done)
+        # Late facts were noted of customers whom they did not change.
+        await job.progress(done, max(done, job.total or 0))
     async with job.unit_of_work() as uow:
         row = await repository.lock(uow.connection, import_id)
         if row is not None and row["status"] == "undoing":
@@ -57,6 +58,7 @@ async def _step(job: Job, import_id: str, places: Sequence[Reference]) -> int:
         row = await repository.lock(uow.connection, import_id)
         if row is None or row["status"] != "undoing":
             return 0
+        await undo_repository.go_by_indexes(uow.connection)
         ids = await undo_repository.records_after(uow.connection, import_id, row["undone_to"] or "", BATCH)
         if not ids:
             return 0
