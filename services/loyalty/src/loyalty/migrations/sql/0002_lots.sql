@@ -188,8 +188,9 @@ BEGIN
     FOR wrong IN
         SELECT booked.id, booked.occurred_at, lot_draws.points AS drawn, lots.id AS lot_id, account.id AS account_id, account.wallet
         FROM (
-            SELECT member, min(told.moment) AS since FROM unnest(customers, moments) AS told (customer_id, moment), unnest(pool_of(told.customer_id)) AS member
-            WHERE told.moment < told_at GROUP BY member
+            SELECT member_id AS member, min(told.moment) AS since
+            FROM unnest(customers, moments) AS told (customer_id, moment) JOIN pools_of(customers) AS pool USING (customer_id)
+            WHERE told.moment < told_at GROUP BY member_id
         ) AS active
         JOIN members ON members.customer_id = member AND closed_at IS NULL
         JOIN entries AS booked ON booked.customer_id = member AND booked.occurred_at > since AND booked.kind IN ('expiry', 'reinstatement')

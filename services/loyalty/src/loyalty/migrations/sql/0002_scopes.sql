@@ -19,6 +19,15 @@ CREATE FUNCTION pool_of(customer text) RETURNS text[] LANGUAGE sql STABLE AS $$
     ) AS everybody
 $$;
 --;;
+-- The same of many, quickly for those who are alone.
+CREATE FUNCTION pools_of(customers text[]) RETURNS TABLE (customer_id text, member_id text) LANGUAGE sql STABLE AS $$
+    SELECT asked.id, member FROM unnest(customers) AS asked (id) CROSS JOIN LATERAL unnest(
+        CASE WHEN EXISTS (SELECT FROM customer_links WHERE customer_links.customer_id = asked.id OR root_id = asked.id)
+               OR EXISTS (SELECT FROM household_members WHERE household_members.customer_id = asked.id AND left_at IS NULL)
+        THEN pool_of(asked.id) ELSE ARRAY[asked.id] END
+    ) AS member
+$$;
+--;;
 -- Locks all whom a posting for these customers can touch, in one order. Whoever joined them meanwhile is locked too.
 CREATE FUNCTION lock_pools(customers text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -26,7 +35,7 @@ DECLARE
     locked text[] := '{}';
 BEGIN
     LOOP
-        wanted := ARRAY(SELECT DISTINCT unnest(pool_of(customer)) FROM unnest(customers) AS customer);
+        wanted := ARRAY(SELECT DISTINCT member_id FROM pools_of(customers));
         EXIT WHEN wanted <@ locked;
         PERFORM FROM members WHERE customer_id = ANY (wanted) ORDER BY customer_id FOR UPDATE;
         locked := locked || wanted;
