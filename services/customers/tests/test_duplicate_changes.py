@@ -210,3 +210,15 @@ async def test_a_word_that_went_with_another_s_erasure_comes_back_with_its_beare
 
 async def test_an_unknown_scope_is_refused(client):
     assert (await client.post("/v1/duplicates/scan", params={"scope": "some"})).status_code == 422
+
+
+async def test_whoever_waits_can_still_be_taken_back_with_his_import(quiet_client, database, work):
+    rows = "external_id,name\nU-1,Zelta Spalvina\n"
+    answer = await quiet_client.post("/v1/imports", content=rows.encode(), headers={"content-type": "text/csv"})
+    await work()
+    [one] = (await quiet_client.get("/v1/customers", params={"external_id": "U-1"})).json()["data"]
+    await marked(database, one["id"])
+    assert (await quiet_client.post(f"{answer.headers['location']}/undo")).status_code == 202
+    await work()
+    assert (await quiet_client.get(f"/v1/customers/{one['id']}")).status_code == 404
+    assert await waiting(database) == set()

@@ -29,7 +29,7 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
 ORDER BY 1, 2
 """
 # What is made with the record and goes with it: it says nothing that the record does not.
-OWN = frozenset({"profile_changes", "duplicate_pairs", "attribute_values", "customer_stages", "stage_moves", "touches"})
+OWN = frozenset({"profile_changes", "duplicate_pairs", "duplicate_checks", "attribute_values", "customer_stages", "stage_moves", "touches"})
 # Touches that come of themselves to everybody who is made.
 _COMING_BY_THEMSELVES = "kind NOT IN ('member_enrolled', 'stage_changed')"
 # Traces of a record in what is kept for other reasons, and holds no more than its id.
