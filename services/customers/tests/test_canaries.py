@@ -36,7 +36,7 @@ IMPERSONAL = frozenset(
 # Written by the test below.
 WRITTEN = frozenset(
     {
-        *("customers_create", "customers_update", "customers_upsert_batch", "identities_add", "notes_create", "notes_update"),
+        *("customers_create", "customers_update", "customers_upsert_batch", "customers_identify", "identities_add", "notes_create", "notes_update"),
         *("orders_create", "orders_create_batch", "orders_return", "orders_refund", "orders_correct", "interactions_record", "interactions_record_batch"),
         *("consents_put", "preferences_change", "stages_set", "merges_create", "imports_create", "exports_create"),
         *("holdings_record", "holdings_update", "customers_rate_credit", "contacts_create", "contacts_update"),
@@ -99,6 +99,8 @@ class Writer:
         path = f"/v1/customers/{made.json()['id']}"
         change = {"name": NAME, "email": MAIL, "phone": PHONE, "source": "canary_shop"}
         assert (await self.client.patch(path, json=change, headers={"if-match": made.headers["etag"]})).status_code == 200
+        seen = [{"kind": "email", "value": MAIL}, {"kind": "account", "value": "canary-account", "source": "canary"}]
+        await self.post("/v1/customers/identify", {"identities": seen, "profile": {"marital_status": "single"}}, 200)
         batch = {"items": [{"external_id": ID, "occupation": "canary breeder"}, {"external_id": f"{ID}-2", "name": NAME}]}
         await self.post("/v1/customers/batch", batch, 200)
         return made.json()["id"]

@@ -20,6 +20,7 @@ from customers.exports.router import router as exports
 from customers.handlers import HANDLERS
 from customers.holdings.router import router as holdings
 from customers.holdings.service import notice_due
+from customers.identification.router import router as identification
 from customers.identities.router import router as identities
 from customers.imports import job as importing
 from customers.imports import service as imported
@@ -49,6 +50,7 @@ SERVICE = Service(
     title="Regulars: customers",
     settings=CustomersSettings,
     routers=(
+        identification,
         identities,
         duplicates,
         profiles,
