@@ -121,16 +121,18 @@ async def unbind_key(partner_id: PartnerIdPath, key_id: KeyIdPath, uow: Uow, _: 
 @router.get("/partners/{partner_id}/keys", operation_id="partners_list_keys", responses=problems(PartnerNotFound))
 async def list_keys(partner_id: PartnerIdPath, page: PageQuery, connection: Reads, _: ManagesLoyalty) -> Page[PartnerKey]:
     """List the keys of a partner."""
+    after = page.key(str)
     await service.found(connection, partner_id)
-    rows = await repository.keys(connection, partner_id, page.fetch, page.key(str))
+    rows = await repository.keys(connection, partner_id, page.fetch, after)
     return page.page(rows, key=lambda row: (row["key_id"],), item=lambda row: PartnerKey.model_validate(dict(row)))
 
 
 @router.get("/partners/{partner_id}/transactions", operation_id="partners_list_transactions", responses=problems(PartnerNotFound))
 async def list_transactions(partner_id: PartnerIdPath, page: PageQuery, connection: Reads, _: ManagesLoyalty) -> Page[PartnerTransaction]:
     """List what a partner posted, newest first."""
+    after = page.key(datetime, str) or _LAST
     await service.found(connection, partner_id)
-    rows = await repository.transactions(connection, partner_id, page.fetch, page.key(datetime, str) or _LAST)
+    rows = await repository.transactions(connection, partner_id, page.fetch, after)
     return page.page(rows, key=lambda row: (row["posted_at"], row["id"]), item=lambda row: PartnerTransaction.model_validate(dict(row)))
 
 
@@ -193,8 +195,9 @@ async def redeem(wanted: PartnerPosting, response: Response, uow: Uow, caller: P
 @router.get("/partner-transactions", operation_id="partner_transactions_list", responses=problems(PartnerKeyUnbound))
 async def list_own(page: PageQuery, connection: Reads, caller: PostsForPartner) -> Page[PartnerTransaction]:
     """List what the caller's partner posted, newest first."""
+    after = page.key(datetime, str) or _LAST
     partner = await posting.of_caller(connection, caller)
-    rows = await repository.transactions(connection, partner["id"], page.fetch, page.key(datetime, str) or _LAST)
+    rows = await repository.transactions(connection, partner["id"], page.fetch, after)
     return page.page(rows, key=lambda row: (row["posted_at"], row["id"]), item=lambda row: PartnerTransaction.model_validate(dict(row)))
 
 
