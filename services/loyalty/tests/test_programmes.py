@@ -2,23 +2,28 @@
 
 from datetime import timedelta
 from itertools import permutations
+from random import Random
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from test_any_history import histories
 from test_discounts import SCALE
 from test_earning import BASE, back, basket, cancelled
 from test_earning_rules import MOMENT
+from test_simulations import over_history
 
 from loyalty.earning import service as earning
 from loyalty.earning import triggers
 from loyalty.ledger.errors import UnusableEvent
+from loyalty.programmes import service as programmes
 from loyalty.programmes.rules import Programme, rate_rule
+from loyalty.programmes.schemas import ProgrammeDraft
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.rules.rules import Occasion, evaluate
 from loyalty.verification.rules import is_sound
-from shared.contracts.customers import CustomerBirthday
+from shared.contracts.customers import CustomerBirthday, OrderPlaced, OrderReturned
 from shared.database.unit_of_work import UnitOfWork
 
 CLUB = {"name": "Tea club", "title": {"en": "Tea club", "lv": "Tējas klubs"}, "rate": {"points": 3, "amount_minor": 100}}
@@ -322,6 +327,54 @@ async def test_points_move_within_their_programme(client, ledger, story):
     assert (await balance(client, programme_id), await balance(client, programme_id, "cus_2")) == (5, 23)
     assert (await balance(client), await balance(client, customer="cus_2")) == (10, 1)
     assert is_sound(await ledger.proof())
+
+
+async def test_a_draft_is_tried_over_one_order(client):
+    programme_id = (await made(client, starts_at="2026-06-01T00:00:00Z"))["id"]
+    order = {"lines": [{"sku": "A", "amount_minor": 1_000}], "placed_at": START}
+    tried = (await client.post("/v1/simulations", json={"programme_id": programme_id, "order": order})).json()
+    assert [(tried[when]["points"], tried[when]["decided_by"]) for when in ("before", "after")] == [(0, "nothing"), (30, "rules")]
+
+
+async def test_a_draft_is_tried_over_all_history(committed_ledger, story):
+    await committed_ledger.hear(story.placed("ord_1", 1_000), story.placed("ord_2", 500, "cus_2"), story.placed("ord_3", 40, "cus_3"))
+    async with UnitOfWork(committed_ledger.database) as uow:
+        draft = ProgrammeDraft.model_validate(CLUB | {"starts_at": "2026-06-01T00:00:00Z"})
+        programme_id = (await programmes.make(uow, draft, caller="server:key_1")).id
+        await uow.commit()
+    told = await over_history(committed_ledger, programme_id=programme_id, cost_per_point_micro=5_000)
+    assert (told["points_before"], told["points_after"], told["cost_difference_micro"]) == (0, 46, 230_000)
+    assert told["top_gaining"] == [{"customer_id": f"cus_{n}", "points": points} for n, points in ((1, 30), (2, 15), (3, 1))]
+    fixed = {"trigger": "order_placed", "effect": {"kind": "fixed", "points": 7}}
+    more = await over_history(committed_ledger, programme_id=programme_id, changes=[{"rule_id": "new", "terms": fixed}])
+    assert (more["points_before"], more["points_after"]) == (0, 21)
+    assert await committed_ledger.fetch("SELECT FROM entries WHERE rule_version IS NOT NULL") == []
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(data=st.data(), seed=st.integers(0, 2**32))
+async def test_any_history_ends_alike_in_each_programme(empty_ledger, story, data, seed):
+    events = data.draw(histories(story))
+    random = Random(seed)
+    shuffled = random.sample(events, len(events)) + random.choices(events, k=len(events) // 2 if events else 0)
+    expected = {PROGRAMME_ID: kept(events, 1), "prg_side": kept(events, 3)}
+    for batches in ([[event] for event in events], [sorted(shuffled, key=lambda event: event.type)], [shuffled[::2], shuffled[1::2]]):
+        async with empty_ledger() as ledger:
+            await _seed(ledger)
+            for batch in batches:
+                await ledger.hear(*batch)
+            assert is_sound(await ledger.proof())
+            rows = await ledger.fetch("SELECT programme_id, sum(balance)::int AS points FROM accounts WHERE kind = 'member' GROUP BY 1")
+            assert expected == dict.fromkeys(expected, 0) | {row["programme_id"]: row["points"] for row in rows}
+
+
+def kept(events, points: int) -> int:
+    """What all orders keep, at so many points for a hundred minor units."""
+    left = {event.order_id: event.amount_minor for event in events if isinstance(event, OrderPlaced)}
+    for event in events:
+        if isinstance(event, OrderReturned):
+            left[event.order_id] -= event.amount_minor
+    return sum(amount * points // 100 for amount in left.values())
 
 
 async def test_events_name_a_programme_that_is_not_the_default_one(client, ledger, story, clock):
