@@ -1,7 +1,7 @@
 """Personal offers: found in what members buy, held out for comparison, redeemed by the earliest order that fits, over by the clock."""
 
-from datetime import UTC, date, datetime, timedelta
-from fractions import Fraction
+import asyncio
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -10,20 +10,14 @@ from hypothesis import strategies as st
 from rewards_help import DAY, events, give, made_batch
 
 from loyalty.app import SERVICE
+from loyalty.ledger.errors import UnusableEvent
 from loyalty.offers import generating, repository, service
 from loyalty.offers.rules import (
-    Benefit,
-    Group,
-    Habit,
-    difference_of_conversion,
-    difference_of_spend,
     habit_of,
     is_control,
     is_due,
-    points_of,
-    uplift_of_conversion,
-    uplift_of_spend,
 )
+from loyalty.offers.schemas import OfferCampaignDraft
 from loyalty.offers.texts import reason_texts
 from loyalty.privacy.service import collect
 from loyalty.verification.rules import is_sound
@@ -96,97 +90,6 @@ async def make(ledger, campaign_id: str, *roots: str, at: datetime = TODAY) -> l
 async def offers(ledger) -> list[tuple]:
     rows = await ledger.fetch("SELECT customer_id, target, order_id, points FROM offers ORDER BY customer_id, target")
     return [tuple(row) for row in rows]
-
-
-# Rules
-
-
-@given(st.text(max_size=20).filter(lambda text: "\0" not in text), st.integers(0, 10_000), st.integers(0, 10_000))
-def test_who_is_held_out_stays_so_when_more_are(root, share, other):
-    low, high = sorted((share, other))
-    assert is_control("salt", root, low) <= is_control("salt", root, high)
-    assert not is_control("salt", root, 0)
-    assert is_control("salt", root, 10_000)
-
-
-def test_a_share_of_all_is_held_out_and_other_campaigns_hold_out_others():
-    first = {n for n in range(10_000) if is_control("a", f"cus_{n}", 1_000)}
-    second = {n for n in range(10_000) if is_control("b", f"cus_{n}", 1_000)}
-    # Four standard deviations of 10,000 draws at 10 %.
-    assert abs(len(first) - 1_000) < 120
-    assert abs(len(second) - 1_000) < 120
-    assert len(first & second) < 150
-
-
-@pytest.mark.parametrize(
-    ("strategy", "parameters", "known", "due"),
-    [
-        ("affinity", {"min_purchases": 2}, Habit(2, 10, 99), True),
-        ("affinity", {"min_purchases": 2}, Habit(1, None, 1), False),
-        ("replenishment", {"min_purchases": 3, "early_percent": 0, "late_intervals": 2}, Habit(3, 14, 13), False),
-        ("replenishment", {"min_purchases": 3, "early_percent": 0, "late_intervals": 2}, Habit(3, 14, 14), True),
-        ("replenishment", {"min_purchases": 3, "early_percent": 10, "late_intervals": 2}, Habit(3, 14, 13), True),
-        ("replenishment", {"min_purchases": 3, "early_percent": 0, "late_intervals": 2}, Habit(3, 14, 27), True),
-        ("replenishment", {"min_purchases": 3, "early_percent": 0, "late_intervals": 2}, Habit(3, 14, 28), False),
-        ("replenishment", {"min_purchases": 1, "early_percent": 0, "late_intervals": 2}, Habit(1, None, 28), False),
-        ("lapsed_favourite", {"min_purchases": 3, "intervals": 3}, Habit(3, 14, 41), False),
-        ("lapsed_favourite", {"min_purchases": 3, "intervals": 3}, Habit(3, 14, 42), True),
-    ],
-)
-def test_when_a_habit_gives_reason_for_an_offer(strategy, parameters, known, due):
-    assert is_due(strategy, parameters, known) is due
-
-
-def test_the_median_is_the_lower_of_two():
-    days = [date(2026, 1, 1), date(2026, 1, 3), date(2026, 1, 13), date(2026, 1, 13)]
-    assert habit_of(days, date(2026, 1, 20)) == Habit(3, 2, 7)
-    assert habit_of(days[:1], date(2026, 1, 1)) == Habit(1, None, 0)
-
-
-@given(st.integers(0, 10**9), st.fractions(1, 99), st.none() | st.integers(1, 10**6))
-def test_a_multiplier_never_rounds_up_nor_gives_more_than_it_may(base, factor, most):
-    extra = points_of(Benefit("multiplier", factor=factor, max_points=most), base)
-    assert 0 <= extra <= base * (factor - 1)
-    assert most is None or extra <= most
-    assert points_of(Benefit("points", points=5), base) == 5
-    assert points_of(Benefit("percent_off"), base) == 0
-
-
-def test_newcombe_s_own_examples():
-    """Newcombe 1998, table II, method 10: 56/70 - 48/80, 9/10 - 3/10, 10/10 - 0/20, 0/10 - 0/20."""
-    for (a, m, b, n), ends in {
-        (56, 70, 48, 80): (0.0524, 0.3339),
-        (9, 10, 3, 10): (0.1705, 0.8090),
-        (10, 10, 0, 20): (0.6791, 1.0000),
-        (0, 10, 0, 20): (-0.1611, 0.2775),
-    }.items():
-        interval = uplift_of_conversion(Group(m, a, 0, 0), Group(n, b, 0, 0))
-        assert interval is not None
-        assert (round(interval.low, 4), round(interval.high, 4)) == ends
-
-
-def test_an_empty_group_has_no_uplift():
-    nobody, somebody = Group(0, 0, 0, 0), Group(2, 1, 300, 50_000)
-    assert uplift_of_conversion(nobody, somebody) is None
-    assert difference_of_conversion(nobody, somebody) is None
-    assert difference_of_spend(nobody, somebody) is None
-    assert uplift_of_spend(Group(1, 1, 5, 25), somebody) is None
-
-
-def test_spend_a_head_is_compared_by_its_spread():
-    offered, control = Group(2, 1, 300, 100**2 + 200**2), Group(2, 0, 100, 2 * 50**2)
-    interval = uplift_of_spend(offered, control)
-    assert interval is not None
-    assert (offered.variance, control.variance, difference_of_spend(offered, control)) == (Fraction(5_000), Fraction(0), 100.0)
-    assert (round(interval.low, 6), round(interval.high, 6)) == (2.001801, 197.998199)
-
-
-def test_reasons_are_told_in_four_languages():
-    reason = {"strategy": "replenishment", "target": "tea", "purchases": 6, "every_days": 14, "last_on": "2026-11-01"}
-    texts = reason_texts(reason)
-    assert texts["en"] == "You buy tea about every 14 days; last on 2026-11-01."
-    assert set(texts) == {"en", "ru", "zh", "lv"}
-    assert all("tea" in text and "14" in text and "2026-11-01" in text for text in texts.values())
 
 
 # The database and the rules agree
@@ -512,3 +415,52 @@ async def test_the_worked_example_of_the_guide(client, ledger):
     await ledger.hear(back(bought, "r9", ("tea", 1, 1_050)))
     assert (await ledger.member("cus_1"))[0] == before + 4
     assert await offers(ledger) == [("cus_1", "tea", None, 0)]
+
+
+async def test_an_order_that_comes_while_offers_are_made_is_not_missed(committed_ledger, committed_database, monkeypatch):
+    """Either the order finds the offer or the offer finds the order, whoever is first."""
+    monkeypatch.setattr(generating, "_BLOCK", 5)
+    customers = [f"cus_{number:02}" for number in range(40)]
+    now = datetime.now(UTC)
+    await committed_ledger.hear(*[event for customer in customers for event in habit(customer, last=now - 14 * DAY)])
+    draft = OfferCampaignDraft.model_validate(
+        {
+            "name": {"en": "x"},
+            "looking": REPLENISH,
+            "benefit": {"kind": "points", "points": 7},
+            "control_share": 0,
+            "needs_activation": False,
+        }
+    )
+    async with UnitOfWork(committed_database) as uow:
+        made = await service.make_campaign(uow, draft)
+        await service.start(uow, made["id"], caller="server:test")
+        await uow.commit()
+
+    async def buy(some: list[str]) -> None:
+        for customer in some:
+            await committed_ledger.hear(tea(f"now_{customer}", datetime.now(UTC) + timedelta(hours=1), customer=customer))
+
+    async with asyncio.timeout(60):
+        worked, *_ = await asyncio.gather(
+            JobRunner(committed_database, SERVICE.jobs).run_one(), buy(customers[::2]), buy(customers[1::2][::-1])
+        )
+    assert worked
+    [job] = await committed_ledger.fetch("SELECT status, result FROM jobs")
+    assert (job["status"], job["result"]["offers"]) == ("succeeded", 40)
+    assert await offers(committed_ledger) == [(customer, "tea", f"now_{customer}", 7) for customer in customers]
+    assert is_sound(await committed_ledger.proof())
+
+
+async def test_lines_that_name_no_article_are_left_out_and_orders_that_cannot_be_refused(ledger):
+    lines = [Line(sku=sku, quantity=1, amount_minor=100) for sku in ("tea", "", "x" * 201, "tea")]
+    odd = tea("o1", TODAY).model_copy(update={"lines": lines, "amount_minor": 400})
+    for _ in range(2):
+        await ledger.hear(odd)
+    rows = await ledger.fetch("SELECT order_id, sku, quantity, amount_minor FROM purchase_lines")
+    assert [tuple(row) for row in rows] == [("o1", "tea", 2, 200)]
+    with pytest.raises(UnusableEvent):
+        await ledger.hear(tea("o2", TODAY.replace(year=1800)))
+    with pytest.raises(UnusableEvent):
+        await ledger.hear(tea("o" * 201, TODAY))
+    assert len(await ledger.fetch("SELECT FROM purchase_lines")) == 1
