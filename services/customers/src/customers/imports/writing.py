@@ -99,7 +99,7 @@ class Outcome:
             self.count("refused", draft.row)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Group:
     """The rows of one identity.
 
@@ -108,11 +108,14 @@ class Group:
     """
 
     drafts: list[Draft]
+    _fields: Mapping[str, Any] | None = None
 
     @property
     def fields(self) -> Mapping[str, Any]:
         """What the rows tell, the later ones having the last word."""
-        return self.drafts[0].fields if len(self.drafts) == 1 else _all_of(self.drafts)
+        if self._fields is None:
+            self._fields = _all_of(self.drafts)
+        return self._fields
 
     @property
     def first(self) -> Sequence[Draft]:
@@ -302,7 +305,7 @@ async def _update(
             continue
         # Two identities can lead to one customer.
         rows.setdefault(record_id, []).append(group)
-    told = {record_id: _told(_by_moment([draft for group in found for draft in group.drafts])) for record_id, found in rows.items()}
+    told = {record_id: _told_by(found) for record_id, found in rows.items()}
     heard = await storing.update(uow, told, order.provenance, dry_run=order.dry_run)
     await _meet(uow, order, [record_id for record_id, each in heard.items() if each.is_news])
     for record_id, found in rows.items():
@@ -326,6 +329,13 @@ def _by_moment(drafts: Sequence[Draft]) -> list[list[Draft]]:
     return [moments[moment] for moment in sorted(moments)]
 
 
+def _told_by(groups: Sequence[Group]) -> storing.Told:
+    """Return what groups tell of one customer."""
+    if len(groups) == 1 and all(draft.observed_at is None for draft in groups[0].drafts):
+        return storing.Told(groups[0].fields)
+    return _told(_by_moment([draft for group in groups for draft in group.drafts]))
+
+
 def _told(moments: Sequence[Sequence[Draft]]) -> storing.Told:
     *earlier, last = [storing.Told(_all_of(drafts), observed_at=drafts[0].observed_at) for drafts in moments]
     return last._replace(earlier=earlier)
@@ -333,8 +343,8 @@ def _told(moments: Sequence[Sequence[Draft]]) -> storing.Told:
 
 def _all_of(drafts: Sequence[Draft]) -> Mapping[str, Any]:
     """Return what rows tell, the later ones having the last word."""
-    fields: Mapping[str, Any] = {}
-    for draft in drafts:
+    fields = drafts[0].fields
+    for draft in drafts[1:]:
         fields = _put_together(fields, draft.fields)
     return fields
 
