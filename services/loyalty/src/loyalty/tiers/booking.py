@@ -12,7 +12,7 @@ from loyalty.badges import service as badges
 from loyalty.tiers import repository
 from loyalty.tiers.facts import Row, history_of
 from loyalty.tiers.repository import Stand
-from loyalty.tiers.rules import Change, Scheme, chronicle, standing
+from loyalty.tiers.rules import Change, Scheme, Standing, chronicle, in_force, is_out_of_reach, standing_of
 from shared.contracts.loyalty import TierChanged
 from shared.database.unit_of_work import UnitOfWork
 
@@ -93,17 +93,23 @@ def _compare(
 ) -> None:
     now = next(row.happened_at for row in rows if row.kind == "now")
     told = next(row for row in rows if row.kind == "told")
-    history = history_of(rows)
+    kept = next(row for row in rows if row.kind == "kept")
     booked = {(row.counts_at, row.source or None) for row in rows if row.kind == "booked"}
-    true = [change for change in chronicle(history, schemes) if change.at <= now]
+    history = history_of(rows)
+    version = max(scheme.version for scheme in schemes)
+    if not booked and not told.source and kept.amount == version and is_out_of_reach(history, schemes):
+        return
+    changes = chronicle(history, schemes)
+    true = [change for change in changes if change.at <= now]
     first = min((at for at, _ in booked ^ {(change.at, change.tier) for change in true}), default=None)
     fresh = [change for change in true if first is not None and change.at >= first]
     gone += [(root, at) for at, _ in booked if first is not None and at >= first]
     new += [(root, change) for change in fresh]
-    found = standing(history, schemes, now)
+    scheme = in_force(schemes, now)
+    found = standing_of(changes, history, scheme, now) if scheme is not None else Standing()
     if not fresh and found.tier != (told.source or None):
         # What was told last turns out not to have been so.
-        fresh = [Change(found.since or first or now, found.tier, told.source or None, "returned", max(s.version for s in schemes))]
+        fresh = [Change(found.since or first or now, found.tier, told.source or None, "returned", version)]
     for number, change in enumerate(fresh, told.amount + 1):
         event = TierChanged(
             customer_id=root,
@@ -114,6 +120,7 @@ def _compare(
             scheme_version=change.version,
         )
         uow.publish(event, sequence=number)
-    version = max(scheme.version for scheme in schemes)
     stand = Stand(root, found.tier, found.since, found.until, found.falls_to, version, told.amount + len(fresh))
-    standings.append(stand)
+    before = Stand(root, told.source or None, told.counts_at, told.happened_at, kept.source or None, kept.amount, told.amount)
+    if stand != before:
+        standings.append(stand)

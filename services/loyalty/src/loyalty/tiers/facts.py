@@ -19,7 +19,7 @@ class Row(NamedTuple):
     amount: int
 
 
-@dataclass
+@dataclass(slots=True)
 class _Order:
     placed_at: datetime
     amount: int

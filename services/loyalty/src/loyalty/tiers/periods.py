@@ -2,12 +2,16 @@
 
 import calendar
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _MICROSECOND = timedelta(microseconds=1)
+# The same orders are looked at again with each order that follows.
+_KEPT = 65_536
 
 
+@lru_cache(maxsize=_KEPT)
 def shift(moment: datetime, zone: ZoneInfo, *, days: int = 0, months: int = 0) -> datetime:
     """Return the instant at which the zone's clocks show the same time some months and then days later.
 

@@ -18,7 +18,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from heapq import heapify, heappop, heappush
 from typing import Any, Literal, NamedTuple
@@ -29,6 +29,9 @@ from loyalty.tiers.periods import end_of_period, period_of, shift
 Measure = Literal["points", "spend", "visits"]
 Downgrade = Literal["hard", "soft", "none"]
 Reason = Literal["earned", "lapsed", "returned", "scheme", "given"]
+_DAY = timedelta(days=1)
+# At most, with an hour for a change of the clocks in `reach`.
+_LONGEST = {"days": _DAY, "months": 31 * _DAY, "month": 31 * _DAY, "quarter": 92 * _DAY, "year": 366 * _DAY}
 # The end of what has none.
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -108,6 +111,14 @@ class Scheme:
     def landed_until(self, moment: datetime) -> datetime:
         """Return until when the tier is kept that a soft landing at a moment led to."""
         return self.kept_until(self.leaves(moment) if self.window else moment)
+
+    @property
+    def reach(self) -> timedelta | None:
+        """How long, at most, what is earned can matter; None when it can for ever."""
+        if self.downgrade != "hard":
+            return None
+        unit = _LONGEST[self.unit]
+        return unit * (self.window or self.carry_periods + 1) + _LONGEST["months"] * self.hold_months + timedelta(days=self.grace_days + 2)
 
     def window_at(self, moment: datetime) -> tuple[datetime, datetime | None]:
         """Return from when to when what is earned counts at a moment; a rolling window has no end."""
@@ -221,6 +232,18 @@ def standing(history: History, schemes: Sequence[Scheme], at: datetime) -> Stand
         return Standing()
     known = history.until(at)
     changes = chronicle(known, [scheme for scheme in schemes if scheme.effective_from <= at])
+    return standing_of(changes, known, scheme, at)
+
+
+def standing_of(changes: Sequence[Change], known: History, scheme: Scheme, at: datetime) -> Standing:
+    """Return where somebody stands at an instant.
+
+    Args:
+        changes: every change of his tier by what is known, ahead of the instant too.
+        known: what had happened until the instant.
+        scheme: in force at it.
+        at: the instant.
+    """
     last = next((change for change in reversed(changes) if change.at <= at), None)
     ahead = next((change for change in changes if change.at > at), None)
     progress = progress_at(known.of(scheme.counts), scheme, at)
@@ -236,6 +259,16 @@ def standing(history: History, schemes: Sequence[Scheme], at: datetime) -> Stand
         distance=max(above.threshold - progress, 0) if above else None,
         scheme=scheme,
     )
+
+
+def is_out_of_reach(history: History, schemes: Sequence[Scheme]) -> bool:
+    """Return whether all that was ever earned, and nothing that a person gave, leads to no tier; quick to tell, and true of most."""
+    if history.overrides:
+        return False
+    sums: dict[str, int] = defaultdict(int)
+    for fact in history.facts:
+        sums[fact.measure] += max(fact.amount, 0)
+    return all(scheme.level(sums[scheme.counts]) == 0 for scheme in schemes)
 
 
 def progress_at(history: History, scheme: Scheme, at: datetime) -> int:
@@ -300,11 +333,13 @@ def _levels(history: History, scheme: Scheme) -> list[_Step]:
         return []
     steps: list[_Step] = []
     for place, begin in enumerate([start, *late]):
+        end = late[place] if place < len(late) else None
+        # What lies too far back for the stretch, or after it, need not be looked at.
+        first = begin - scheme.reach if place and scheme.reach is not None else start
         kept: dict[datetime, int] = defaultdict(int)
         for fact in history.facts:
-            if fact.happened_at <= fact.counts_at or fact.happened_at <= begin:
+            if first <= fact.counts_at and (end is None or fact.counts_at < end) and fact.happened_at <= max(fact.counts_at, begin):
                 kept[fact.counts_at] += fact.amount
-        end = late[place] if place < len(late) else None
         steps += _between(_fold(sorted(kept.items()), scheme, start), begin, end)
     return steps
 

@@ -52,5 +52,8 @@ BEGIN
     WHERE programme_id = programme AND customer_id = ANY (roots) AND superseded_at IS NULL
     UNION ALL
     SELECT customer_id, 'told', coalesce(told_tier, ''), since, until, sequence FROM tier_standings
+    WHERE programme_id = programme AND customer_id = ANY (roots)
+    UNION ALL
+    SELECT customer_id, 'kept', coalesce(falls_to, ''), NULL, NULL, scheme_version FROM tier_standings
     WHERE programme_id = programme AND customer_id = ANY (roots);
 END $$;
