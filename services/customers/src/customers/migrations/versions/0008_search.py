@@ -54,6 +54,7 @@ LANGUAGE sql STABLE SET enable_seqscan = off SET enable_indexscan = off SET enab
         AND NOT EXISTS (SELECT FROM holders WHERE holders.typed = asked.word)
 $$
 """
+_TIMELINE = ["customer_id", "occurred_at", "id", "kind", "channel", "journey_stage", "sentiment"]
 _REMEMBER_BEFORE = _REMEMBER.replace("length(t.word) >= 3", "length(t.word) BETWEEN 3 AND 40").replace(
     """t.word COLLATE "C" >= 'a' AND t.word COLLATE "C" < '{'""", """t.word COLLATE "C" BETWEEN 'a' AND 'zzz'"""
 )
@@ -79,6 +80,8 @@ def upgrade() -> None:
     op.execute(_SIMILAR)
     op.execute(_REMEMBER)
     _create_duplicate_checks()
+    op.drop_index("ix_touches_customer_id_occurred_at_id", "touches")
+    op.create_index("ix_touches_timeline", "touches", _TIMELINE)
 
 
 def _create_duplicate_checks() -> None:
@@ -94,6 +97,8 @@ def _create_duplicate_checks() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
+    op.drop_index("ix_touches_timeline", "touches")
+    op.create_index("ix_touches_customer_id_occurred_at_id", "touches", _TIMELINE[:3])
     op.drop_table("duplicate_checks")
     op.execute("DROP FUNCTION similar_words")
     op.execute(_SIMILAR_BEFORE)
