@@ -250,3 +250,43 @@ async def test_lots_are_listed_in_the_order_in_which_they_are_spent(client, ledg
         await uow.commit()
     left = await ledger.fetch("SELECT granted, remaining FROM lots WHERE remaining > 0 ORDER BY granted")
     assert [tuple(row) for row in left] == [(1, 1), (3, 3), (90, 89)]
+
+
+TIER = """
+INSERT INTO tier_changes (id, programme_id, customer_id, tier, changed_at, reason, scheme_version, recorded_at)
+VALUES ($1, $2, 'cus_1', $3, $4, 'test', 1, $4)
+"""
+
+
+async def test_nothing_expires_in_a_tier_that_is_exempt(client, ledger):
+    await client.put(POLICY, json={**SIX_MONTHS, "exempt_tiers": ["gold"]})
+    await earn(ledger, "cus_1", 100, NOW - 500 * DAY, "first")
+    await ledger.fetch(TIER, "tch_1", PROGRAMME_ID, "gold", NOW - 400 * DAY)
+    assert await ledger.member("cus_1") == (100, 100)
+    assert (await client.get("/v1/members/cus_1/expirations")).json() == {"data": []}
+    await ledger.fetch(TIER, "tch_2", PROGRAMME_ID, None, NOW - 100 * DAY)
+    ends = expires_after(Term("activity", "month", 6), NOW - 100 * DAY)
+    [row] = (await client.get("/v1/members/cus_1/expirations")).json()["data"]
+    assert (row["points"], datetime.fromisoformat(row["expires_at"])) == (100, ends)
+    await ledger.fetch("UPDATE tier_changes SET superseded_at = now() WHERE id = 'tch_2'")
+    await ledger.fetch(TIER, "tch_3", PROGRAMME_ID, None, NOW - 300 * DAY)
+    assert await ledger.member("cus_1") == (0, 100)
+
+
+async def test_a_tier_that_came_after_the_end_saves_nothing(client, ledger):
+    await client.put(POLICY, json={**SIX_MONTHS, "exempt_tiers": ["gold"]})
+    await earn(ledger, "cus_1", 100, NOW - 500 * DAY, "first")
+    await ledger.fetch(TIER, "tch_1", PROGRAMME_ID, "gold", NOW - 300 * DAY)
+    assert await ledger.member("cus_1") == (0, 100)
+
+
+async def test_a_gift_of_what_expires_never_lasts_as_long_as_the_policy_says(client, ledger):
+    await client.put(POLICY, json={**SIX_MONTHS, "exempt_tiers": ["gold"]})
+    await earn(ledger, "cus_1", 100, NOW - 500 * DAY, "first")
+    await earn(ledger, "cus_2", 1, NOW - 3 * DAY, "second")
+    await ledger.fetch(TIER, "tch_1", PROGRAMME_ID, "gold", NOW - 400 * DAY)
+    given = await client.post("/v1/transfers", json={"customer_id": "cus_1", "to_customer_id": "cus_2", "points": 40})
+    assert given.status_code == 201, given.json()
+    rows = (await client.get("/v1/members/cus_2/expirations")).json()["data"]
+    own = expires_after(Term("activity", "month", 6), datetime.now(UTC))
+    assert (rows[-1]["points"], datetime.fromisoformat(rows[-1]["expires_at"])) == (40, own)

@@ -86,6 +86,8 @@ async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlace
         await challenges.ordered(uow, orders)
     if any(programme.is_tiered for programme in programmes):
         await tiers.refresh(uow, [order.customer_id for order in orders])
+        # In some tiers nothing expires.
+        await ledger.revive(uow, [(order.customer_id, order.placed_at) for order in orders])
     await referrals.bought(uow, orders)
 
 

@@ -36,6 +36,20 @@ BEGIN
     );
 END $$;
 --;;
+-- The same, or when the family last left a tier in which nothing expires; infinity while it is in one at the moment.
+CREATE FUNCTION last_sign(policy expiry_policies, customers text[], before timestamptz, moment timestamptz, known_at timestamptz)
+RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    IF policy.exempt_tiers = '{}' THEN
+        RETURN last_activity(policy.programme_id, customers, before, known_at);
+    END IF;
+    RETURN greatest(
+        last_activity(policy.programme_id, customers, before, known_at),
+        (SELECT max(CASE WHEN ends_at > moment THEN 'infinity' ELSE ends_at END)
+         FROM exempt_spans(policy.programme_id, customers, policy.exempt_tiers, known_at) WHERE begins_at < before)
+    );
+END $$;
+--;;
 -- From when on points count no more, as of a moment: from their own expiry, and where activity puts that off, so long after the last
 -- activity before they lapsed. Two steps go at least as far as the policy's time, so that it is quick however much was done.
 CREATE FUNCTION effective_expiry(
@@ -46,8 +60,8 @@ DECLARE
     further timestamptz;
 BEGIN
     LOOP
-        further := expires_after(policy, last_activity(
-            policy.programme_id, customers, least(reached, moment + interval '1 microsecond'), known_at
+        further := expires_after(policy, last_sign(
+            policy, customers, least(reached, moment + interval '1 microsecond'), moment, known_at
         ));
         EXIT WHEN further IS NULL OR further <= reached;
         reached := further;
@@ -81,8 +95,8 @@ BEGIN
     LOOP
         account_id := wallet.id;
         expiry_version := (wallet.policy).version;
-        frontier := coalesce(expires_after(wallet.policy, last_activity(
-            (wallet.policy).programme_id, wallet.family, moment + interval '1 microsecond', 'infinity'
+        frontier := coalesce(expires_after(wallet.policy, last_sign(
+            wallet.policy, wallet.family, moment + interval '1 microsecond', moment, 'infinity'
         )), '-infinity');
         since := CASE WHEN frontier > moment THEN '-infinity'::timestamptz ELSE moment END;
         WHILE since < moment LOOP

@@ -156,8 +156,12 @@ RETURNS TABLE (lot_id text, account_id bigint, customer_id text, wallet text, po
          WHERE lot_draws.lot_id = due.id AND lot_draws.points < 0)
     )
     FROM (
-        (SELECT lots.id, account_id, remaining - held_of(lots.id, moment) AS points, expires_at AS expired_at FROM lots
-         WHERE remaining > 0 AND expires_at < 'infinity' AND expiry_version = 0 AND expires_at <= moment AND remaining > held_of(lots.id, moment)
+        (SELECT lots.id, account_id, remaining - held AS points, expires_at AS expired_at
+         FROM lots CROSS JOIN LATERAL (
+             SELECT coalesce(sum(hold_lots.points), 0)::bigint AS held FROM hold_lots
+             WHERE hold_lots.lot_id = lots.id AND is_open AND until > moment
+         ) AS reserved
+         WHERE remaining > 0 AND expires_at < 'infinity' AND expiry_version = 0 AND expires_at <= moment AND remaining > held
          ORDER BY expires_at LIMIT many)
         UNION ALL
         SELECT lots.id, account_id, remaining - held_of(lots.id, moment), lot_expiry(lots.id, moment)
@@ -167,9 +171,11 @@ RETURNS TABLE (lot_id text, account_id bigint, customer_id text, wallet text, po
     ORDER BY due.expired_at, due.id
 $$;
 --;;
--- When the next lot of a wallet lapses that activity can put off, or is let go by what holds it.
+-- When the next lot of a wallet lapses that activity can put off, or is let go by what holds it; whoever is in a tier in which nothing
+-- expires is looked at every day.
 CREATE FUNCTION next_lapse(wallet bigint, moment timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS $$
     SELECT coalesce(nullif(min(CASE
+        WHEN expires_at > since AND frontier = 'infinity' THEN moment + interval '1 day'
         WHEN expires_at > since THEN greatest(expires_at, frontier)
         ELSE (SELECT max(until) FROM hold_lots WHERE lot_id = lots.id AND is_open AND until > moment) END), 'infinity'), 'infinity')
     FROM standing_of(ARRAY[wallet], moment) AS standing JOIN lots USING (account_id, expiry_version)

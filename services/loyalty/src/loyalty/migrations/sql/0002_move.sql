@@ -29,8 +29,12 @@ BEGIN
     PERFORM ensure_wallets(programme, ARRAY[receiver], ARRAY[wallet_code]);
     SELECT id INTO receiver_wallet FROM accounts WHERE customer_id = receiver AND programme_id = programme AND wallet = wallet_code;
     INSERT INTO lots (id, account_id, entry_id, granted, remaining, earned_at, available_from, expires_at, expiry_version)
-    SELECT new_id('lot'), receiver_wallet, entry, taken.points, taken.points, earned_at, available_from, lot_expiry(lots.id, told_at),
-           expiry_version
+    SELECT new_id('lot'), receiver_wallet, entry, taken.points, taken.points, earned_at, available_from,
+           -- A gift does not last for ever because the giver is in a tier in which nothing expires.
+           coalesce(nullif(lot_expiry(lots.id, told_at), 'infinity'), (
+               SELECT expires_after(policy, told_at) FROM expiry_policies AS policy
+               WHERE policy.programme_id = programme AND policy.version = lots.expiry_version
+           ), 'infinity'), expiry_version
     FROM unnest(plan) AS taken JOIN lots ON lots.id = taken.lot_id;
     sequence := write_entry(
         entry, receiver_wallet, 'transfer_in', transfer_id, NULL, amount, 'transfer', NULL, NULL, told_at, told_at

@@ -43,7 +43,7 @@ _FUNCTIONS = (
         "book_draws",
     ),
     *("revive_told", "revived", "revive_lots", "next_lapse", "due_lots", "watch_expiries", "standing_of", "lot_expiry", "effective_expiry"),
-    *("last_activity", "is_put_off", "expiry_policy_at", "expires_after"),
+    *("last_sign", "last_activity", "is_put_off", "expiry_policy_at", "expires_after"),
     *("write_entry", "new_id", "programme_account", "ensure_wallets", "wallets_of", "lock_pools", "pools_of", "pool_of", "family_of"),
 )
 _COLUMNS = {

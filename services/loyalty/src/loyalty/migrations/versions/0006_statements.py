@@ -1,4 +1,4 @@
-"""Reminders of points that expire, and what a point costs."""
+"""Reminders of points that expire, tiers in which none do, and what a point costs."""
 
 from pathlib import Path
 
@@ -11,11 +11,13 @@ _SQL = Path(__file__).parents[1] / "sql"
 
 
 def upgrade() -> None:
-    # `--;;` stands between the statements of a script, because bodies of functions hold semicolons.
-    for statement in (_SQL / "0006_tables.sql").read_text().split("--;;"):
-        op.execute(statement)
+    for script in ("tables", "functions"):
+        # `--;;` stands between the statements of a script, because bodies of functions hold semicolons.
+        for statement in (_SQL / f"0006_{script}.sql").read_text().split("--;;"):
+            op.execute(statement)
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION exempt_spans")
     for table in ("point_values", "expiry_reminder_marks", "expiry_reminders"):
         op.execute(f"DROP TABLE {table}")
