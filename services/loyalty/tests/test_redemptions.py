@@ -60,6 +60,7 @@ async def test_goods_hold_the_points_until_they_are_handed_over(client, ledger):
     assert await ledger.member("cus_1") == (100, 300)
     assert await ledger.entries("cus_1") == [("accrual", None, 300)]
     assert await remaining(ledger, reward["id"]) == 3
+    assert (await client.get(f"/v1/rewards/{reward['id']}")).json()["reserved"] == 2
 
     for _ in range(2):
         done = await post(client, taken["id"], "fulfil")

@@ -58,7 +58,7 @@ async def redeem(
     await members.require(connection, customer_id)
     await lock_pools(connection, [customer_id])
     moment = at or await rewards.clock(connection)
-    reward = await rewards.find(connection, wanted.reward_id, at)
+    reward = await rewards.terms(connection, wanted.reward_id)
     if reward is None:
         raise RewardNotFound(pointer="/reward_id")
     price = await _allowed(connection, reward, customer_id, wanted, moment, at)

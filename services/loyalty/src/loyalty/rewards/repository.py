@@ -18,11 +18,12 @@ _FIELDS = (
 _ROW = f"id, programme_id, version, {', '.join(_FIELDS)}, taken, archived_at, created_at"
 # What has timed out is in stock again from its instant on, whether anybody noted it or not.
 _VIEW = f"""
-SELECT {_ROW}, CASE WHEN stock IS NOT NULL THEN stock - taken + coalesce((
-    SELECT sum(quantity) FROM redemptions
-    WHERE reward_id = rewards.id AND status = 'pending' AND expires_at <= coalesce($1, clock_timestamp())
-), 0)::bigint END AS remaining
-FROM rewards
+SELECT {_ROW}, stock - taken + waiting.lapsed AS remaining, waiting.reserved
+FROM rewards CROSS JOIN LATERAL (
+    SELECT coalesce(sum(quantity) FILTER (WHERE expires_at <= coalesce($1, clock_timestamp())), 0)::bigint AS lapsed,
+           coalesce(sum(quantity) FILTER (WHERE expires_at > coalesce($1, clock_timestamp())), 0)::bigint AS reserved
+    FROM redemptions WHERE reward_id = rewards.id AND status = 'pending'
+) AS waiting
 """  # noqa: S608 - names of columns only
 _ADD = f"""
 INSERT INTO rewards (id, programme_id, {", ".join(_FIELDS)})
@@ -30,7 +31,8 @@ VALUES ($1, $2, {", ".join(f"${number}" for number in range(3, len(_FIELDS) + 3)
 """  # noqa: S608
 _COUNT_OPEN = "SELECT count(*) FROM rewards WHERE programme_id = $1 AND archived_at IS NULL"
 _FIND = f"{_VIEW} WHERE id = $2"
-_LOCK = f"SELECT {_ROW} FROM rewards WHERE id = $1 FOR NO KEY UPDATE"  # noqa: S608
+_TERMS = f"SELECT {_ROW} FROM rewards WHERE id = $1"  # noqa: S608
+_LOCK = f"{_TERMS} FOR NO KEY UPDATE"
 _PAGE = f"{_VIEW} WHERE (sort_rank, id) > ($3, $4) AND archived_at IS NULL ORDER BY sort_rank, id LIMIT $2"
 _PAGE_OF_ALL = f"{_VIEW} WHERE (sort_rank, id) > ($3, $4) ORDER BY sort_rank, id LIMIT $2"
 _OPEN = f"{_VIEW} WHERE programme_id = $2 AND archived_at IS NULL ORDER BY sort_rank, id LIMIT $3"
@@ -94,6 +96,11 @@ async def count_open(connection: Connection, programme_id: str) -> int:
 async def find(connection: Connection, reward_id: str, at: datetime | None = None) -> Record | None:
     """Return a reward with what remains of it, or None."""
     return await connection.fetchrow(_FIND, at, reward_id)
+
+
+async def terms(connection: Connection, reward_id: str) -> Record | None:
+    """Return a reward without what remains of it, which takes as long as many wait for it; None when there is none."""
+    return await connection.fetchrow(_TERMS, reward_id)
 
 
 async def lock(connection: Connection, reward_id: str) -> Record | None:

@@ -140,6 +140,7 @@ class Reward(OutputModel):
     voucher_batch_id: str | None = Field(description="Where its codes come from.", examples=[None])
     stock: int | None = Field(description="Pieces in all; endless when null.", examples=[100])
     remaining: int | None = Field(description="Pieces left at this moment: neither reserved nor handed over.", examples=[97])
+    reserved: int = Field(description="Pieces of redemptions that wait for their fulfilment.", examples=[2])
     valid_from: Moment | None = Field(description="From when on.", examples=[None])
     valid_to: Moment | None = Field(description="Until when.", examples=[None])
     eligibility: Eligibility = Field(description="Who may have it.")
