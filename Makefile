@@ -73,6 +73,9 @@ generated: install  ## Write the generated files anew
 bench: install  ## Measure; figures go to docs/benchmarks
 	$(BIN)/python deploy/bench
 
+example: install  ## Run the example programme over the histories of two shops; reports go to docs/examples
+	$(BIN)/python deploy/examples
+
 lock: install  ## Resolve the dependencies of all packages anew
 	sh deploy/lock
 
@@ -98,4 +101,4 @@ help:  ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 
-.PHONY: run up down status env demo reset doctor test test-kafka check generated bench lock install clean help
+.PHONY: run up down status env demo reset doctor test test-kafka check generated bench example lock install clean help
