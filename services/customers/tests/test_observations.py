@@ -172,3 +172,27 @@ async def test_the_future_is_refused(client, customer):
     assert (answer.status_code, answer.json()["code"]) == (422, "observed_at_refused")
     refused = await client.patch(customer, json={"observed_at": "2036-01-01T00:00:00Z"}, headers={"if-match": '"1"'})
     assert (refused.status_code, refused.json()["code"]) == (422, "observed_at_refused")
+
+
+async def test_what_was_true_and_what_was_known_are_two_questions(client, customer, database):
+    async def moment():
+        async with database.acquire() as connection:
+            return (await connection.fetchval("SELECT clock_timestamp()")).isoformat()
+
+    before = await moment()
+    # What was true in January is heard of in March, after what was true in February.
+    await patch(client, customer, city="Liepaja", observed_at="2026-01-05T00:00:00Z")
+    between = await moment()
+    await patch(client, customer, city="Ventspils", observed_at="2026-02-20T00:00:00Z")
+
+    async def city(**asked):
+        answer = await client.get(customer, params=asked)
+        assert answer.status_code == 200, answer.text
+        assert "etag" not in answer.headers
+        return answer.json()["city"]
+
+    january, february, later = "2026-01-10T00:00:00Z", "2026-02-15T00:00:00Z", "2026-02-25T00:00:00Z"
+    assert [await city(true_at=at) for at in ("2025-12-31T00:00:00Z", january, february, later)] == [None, "Liepaja", "Riga", "Ventspils"]
+    assert [await city(as_of=at) for at in (before, between)] == ["Riga", "Riga"]
+    assert [await city(as_of=before, true_at=at) for at in (january, february, later)] == [None, "Riga", "Riga"]
+    assert [await city(as_of=between, true_at=at) for at in (january, february, later)] == ["Liepaja", "Riga", "Riga"]

@@ -33,6 +33,11 @@ _AS_OF = (
     "is not in it."
 )
 AsOf = Annotated[MomentInput | None, Query(description=_AS_OF, examples=["2026-03-01T12:00:00Z"])]
+_TRUE_AT = (
+    "The profile as it was true then, as far as is known now or was known at `as_of`: what was observed later is left out, what was told "
+    "later of that time is in it. Without an ETag."
+)
+TrueAt = Annotated[MomentInput | None, Query(description=_TRUE_AT, examples=["2026-02-01T12:00:00Z"])]
 
 _ATTRIBUTES = (AttributesRefused, AttributeInvalid, AttributeRequired, AttributeUnknown, AttributeTaken)
 
@@ -81,14 +86,15 @@ async def get(
     readings: Readings,
     caller: ReadsCustomer,
     as_of: AsOf = None,
+    true_at: TrueAt = None,
 ) -> Customer:
-    """Return a customer, by any of his ids, or as he was known at a moment; a member may read himself.
+    """Return a customer, by any of his ids, or as he was known or was at a moment; a member may read himself.
 
     Contact data is masked without `contacts:read`.
     """
     show = await view(connection, caller, readings)
-    if as_of is not None:
-        return show(await past.as_of(connection, customer_id, as_of))
+    if as_of is not None or true_at is not None:
+        return show(await past.as_of(connection, customer_id, as_of, true_at))
     customer = await service.found(connection, customer_id)
     set_etag(response, customer.version)
     return show(customer)

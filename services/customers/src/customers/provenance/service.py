@@ -1,7 +1,7 @@
 """What is known about what is known: history, provenance, past profiles and the rules between sources."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from asyncpg import Record
@@ -14,11 +14,13 @@ from customers.profiles.rules import FIELDS
 from customers.provenance import repository
 from customers.provenance.errors import RulesRefused
 from customers.provenance.repository import SetRules
-from customers.provenance.rules import OWN, Change, Entry, fold, losing
+from customers.provenance.rules import OWN, Change, Entry, fold, losing, moment_of
 from shared.database.pool import Connection
 from shared.errors import PreconditionFailed
 from shared.http.etags import check_version
 
+# Later than whatever was recorded.
+_ALL_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 # Sorts after every change.
 _NEWEST = (2**63 - 1, "")
 
@@ -55,16 +57,25 @@ async def provenance(connection: Connection, customer_id: str) -> tuple[Family, 
     return known, [Known(name, entry, losing(facts.changes, name, entry.change)) for name, entry in entries if entry.value is not None]
 
 
-async def as_of(connection: Connection, customer_id: str, at: datetime) -> Stored:
+async def as_of(connection: Connection, customer_id: str, at: datetime | None, true_at: datetime | None = None) -> Stored:
     """Return a customer as he was known at a moment, with the records that were linked then.
+
+    Args:
+        connection: to read with.
+        customer_id: any of his ids.
+        at: the moment of knowing; None for now.
+        true_at: leave out what was observed later than this; None leaves nothing out.
 
     Raises:
         CustomerNotFound: there was none, or he was erased since.
     """
+    at = at or _ALL_TIME
     records = await repository.family_at(connection, customer_id, at)
     if customer_id not in {record.id for record in records}:
         raise CustomerNotFound
     changes = await repository.changes_at(connection, [record.id for record in records], at)
+    if true_at is not None:
+        changes = [change for change in changes if moment_of(change) <= true_at]
     links = [record.link for record in records if record.link is not None]
     rule_sets = await repository.rule_sets(connection, {event.rules_version for event in (*changes, *links)})
     folded = fold(changes, links, rule_sets)
