@@ -72,7 +72,7 @@ async def test_entries_come_newest_first_page_by_page(client, history):
     assert second["next_cursor"] is None
     assert second["data"][0]["occurred_at"] == "2026-01-02T09:30:00Z"
     assert second["data"][0].keys() == {
-        *("id", "customer_id", "wallet", "kind", "points", "order_id", "source_id", "occurred_at", "recorded_at"),
+        *("id", "customer_id", "programme_id", "wallet", "kind", "points", "order_id", "source_id", "occurred_at", "recorded_at"),
     }
 
 

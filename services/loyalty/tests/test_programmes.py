@@ -17,6 +17,7 @@ from test_simulations import over_history
 from loyalty.earning import service as earning
 from loyalty.earning import triggers
 from loyalty.ledger.errors import UnusableEvent
+from loyalty.privacy import service as privacy
 from loyalty.programmes import service as programmes
 from loyalty.programmes.rules import Programme, rate_rule
 from loyalty.programmes.schemas import ProgrammeDraft
@@ -395,6 +396,30 @@ async def test_events_name_a_programme_that_is_not_the_default_one(client, ledge
         *("points_transferred", "points_transferred", "points_adjusted"),
     ]
     assert [row["type"].split(".")[2] for row in rows if not row["programme_id"]] == ["points_accrued", "points_accrued", "points_reversed"]
+
+
+async def test_entries_and_lots_name_their_programme(client, ledger, story):
+    programme_id = await published(client)
+    await ledger.hear(story.placed("ord_1", 1_000))
+    for path in ("entries", "lots"):
+        listed = (await client.get(f"/v1/members/cus_1/{path}")).json()["data"]
+        assert {row["programme_id"]: row.get("points", row.get("remaining")) for row in listed} == {PROGRAMME_ID: 10, programme_id: 30}
+    for row in (await client.get("/v1/members/cus_1/entries")).json()["data"]:
+        assert (await client.get(f"/v1/entries/{row['id']}")).json()["programme_id"] == row["programme_id"]
+
+
+async def test_what_he_left_is_shown_to_a_member_and_erased(client, ledger, story):
+    programme_id = await published(client)
+    await ledger.hear(story.placed("ord_1", 1_000))
+    assert (await client.delete(f"/v1/members/cus_1/programmes/{programme_id}")).status_code == 204
+    async with UnitOfWork(ledger.database) as uow:
+        shown = await privacy.collect(uow.connection, ["cus_1"])
+        assert [row["programme_id"] for row in shown["programme_absences"]] == [programme_id]
+        assert (await privacy.erase(uow, ["cus_1"]))["programme_absences"] == 1
+        assert (await privacy.collect(uow.connection, ["cus_1"]))["programme_absences"] == []
+        await uow.commit()
+    assert [tuple(row) for row in await ledger.fetch("SELECT balance FROM accounts WHERE kind = 'member'")] == [(0,), (0,)]
+    assert is_sound(await ledger.proof())
 
 
 @given(st.integers(0, 1_000), st.integers(1, 10**6), st.integers(-(10**6), 10**9))

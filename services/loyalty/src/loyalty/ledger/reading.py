@@ -10,7 +10,7 @@ from shared.http.pagination import SortKey
 
 # Each member of the family is read in the order of the index, so a page costs the same however many entries there are.
 _ENTRIES = """
-SELECT page.*, wallet FROM unnest(family_of($1)) AS member (id)
+SELECT page.*, wallet, programme_id FROM unnest(family_of($1)) AS member (id)
 CROSS JOIN LATERAL (
     SELECT id, customer_id, kind, points, order_id, source_id, account_id, occurred_at, recorded_at FROM entries
     WHERE customer_id = member.id AND (occurred_at, id) < ($3, $4) ORDER BY occurred_at DESC, id DESC LIMIT $2
@@ -20,7 +20,7 @@ ORDER BY occurred_at DESC, page.id DESC LIMIT $2
 # A cursor cannot hold an infinite moment; its number can stand for it. What activity puts off counts until `counts_until`, in the order of
 # its own expiry; `least` lets the index find where to go on.
 _LOTS = """
-SELECT page.id, wallet, page.customer_id, granted, remaining, held_of(page.id, now) AS held, earned_at,
+SELECT page.id, programme_id, wallet, page.customer_id, granted, remaining, held_of(page.id, now) AS held, earned_at,
        nullif(available_from, '-infinity') AS available_from, nullif(counts_until, 'infinity') AS expires_at, entry_id,
        CASE WHEN counts_until = 'infinity' THEN $7::bigint ELSE (extract(epoch FROM counts_until) * 1000000)::bigint END AS expires_key,
        CASE WHEN page.expires_at = 'infinity' THEN $7::bigint ELSE (extract(epoch FROM page.expires_at) * 1000000)::bigint END AS own_key
@@ -45,7 +45,7 @@ WHERE accounts.customer_id = ANY (family_of($1))
 ORDER BY counts_until, page.expires_at, page.earned_at, page.id LIMIT $2
 """
 _ENTRY = """
-SELECT entries.id, entries.customer_id, wallet, entries.kind, points, order_id, source_id, occurred_at, recorded_at, sequence,
+SELECT entries.id, entries.customer_id, programme_id, wallet, entries.kind, points, order_id, source_id, occurred_at, recorded_at, sequence,
        rule_version, encode(hash, 'hex') AS hash, reason, reference, actor,
        (SELECT jsonb_agg(jsonb_build_object('account', concat_ws(':', account.kind, account.partner_id), 'customer_id', account.customer_id,
                'points', postings.points) ORDER BY account.customer_id NULLS LAST)
@@ -84,12 +84,14 @@ class EntryRow(NamedTuple):
     occurred_at: datetime
     recorded_at: datetime
     wallet: str
+    programme_id: str
 
 
 class LotRow(NamedTuple):
     """What is left of what a member was given; the keys are its expiry, and its own without activity, in microseconds, for cursors."""
 
     id: str
+    programme_id: str
     wallet: str
     customer_id: str
     granted: int

@@ -23,6 +23,7 @@ class Entry(OutputModel):
 
     id: str = Field(description="The entry, `ent_…`.", examples=["ent_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     customer_id: str = Field(description="Whose wallet it changed.", examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+    programme_id: str = Field(description="The programme.", examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     wallet: str = Field(description="The wallet.", examples=["points"])
     kind: EntryKind = Field(
         description="Points earned or taken back for a return; spent or given back after a cancellation; expired, or not "
@@ -89,6 +90,7 @@ class Lot(OutputModel):
 
     id: str = Field(description="The lot, `lot_…`.", examples=["lot_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     customer_id: str = Field(description="Whose it is.", examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+    programme_id: str = Field(description="The programme.", examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     wallet: str = Field(description="The wallet.", examples=["points"])
     granted: int = Field(description="What it was.", examples=[40])
     remaining: int = Field(description="What is left of it, what is held included.", examples=[25])
