@@ -285,6 +285,12 @@ async def test_who_is_frozen_does_not_spend_with_a_partner(client, ledger, story
     await client.post("/v1/members/cus_1/freeze", json={"reason": "stolen"})
     refused = await client.post("/v1/partner-redemptions", json=posting(count=5), headers=own)
     assert (refused.status_code, refused.json()["code"]) == (409, "member_frozen")
+    assert (await client.post("/v1/partner-accruals", json=posting("r-2"), headers=own)).json()["state"] == "posted"
+    await client.post("/v1/members/cus_1/unfreeze", json={"reason": "found"})
+    await client.post("/v1/members/cus_1/freeze", json={"reason": "stolen again", "earning": "waits"})
+    assert (await client.post("/v1/partner-accruals", json=posting("r-3"), headers=own)).json()["state"] == "waiting"
+    [review] = (await client.get("/v1/reviews", params={"state": "open"})).json()["data"]
+    assert review["reasons"] == ["member_frozen"]
 
 
 async def test_an_erased_member_leaves_no_reference(client, ledger, story):

@@ -47,6 +47,12 @@ ORDER BY frozen_at DESC, id DESC LIMIT $2
 """  # noqa: S608
 _IS_FROZEN = "SELECT EXISTS (SELECT FROM member_freezes WHERE customer_id = ANY (family_of($1)) AND unfrozen_at IS NULL)"
 
+_EARNING_WAITS = """
+SELECT EXISTS (
+    SELECT FROM member_freezes WHERE customer_id = ANY (family_of($1)) AND unfrozen_at IS NULL AND earning = 'waits'
+)
+"""
+
 _REVIEW = """
 id, version, kind, subject_id, customer_id, partner_id, reasons, score, points, state, opened_at, decided_by, decided_at, decision_reason
 """
@@ -169,6 +175,11 @@ async def freezes(connection: Connection, customer_id: str, fetch: int, after: S
 async def is_frozen(connection: Connection, customer_id: str) -> bool:
     """Return whether a member or one of his family is frozen."""
     return bool(await connection.fetchval(_IS_FROZEN, customer_id))
+
+
+async def earning_waits(connection: Connection, customer_id: str) -> bool:
+    """Return whether what a member earns has to wait, because he or one of his family is frozen."""
+    return bool(await connection.fetchval(_EARNING_WAITS, customer_id))
 
 
 async def open_review(connection: Connection, values: Sequence[Any]) -> tuple[Record | None, bool]:

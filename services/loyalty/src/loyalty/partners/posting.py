@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from asyncpg import Record
 
+from loyalty.abuse import repository as abuse
 from loyalty.abuse import reviewing
 from loyalty.abuse.guard import guard
 from loyalty.abuse.rules import Action
@@ -73,9 +74,12 @@ async def post(uow: UnitOfWork, caller: Caller, direction: str, wanted: PartnerP
     action: Action = "partner_accrual" if direction == ACCRUAL else "partner_redemption"
     verdict = await guard(uow, action, customer_id=customer_id, caller=caller.principal, partner_id=partner["id"], points=points)
     await _use_limits(connection, partner, posting)
-    if verdict is not None:
+    reasons = [] if verdict is None else ["velocity" if verdict.retry_after_seconds else "large_accrual"]
+    if direction == ACCRUAL and await abuse.earning_waits(connection, customer_id):
+        reasons.append("member_frozen")
+    if reasons:
         review = {"customer_id": customer_id, "partner_id": partner["id"], "points": points}
-        await reviewing.open_review(uow, REVIEW, posting["id"], ["velocity" if verdict.retry_after_seconds else "large_accrual"], **review)
+        await reviewing.open_review(uow, REVIEW, posting["id"], reasons, **review)
         return await repository.set_state(connection, posting["id"], "waiting"), True
     await _move(uow, partner, posting)
     return posting, True

@@ -122,11 +122,16 @@ _NOW = "SELECT clock_timestamp()"
 _ZONE = "SELECT zone FROM programmes WHERE id = $1"
 _IS_ANY = "SELECT EXISTS (SELECT FROM referrals)"
 
-_DUE = f"""
+# Looked at without a lock: whoever hears of an order holds its member before its referral, and so does whoever settles.
+_DUE = "SELECT id, referrer_id, referred_id FROM referrals WHERE state = 'qualified' AND due_at <= $1 ORDER BY due_at LIMIT $2"
+_LOCK_DUE = f"""
 SELECT {_REFERRAL}, told, (SELECT terms FROM referral_schemes WHERE referral_schemes.version = scheme_version) AS terms
-FROM referrals WHERE state = 'qualified' AND due_at <= $1 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED
+FROM referrals WHERE id = ANY ($1::text[]) AND state = 'qualified' AND due_at <= $2 ORDER BY id FOR UPDATE
 """  # noqa: S608
-_REVERSING = f"SELECT {_REFERRAL}, told FROM referrals WHERE state = 'reversing' ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED"  # noqa: S608
+_REVERSING = "SELECT id, referrer_id, referred_id FROM referrals WHERE state = 'reversing' ORDER BY id LIMIT $1"
+_LOCK_REVERSING = f"""
+SELECT {_REFERRAL}, told FROM referrals WHERE id = ANY ($1::text[]) AND state = 'reversing' ORDER BY id FOR UPDATE
+"""  # noqa: S608
 _COMPLETED_SINCE = """
 SELECT count(*)::int FROM referrals
 WHERE referrer_id = ANY (family_of($1)) AND state = 'completed' AND reason IS NULL AND due_at >= $2 AND due_at < $3
@@ -307,13 +312,23 @@ async def keep_orders(connection: Connection, orders: Sequence[tuple[str, str, d
 
 
 async def due(connection: Connection, now: datetime, many: int) -> list[Record]:
-    """Return referrals that are to be rewarded, with their terms, locked."""
+    """Return referrals that are to be rewarded: the ids of each and of its two members."""
     return await connection.fetch(_DUE, now, many)
 
 
+async def lock_due(connection: Connection, referral_ids: Sequence[str], now: datetime) -> list[Record]:
+    """Return those of the referrals that are still to be rewarded, with their terms, locked; their members are locked already."""
+    return await connection.fetch(_LOCK_DUE, referral_ids, now)
+
+
 async def reversing(connection: Connection, many: int) -> list[Record]:
-    """Return referrals whose rewards are to be taken back, locked."""
+    """Return referrals whose rewards are to be taken back: the ids of each and of its two members."""
     return await connection.fetch(_REVERSING, many)
+
+
+async def lock_reversing(connection: Connection, referral_ids: Sequence[str]) -> list[Record]:
+    """Return those of the referrals whose rewards are still to be taken back, locked; their members are locked already."""
+    return await connection.fetch(_LOCK_REVERSING, referral_ids)
 
 
 async def completed_between(connection: Connection, referrer_id: str, start: datetime, end: datetime) -> int:

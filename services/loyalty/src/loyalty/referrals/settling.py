@@ -37,11 +37,10 @@ async def complete_due(uow: UnitOfWork, now: datetime, many: int) -> int:
     due = await repository.due(uow.connection, now, many)
     if not due:
         return 0
-    everybody = [customer for row in due for customer in (row["referrer_id"], row["referred_id"])]
-    await _lock(uow, everybody)
-    frozen = await repository.frozen_among(uow.connection, sorted(set(everybody)))
+    everybody = await _lock(uow, due)
+    frozen = await repository.frozen_among(uow.connection, everybody)
     zone = ZoneInfo(await repository.zone(uow.connection, PROGRAMME_ID))
-    for row in due:
+    for row in await repository.lock_due(uow.connection, [row["id"] for row in due], now):
         if (row["referrer_id"] in frozen or row["referred_id"] in frozen) and "referrer_frozen" not in row["suspicions"]:
             await _let_wait(uow, row)
         else:
@@ -51,11 +50,12 @@ async def complete_due(uow: UnitOfWork, now: datetime, many: int) -> int:
 
 async def reverse_due(uow: UnitOfWork, many: int) -> int:
     """Take back the rewards of referrals whose orders came back; return how many."""
-    rows = await repository.reversing(uow.connection, many)
-    if rows:
-        given = await repository.rewards(uow.connection, [row["id"] for row in rows])
-        await _lock(uow, [row["customer_id"] for row in given])
-        await _take_back(uow, rows, given)
+    due = await repository.reversing(uow.connection, many)
+    if not due:
+        return 0
+    await _lock(uow, due)
+    rows = await repository.lock_reversing(uow.connection, [row["id"] for row in due])
+    await _take_back(uow, rows, await repository.rewards(uow.connection, [row["id"] for row in rows]))
     for row in rows:
         reversed_ = await repository.reverse(uow.connection, row["id"])
         event = ReferralReversed(
@@ -66,11 +66,13 @@ async def reverse_due(uow: UnitOfWork, many: int) -> int:
             reversed_at=reversed_["reversed_at"],
         )
         uow.publish(event, sequence=reversed_["told"])
-    return len(rows)
+    return len(due)
 
 
-async def _lock(uow: UnitOfWork, customer_ids: Sequence[str]) -> None:
-    await earning_repository.lock_pools(uow.connection, customer_ids)
+async def _lock(uow: UnitOfWork, due: Sequence[Record]) -> list[str]:
+    everybody = sorted({customer for row in due for customer in (row["referrer_id"], row["referred_id"])})
+    await earning_repository.lock_pools(uow.connection, everybody)
+    return everybody
 
 
 async def _let_wait(uow: UnitOfWork, row: Record) -> None:
