@@ -5,7 +5,8 @@ Conflict ├── HoldingDiffers       the external id was used for a holding w
          ├── HoldingClosed        it is closed and changes no more
          └── RatingDiffers        the source rated the customer otherwise at that moment
 Invalid  ├── HoldingDatesRefused  it would mature before it was opened, or lie in the future
-         └── BalanceAtRefused
+         ├── BalanceAtRefused
+         └── PeriodRefused
 """
 
 from customers.orders.errors import CustomerUnknown
@@ -18,6 +19,7 @@ __all__ = [
     "HoldingDatesRefused",
     "HoldingDiffers",
     "HoldingNotFound",
+    "PeriodRefused",
     "RatingDiffers",
 ]
 
@@ -50,3 +52,8 @@ class HoldingDatesRefused(Invalid):
 class BalanceAtRefused(Invalid):
     code = "balance_at_refused"
     title = "A balance was read after the holding was opened, and not in the future."
+
+
+class PeriodRefused(Invalid):
+    code = "holding_period_refused"
+    title = "A period begins before it ends, not in the future, and has ten years at most."

@@ -83,6 +83,25 @@ WHERE holding_id = $1
   AND at <= coalesce((SELECT min(at) FROM holding_balances WHERE holding_id = $1 AND at > $3), $3)
 ORDER BY at
 """
+# A balance holds until the next one; what held when the period began counts from there.
+BEHAVIOUR = """
+WITH run AS (
+    SELECT at, balance_minor FROM holding_balances
+    WHERE holding_id = $1 AND at < $3
+      AND at >= coalesce((SELECT max(at) FROM holding_balances WHERE holding_id = $1 AND at <= $2), $2)
+), held AS (
+    SELECT at, greatest(at, $2) AS since, lead(at, 1, $3) OVER (ORDER BY at) AS until, balance_minor,
+           balance_minor - lag(balance_minor) OVER (ORDER BY at) AS change
+    FROM run
+)
+SELECT min(since) AS known_from, count(*) FILTER (WHERE at >= $2) AS readings,
+       (array_agg(balance_minor ORDER BY at))[1] AS first_minor, (array_agg(balance_minor ORDER BY at DESC))[1] AS last_minor,
+       min(balance_minor) AS lowest_minor, max(balance_minor) AS highest_minor,
+       round(sum(balance_minor * extract(epoch FROM until - since)) / sum(extract(epoch FROM until - since)))::bigint AS average_minor,
+       coalesce(sum(change) FILTER (WHERE change > 0), 0)::bigint AS inflow_minor,
+       coalesce(-sum(change) FILTER (WHERE change < 0), 0)::bigint AS outflow_minor
+FROM held
+"""
 BALANCES = "SELECT at, balance_minor FROM holding_balances WHERE holding_id = $1 ORDER BY at DESC LIMIT $2"
 BALANCES_AFTER = BALANCES.replace("$1", "$1 AND at < $3", 1)
 
@@ -254,6 +273,13 @@ async def balances_around(connection: Connection, holding_id: str, starts_at: da
 async def balances(connection: Connection, holding_id: str, after: Sequence[Any] | None, limit: int) -> list[Balance]:
     """Return balances, newest first, after a moment."""
     return [Balance(*row) for row in await connection.fetch(BALANCES_AFTER if after else BALANCES, holding_id, limit, *(after or ()))]
+
+
+async def behaviour(connection: Connection, holding_id: str, starts_at: datetime, ends_at: datetime) -> Record:
+    """Return how the balance of a holding went within a period; nothing but counts where no balance is known."""
+    row = await connection.fetchrow(BEHAVIOUR, holding_id, starts_at, ends_at)
+    assert row is not None
+    return row
 
 
 async def alerts(connection: Connection, holding_id: str, after: Sequence[Any] | None, limit: int) -> list[Record]:

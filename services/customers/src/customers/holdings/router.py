@@ -17,12 +17,14 @@ from customers.holdings.errors import (
     HoldingDatesRefused,
     HoldingDiffers,
     HoldingNotFound,
+    PeriodRefused,
     RatingDiffers,
 )
 from customers.holdings.repository import StoredHolding
 from customers.holdings.schemas import (
     BalanceDraft,
     BalanceView,
+    Behaviour,
     CreditRating,
     CreditRatingDraft,
     FinancialSummary,
@@ -39,11 +41,14 @@ from shared.http import APIRouter, Caller, Reads, Uow, problems, requires
 from shared.http.etags import IfMatch, set_etag
 from shared.http.merge_patch import changes
 from shared.http.pagination import Page, PageQuery
+from shared.http.schemas import MomentInput
 
 router = APIRouter(tags=["holdings"])
 
 SeesRatings = Annotated[Caller, requires("contacts:read")]
 _HoldingId = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="The holding.", examples=["hld_01jd3z0k7cz9v8w6t5s4r3q2p1"])]
+_Since = Annotated[MomentInput | None, Query(alias="from", description="Start of the period; a year before its end when absent.")]
+_Until = Annotated[MomentInput | None, Query(alias="to", description="End of the period; now when absent.")]
 _EXISTED = {"description": "It was recorded before and is unchanged."}
 
 
@@ -113,6 +118,16 @@ async def list_balances(holding_id: _HoldingId, page: PageQuery, connection: Rea
     """List the balances of a holding, newest first."""
     rows = await service.balances(connection, holding_id, page.key(datetime), page.fetch)
     return page.page(rows, key=lambda row: (row.at,), item=lambda row: BalanceView(at=row.at, balance_minor=row.minor))
+
+
+@router.get(
+    "/v1/holdings/{holding_id}/behaviour", operation_id="holdings_get_behaviour", responses=problems(HoldingNotFound, PeriodRefused)
+)
+async def behaviour(
+    holding_id: _HoldingId, connection: Reads, now: Now, _: ReadsCustomers, since: _Since = None, until: _Until = None
+) -> Behaviour:
+    """Tell how the balance of a holding went: its average over time, what came and went, and what never left."""
+    return Behaviour.model_validate(await service.behaviour(connection, holding_id, since, until, now.now()))
 
 
 @router.get("/v1/holdings/{holding_id}/alerts", operation_id="holdings_list_alerts", responses=problems(HoldingNotFound))

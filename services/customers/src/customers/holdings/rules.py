@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from customers.holdings.errors import BalanceAtRefused, HoldingDatesRefused
+from customers.holdings.errors import BalanceAtRefused, HoldingDatesRefused, PeriodRefused
 
 # Clocks and time zones of clients differ from ours.
 CLOCK_MARGIN = timedelta(days=1)
+USUAL_PERIOD = timedelta(days=365)
+MAX_PERIOD = timedelta(days=3_660)
 
 
 class Watched(NamedTuple):
@@ -66,6 +68,19 @@ def check_balance_at(at: datetime, opened_at: datetime, now: datetime) -> None:
     """
     if not opened_at <= at <= now + CLOCK_MARGIN:
         raise BalanceAtRefused(pointer="/at")
+
+
+def check_period(starts_at: datetime | None, ends_at: datetime | None, now: datetime) -> tuple[datetime, datetime]:
+    """Return the period that balances are looked at within: to now and over a year where nothing else is asked.
+
+    Raises:
+        PeriodRefused: it is empty, in the future, or longer than ten years.
+    """
+    until = min(ends_at or now, now)
+    since = starts_at or until - USUAL_PERIOD
+    if not timedelta(0) < until - since <= MAX_PERIOD:
+        raise PeriodRefused(pointer="/from", location="query")
+    return since, until
 
 
 def due_alerts(watched: Watched, now: datetime) -> list[Alert]:

@@ -116,6 +116,24 @@ class BalanceView(OutputModel):
     balance_minor: int = Field(description="In minor units; of a loan what is owed.", examples=[1_250_000])
 
 
+class Behaviour(OutputModel):
+    """How the balance of a holding went within a period; a balance holds until the next one."""
+
+    holding_id: str = Field(description="The holding.", examples=["hld_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+    currency: str = Field(description="ISO 4217 code of all amounts.", examples=["EUR"])
+    starts_at: Moment = Field(description="Start of the period, UTC.")
+    ends_at: Moment = Field(description="End of the period, UTC: now at the latest.")
+    known_from: Moment | None = Field(description="From when on a balance is known within it, UTC; null where none is.")
+    readings: int = Field(description="Balances that were read within it.", examples=[12])
+    first_minor: int | None = Field(description="The balance when it began, or the first that is known.", examples=[1_000_000])
+    last_minor: int | None = Field(description="The balance at its end.", examples=[1_250_000])
+    lowest_minor: int | None = Field(description="The lowest: what never left.", examples=[900_000])
+    highest_minor: int | None = Field(description="The highest.", examples=[1_400_000])
+    average_minor: int | None = Field(description="The average over the time since `known_from`.", examples=[1_130_000])
+    inflow_minor: int = Field(description="Sum of all rises.", examples=[400_000])
+    outflow_minor: int = Field(description="Sum of all falls.", examples=[150_000])
+
+
 class HoldingAlert(OutputModel):
     """Something about a holding that wanted attention; each is raised once."""
 

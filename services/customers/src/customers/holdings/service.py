@@ -11,7 +11,17 @@ from customers.audit.service import record as audit
 from customers.holdings import repository
 from customers.holdings.errors import CustomerUnknown, HoldingClosed, HoldingDiffers, HoldingNotFound, RatingDiffers
 from customers.holdings.repository import NewHolding, StoredHolding
-from customers.holdings.rules import Alert, Balance, check_balance_at, check_dates, due_alerts, falls, first_due_at, next_due_at
+from customers.holdings.rules import (
+    Alert,
+    Balance,
+    check_balance_at,
+    check_dates,
+    check_period,
+    due_alerts,
+    falls,
+    first_due_at,
+    next_due_at,
+)
 from customers.holdings.schemas import HoldingDraft
 from customers.links import repository as links
 from customers.profiles import service as profiles
@@ -191,6 +201,21 @@ async def balances(connection: Connection, holding_id: str, after: Sequence[Any]
     if not found_balances:
         await found(connection, holding_id)
     return found_balances
+
+
+async def behaviour(
+    connection: Connection, holding_id: str, starts_at: datetime | None, ends_at: datetime | None, now: datetime
+) -> dict[str, Any]:
+    """Return how the balance of a holding went within a period, a year until now unless another is asked.
+
+    Raises:
+        HoldingNotFound: there is none.
+        PeriodRefused: the period is empty or too long.
+    """
+    since, until = check_period(starts_at, ends_at, now)
+    holding = await found(connection, holding_id)
+    went = await repository.behaviour(connection, holding_id, since, until)
+    return {"holding_id": holding_id, "currency": holding.currency, "starts_at": since, "ends_at": until, **went}
 
 
 async def alerts(connection: Connection, holding_id: str, after: Sequence[Any] | None, limit: int) -> list[Record]:
