@@ -23,6 +23,7 @@ from shared.contracts.customers import (
     OrderCancelled,
     OrderPlaced,
     OrderReturned,
+    StageChanged,
 )
 from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import LoyaltyDataProvided, LoyaltyErasureConfirmed
@@ -57,6 +58,11 @@ async def on_responses_recorded(uow: UnitOfWork, events: Sequence[Received[Respo
     await triggers.responded(uow, [received.event for received in events])
     await challenges.responded(uow, [received.event for received in events])
     await tiers.refresh(uow, [event.customer_id for event, _ in events if event.customer_id is not None])
+
+
+async def on_stages_changed(uow: UnitOfWork, events: Sequence[Received[StageChanged]]) -> None:
+    """Rules look at the stages that customers are on."""
+    await triggers.staged(uow, [received.event for received in events])
 
 
 async def on_birthdays(uow: UnitOfWork, events: Sequence[Received[CustomerBirthday]]) -> None:
@@ -138,6 +144,7 @@ def _of_members(handler: Handler) -> Handler:
 
 # What members earn for, as it is done once nothing has to wait for a review any more.
 EARNING: HandlerTable = {
+    CustomerBirthday: on_birthdays,
     InteractionRecorded: on_interactions_recorded,
     ResponseRecorded: on_responses_recorded,
     OrderPlaced: on_orders_placed,
@@ -151,7 +158,8 @@ HANDLERS: HandlerTable = {
     **access_request_handlers(privacy.collect, LoyaltyDataProvided),
     CustomerRegistered: _of_members(on_customers_registered),
     CustomerUpdated: _of_members(on_customers_updated),
-    CustomerBirthday: _of_members(on_birthdays),
+    StageChanged: _of_members(on_stages_changed),
+    CustomerBirthday: _of_members(unless_withheld(on_birthdays)),
     InteractionRecorded: _of_members(unless_withheld(on_interactions_recorded)),
     # Not every answer is a member's.
     ResponseRecorded: unless_erased(unless_withheld(on_responses_recorded)),

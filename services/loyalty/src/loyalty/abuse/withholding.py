@@ -148,7 +148,7 @@ def _order_of(event: Event) -> str | None:
 
 
 def _source_of(event: Event) -> str:
-    names = ("return_id", "interaction_id", "response_id", "order_id")
+    names = ("return_id", "interaction_id", "response_id", "birthday_id", "order_id")
     return next(value for name in names if (value := getattr(event, name, None)) is not None)
 
 

@@ -15,6 +15,7 @@ from loyalty.referrals.rules import Verdict, judge
 from shared.contracts.customers import OrderPlaced
 from shared.contracts.loyalty import ReferralRefused
 from shared.database.unit_of_work import UnitOfWork
+from shared.following.links import families
 
 REVIEW = "referral"
 _UTC = ZoneInfo("UTC")
@@ -22,11 +23,17 @@ _UTC = ZoneInfo("UTC")
 
 async def bought(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> None:
     """Look at referrals of those who placed orders; the ledger remembers the orders already."""
-    if await repository.is_any(uow.connection):
+    touched = await repository.touched(uow.connection, sorted({order.customer_id for order in orders}))
+    if not touched:
+        return
+    looked_at = [row["referred_id"] for row in touched if row["has_condition"]]
+    if looked_at:
+        people = {customer for one in (await families(uow.connection, looked_at)).values() for customer in one.ids}
         # Whether it is the first purchase, the referral itself finds out.
-        told = [(o.order_id, o.customer_id, order_facts(o, _UTC, first_purchase=False)) for o in orders]
-        await repository.keep_orders(uow.connection, told)
-        await follow(uow, [order.customer_id for order in orders])
+        told = [(o.order_id, o.customer_id, order_facts(o, _UTC, first_purchase=False)) for o in orders if o.customer_id in people]
+        if told:
+            await repository.keep_orders(uow.connection, told)
+    await evaluate(uow, [row["id"] for row in touched])
 
 
 async def follow(uow: UnitOfWork, customer_ids: Sequence[str], *, either: bool = False) -> None:
@@ -37,7 +44,11 @@ async def follow(uow: UnitOfWork, customer_ids: Sequence[str], *, either: bool =
         customer_ids: who may have been referred.
         either: whether those whom they referred are meant too, as when two turn out to be one.
     """
-    touched = await repository.touched(uow.connection, sorted(set(customer_ids)), either=either) if customer_ids else []
+    asked = sorted(set(customer_ids))
+    if either:
+        touched = await repository.touched_either(uow.connection, asked)
+    else:
+        touched = [row["id"] for row in await repository.touched(uow.connection, asked)]
     if touched:
         await evaluate(uow, touched)
 

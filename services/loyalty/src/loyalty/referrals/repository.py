@@ -73,19 +73,26 @@ RETURNING {_REFERRAL}
 _GET = f"SELECT {_REFERRAL} FROM referrals WHERE id = $1"  # noqa: S608
 _CLEAR = "UPDATE referrals SET is_cleared = true WHERE id = $1"
 
+# Everybody who is the same person as one of them, for a whole batch at once.
+_FAMILIES = """ARRAY(
+    WITH asked AS MATERIALIZED (SELECT DISTINCT id FROM unnest($1::text[]) AS id), roots AS MATERIALIZED (
+        SELECT root_id FROM asked JOIN customer_links ON customer_id = id
+    )
+    SELECT id FROM asked UNION SELECT root_id FROM roots
+    UNION SELECT customer_id FROM customer_links WHERE root_id IN (SELECT id FROM asked UNION ALL SELECT root_id FROM roots)
+)"""
 # Nothing is looked for as long as nobody was ever referred.
-_TOUCHED = """
-SELECT id FROM referrals
-WHERE EXISTS (SELECT FROM referrals) AND state NOT IN ('refused', 'reversed') AND referred_id = ANY (
-    ARRAY(SELECT DISTINCT unnest(family_of(customer)) FROM unnest($1::text[]) AS customer)
-) ORDER BY id FOR UPDATE
-"""
-_TOUCHED_EITHER = """
-SELECT id FROM referrals WHERE state NOT IN ('refused', 'reversed') AND (
-    referred_id = ANY (ARRAY(SELECT DISTINCT unnest(family_of(customer)) FROM unnest($1::text[]) AS customer))
-    OR referrer_id = ANY (ARRAY(SELECT DISTINCT unnest(family_of(customer)) FROM unnest($1::text[]) AS customer))
-) ORDER BY id FOR UPDATE
-"""
+_TOUCHED = f"""
+SELECT referrals.id, referred_id, terms ->> 'order_condition' IS NOT NULL AS has_condition
+FROM referrals JOIN referral_schemes ON referral_schemes.version = scheme_version
+WHERE EXISTS (SELECT FROM referrals) AND state NOT IN ('refused', 'reversed') AND referred_id = ANY ({_FAMILIES})
+ORDER BY referrals.id FOR UPDATE OF referrals
+"""  # noqa: S608
+_TOUCHED_EITHER = f"""
+SELECT referrals.id FROM referrals, LATERAL (SELECT {_FAMILIES} AS ids OFFSET 0) AS families
+WHERE state NOT IN ('refused', 'reversed') AND (referred_id = ANY (ids) OR referrer_id = ANY (ids)) ORDER BY referrals.id
+"""  # noqa: S608
+_LOCK = "SELECT id FROM referrals WHERE id = ANY ($1::text[]) ORDER BY id FOR UPDATE"
 _LAPSING = """
 SELECT id FROM referrals WHERE state = 'pending' AND lapses_at <= $1 ORDER BY lapses_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
@@ -110,17 +117,10 @@ WHERE id = $1 RETURNING {_REFERRAL}, told
 """  # noqa: S608
 _KEEP_ORDERS = """
 INSERT INTO referral_orders (order_id, customer_id, facts)
-SELECT told.order_id, told.customer_id, told.facts
-FROM unnest($1::text[], $2::text[], $3::jsonb[]) AS told (order_id, customer_id, facts)
-WHERE EXISTS (
-    SELECT FROM referrals JOIN referral_schemes ON referral_schemes.version = scheme_version
-    WHERE referred_id = ANY (family_of(told.customer_id)) AND state IN ('pending', 'qualified', 'waiting', 'lapsed')
-      AND terms ->> 'order_condition' IS NOT NULL
-) ON CONFLICT DO NOTHING
+SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[]) ON CONFLICT DO NOTHING
 """
 _NOW = "SELECT clock_timestamp()"
 _ZONE = "SELECT zone FROM programmes WHERE id = $1"
-_IS_ANY = "SELECT EXISTS (SELECT FROM referrals)"
 
 # Looked at without a lock: whoever hears of an order holds its member before its referral, and so does whoever settles.
 _DUE = "SELECT id, referrer_id, referred_id FROM referrals WHERE state = 'qualified' AND due_at <= $1 ORDER BY due_at LIMIT $2"
@@ -259,9 +259,15 @@ async def get(connection: Connection, referral_id: str) -> Record | None:
     return await connection.fetchrow(_GET, referral_id)
 
 
-async def touched(connection: Connection, customer_ids: Sequence[str], *, either: bool = False) -> list[str]:
-    """Return the referrals of those who were referred (or of referrers too), locked."""
-    return [row["id"] for row in await connection.fetch(_TOUCHED_EITHER if either else _TOUCHED, customer_ids)]
+async def touched(connection: Connection, customer_ids: Sequence[str]) -> list[Record]:
+    """Return the referrals of those who were referred, locked: their ids, whom, and whether conditions look at his orders."""
+    return await connection.fetch(_TOUCHED, customer_ids)
+
+
+async def touched_either(connection: Connection, customer_ids: Sequence[str]) -> list[str]:
+    """Return the referrals of those who referred or were referred, locked."""
+    found = [row["id"] for row in await connection.fetch(_TOUCHED_EITHER, customer_ids)]
+    return [row["id"] for row in await connection.fetch(_LOCK, found)] if found else []
 
 
 async def lapsing(connection: Connection, now: datetime, many: int) -> list[str]:
@@ -287,11 +293,6 @@ async def clear(connection: Connection, referral_id: str) -> None:
 async def suspect(connection: Connection, referral_id: str, why: str) -> None:
     """Note a suspicion."""
     await connection.execute(_SUSPECT, referral_id, why)
-
-
-async def is_any(connection: Connection) -> bool:
-    """Return whether anybody was ever referred."""
-    return bool(await connection.fetchval(_IS_ANY))
 
 
 async def clock(connection: Connection) -> datetime:
