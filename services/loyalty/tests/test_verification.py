@@ -23,6 +23,8 @@ DAMAGES = {
             " SELECT 'lot_x', id, '', 0, 0, '-infinity', true FROM accounts WHERE kind = 'member'"
         )
     ],
+    "lot_without_policy": ["UPDATE lots SET expiry_version = 1"],
+    "expired_too_early": ["UPDATE entries SET kind = 'expiry' WHERE kind = 'reversal'"],
     "lifetime_differs_from_entries": ["UPDATE accounts SET lifetime = lifetime + 1 WHERE kind = 'member'"],
     "hold_exceeds_lot": [
         (
