@@ -14,8 +14,8 @@ from test_earning import BASE, back, basket, cancelled
 from test_earning_rules import MOMENT
 from test_simulations import over_history
 
+from loyalty.earning import repository, triggers
 from loyalty.earning import service as earning
-from loyalty.earning import triggers
 from loyalty.ledger.errors import UnusableEvent
 from loyalty.privacy import service as privacy
 from loyalty.programmes import service as programmes
@@ -24,7 +24,7 @@ from loyalty.programmes.schemas import ProgrammeDraft
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.rules.rules import Occasion, evaluate
 from loyalty.verification.rules import is_sound
-from shared.contracts.customers import CustomerBirthday, OrderPlaced, OrderReturned
+from shared.contracts.customers import CustomerBirthday, OrderPlaced, OrderReturned, StageChanged
 from shared.database.unit_of_work import UnitOfWork
 
 CLUB = {"name": "Tea club", "title": {"en": "Tea club", "lv": "Tējas klubs"}, "rate": {"points": 3, "amount_minor": 100}}
@@ -308,6 +308,32 @@ async def test_birthdays_earn_once_a_year_where_there_are_rules_for_them(client,
     assert (await balance(client, programme_id), await balance(client)) == (100, 0)
     lots = await ledger.fetch("SELECT granted, (expires_at - earned_at)::text AS lasts FROM lots ORDER BY earned_at")
     assert [tuple(lot) for lot in lots] == [(100, "30 days"), (100, "30 days")]
+
+
+def staged(track: str, stage: str, day: int) -> StageChanged:
+    return StageChanged(customer_id="cus_1", track=track, stage=stage, reason="rule", changed_at=MOMENT.replace(day=day))
+
+
+async def test_conditions_see_the_stages_that_customers_are_on(empty_ledger, client, ledger, story):
+    told = [
+        staged("lifecycle", "new", 1),
+        staged("lifecycle", "retained", 3),
+        staged("journey", "advocacy", 2),
+        staged("lifecycle", "new", 2),
+    ]
+    for turned in permutations(told):
+        async with empty_ledger() as other:
+            await other.hear(*turned[:2], story.registered(), *turned[2:], *turned)
+            async with other.database.acquire() as connection:
+                [(traits, _)] = await repository.traits(connection, [("cus_1", MOMENT)])
+            assert (traits["kind"], traits["stages"]) == ("individual", {"lifecycle": "retained", "journey": "advocacy"})
+    programme_id = await published(client)
+    effect = {"kind": "per_amount", "points": 2, "per": 100}
+    await ruled(client, programme_id, effect=effect, condition="customer.stages.lifecycle == 'retained'")
+    await ledger.hear(story.placed("ord_1", 100), *told, story.placed("ord_2", 1_000))
+    assert await balance(client, programme_id) == 20
+    with pytest.raises(UnusableEvent):
+        await ledger.hear(told[0].model_copy(update={"changed_at": MOMENT.replace(tzinfo=None)}))
 
 
 @pytest.mark.parametrize("change", [{"customer_id": ""}, {"birthday_id": ""}, {"told_at": MOMENT.replace(tzinfo=None)}], ids=str)

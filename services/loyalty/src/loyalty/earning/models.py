@@ -11,6 +11,8 @@ customer_traits = sa.Table(
     sa.Column("customer_id", sa.Text, primary_key=True),
     sa.Column("traits", JSONB, nullable=False),
     sa.Column("told_at", sa.DateTime(timezone=True), nullable=False),
+    # By track, such as lifecycle: the stage, and since when in seconds since 1970.
+    sa.Column("stages", JSONB, nullable=False, server_default=sa.text("'{}'")),
 )
 
 occasions = sa.Table(

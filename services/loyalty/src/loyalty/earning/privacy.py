@@ -15,7 +15,7 @@ _ERASE: Mapping[str, str] = {
     """,
 }
 _COLLECT: Mapping[str, str] = {
-    "customer_traits": "SELECT customer_id, traits, told_at FROM customer_traits WHERE customer_id = ANY ($1)",
+    "customer_traits": "SELECT customer_id, traits, stages, told_at FROM customer_traits WHERE customer_id = ANY ($1)",
     "occasions": """
         SELECT trigger, source_id, customer_id, occurred_at, facts, traits, rules FROM occasions
         WHERE customer_id = ANY ($1) ORDER BY occurred_at, source_id

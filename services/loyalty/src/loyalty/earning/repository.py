@@ -27,7 +27,8 @@ AND NOT EXISTS (SELECT FROM occasion_returns WHERE occasion_returns.order_id = o
 # an early order too small for a point.
 _TRAITS = """
 SELECT told.place, coalesce(traits, '{}') || jsonb_build_object(
-           'enrolled_days', greatest(extract(day FROM told.moment - enrolled_at), 0)::int
+           'enrolled_days', greatest(extract(day FROM told.moment - enrolled_at), 0)::int,
+           'stages', (SELECT coalesce(jsonb_object_agg(key, value -> 'stage'), '{}') FROM jsonb_each(stages))
        ) AS traits,
        NOT EXISTS (SELECT FROM entries WHERE entries.customer_id = told.customer_id AND occurred_at < told.moment
                    AND kind = 'accrual' AND order_id IS NOT NULL)
@@ -42,6 +43,18 @@ SELECT DISTINCT ON (customer_id) * FROM unnest($1::text[], $2::jsonb[], $3::time
 ORDER BY customer_id, told_at DESC
 ON CONFLICT (customer_id) DO UPDATE SET traits = excluded.traits, told_at = excluded.told_at
 WHERE customer_traits.told_at < excluded.told_at
+"""
+_KEEP_STAGES = """
+INSERT INTO customer_traits (customer_id, traits, told_at, stages)
+SELECT customer_id, '{}', 'epoch', jsonb_object_agg(track, jsonb_build_object('stage', stage, 'since', extract(epoch FROM changed_at)))
+FROM (
+    SELECT DISTINCT ON (customer_id, track) * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
+        AS told (customer_id, track, stage, changed_at) ORDER BY customer_id, track, changed_at DESC
+) AS latest GROUP BY customer_id ORDER BY customer_id
+ON CONFLICT (customer_id) DO UPDATE SET stages = customer_traits.stages || (
+    SELECT coalesce(jsonb_object_agg(key, value), '{}') FROM jsonb_each(excluded.stages)
+    WHERE (value ->> 'since')::numeric > coalesce((customer_traits.stages -> key ->> 'since')::numeric, '-infinity')
+)
 """
 _ADD = """
 INSERT INTO occasions (programme_id, trigger, source_id, customer_id, occurred_at, facts, traits, rules)
@@ -227,6 +240,11 @@ async def traits(connection: Connection, of: Sequence[tuple[str, datetime]]) -> 
 async def keep_traits(connection: Connection, told: Sequence[tuple[str, dict[str, Any], datetime]]) -> None:
     """Keep what was told last of customers."""
     await connection.execute(_KEEP_TRAITS, [c for c, _, _ in told], [t for _, t, _ in told], [at for _, _, at in told])
+
+
+async def keep_stages(connection: Connection, told: Sequence[tuple[str, str, str, datetime]]) -> None:
+    """Keep the stage that was entered last on each track; a row is `(customer, track, stage, moment)`."""
+    await connection.execute(_KEEP_STAGES, *transposed(told, width=4))
 
 
 async def add_occasions(connection: Connection, programme_id: str, occasions: Sequence[tuple[Occasion, list[str]]]) -> set[str]:

@@ -9,7 +9,7 @@ from loyalty.earning.service import earn
 from loyalty.ledger.rules import check_id, check_moment
 from loyalty.programmes.service import running
 from loyalty.rules.rules import Occasion
-from shared.contracts.customers import CustomerBirthday, CustomerRegistered, CustomerUpdated, InteractionRecorded
+from shared.contracts.customers import CustomerBirthday, CustomerRegistered, CustomerUpdated, InteractionRecorded, StageChanged
 from shared.contracts.feedback import ResponseRecorded
 from shared.database.unit_of_work import UnitOfWork
 
@@ -29,6 +29,13 @@ async def updated(uow: UnitOfWork, events: Sequence[CustomerUpdated]) -> None:
         check_moment("updated_at", event.updated_at)
     told = [(e.customer_id, {"kind": e.kind, "country": e.country, "language": e.language}, e.updated_at) for e in events]
     await repository.keep_traits(uow.connection, told)
+
+
+async def staged(uow: UnitOfWork, events: Sequence[StageChanged]) -> None:
+    """Keep on which stages customers are; on each track the last one counts, in whichever order they are told."""
+    for event in events:
+        check_moment("changed_at", event.changed_at)
+    await repository.keep_stages(uow.connection, [(e.customer_id, e.track, e.stage, e.changed_at) for e in events])
 
 
 async def responded(uow: UnitOfWork, events: Sequence[ResponseRecorded]) -> None:

@@ -9,6 +9,8 @@ ALTER TABLE occasions DROP CONSTRAINT pk_occasions, DROP COLUMN programme_id, AD
 ALTER TABLE awards DROP COLUMN programme_id,
     ADD CONSTRAINT fk_awards_trigger_occasions FOREIGN KEY (trigger, source_id) REFERENCES occasions (trigger, source_id);
 --;;
+ALTER TABLE customer_traits DROP COLUMN stages;
+--;;
 DROP TABLE programme_absences;
 --;;
 DROP TABLE programme_versions;

@@ -52,6 +52,8 @@ ALTER TABLE occasions DROP CONSTRAINT pk_occasions, ADD CONSTRAINT pk_occasions 
 ALTER TABLE awards ADD CONSTRAINT fk_awards_trigger_occasions
     FOREIGN KEY (trigger, source_id, programme_id) REFERENCES occasions (trigger, source_id, programme_id);
 --;;
+ALTER TABLE customer_traits ADD stages jsonb NOT NULL DEFAULT '{}';
+--;;
 ALTER TABLE occasions ALTER programme_id DROP DEFAULT;
 --;;
 ALTER TABLE awards ALTER programme_id DROP DEFAULT;
