@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
@@ -20,8 +21,8 @@ facts = st.lists(st.tuples(moments, st.integers(1, 5)), max_size=25).map(
 )
 
 
-def challenge(kind="count", target=5, **more):
-    defaults = {"trigger": "order_placed", "starts_at": BEGIN, "ends_at": None, "zone": ZONES[0], "max_times": None}
+def challenge(kind: Any = "count", target: int = 5, **more: Any) -> Challenge:
+    defaults: dict[str, Any] = {"trigger": "order_placed", "starts_at": BEGIN, "ends_at": None, "zone": ZONES[0], "max_times": None}
     return Challenge("chl_1", "prg_1", kind=kind, target=target, **defaults | more)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 
 from loyalty.badges import repository, service
 from loyalty.badges.errors import BadgeExists, BadgeNotAwarded, BadgeNotFound
@@ -16,7 +16,7 @@ from loyalty.programmes import service as programmes
 from loyalty.programmes.errors import ProgrammeNotFound
 from loyalty.texts import in_language
 from shared.errors import PreconditionFailed, PreconditionRequired
-from shared.http import APIRouter, IfMatch, Page, PageQuery, Reads, Uow, problems
+from shared.http import APIRouter, IfMatch, Page, PageQuery, Reads, Uow, problems, state_of
 from shared.http.etags import set_etag
 from shared.http.merge_patch import changes
 
@@ -107,10 +107,11 @@ async def list_of_member(
     responses=problems(MemberNotFound, BadgeNotFound, ProgrammeNotFound),
 )
 async def give(
-    customer_id: CustomerIdPath, wanted: BadgeGift, uow: Uow, _caller: ManagesLoyalty, programme_id: ProgrammeQuery = None
+    customer_id: CustomerIdPath, wanted: BadgeGift, request: Request, uow: Uow, _caller: ManagesLoyalty, programme_id: ProgrammeQuery = None
 ) -> None:
     """Give a member a badge by hand; whoever has it already keeps it."""
-    await service.give(uow, await programmes.require(uow.connection, programme_id), customer_id, wanted)
+    programme = await programmes.require(uow.connection, programme_id)
+    await service.give(uow, programme, customer_id, wanted, now=state_of(request).clock.now())
 
 
 @member_router.delete(

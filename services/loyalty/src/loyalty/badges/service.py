@@ -1,7 +1,7 @@
 """Badges: made by people, given by challenges, tiers and by hand; nobody has one twice."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import asyncpg
@@ -80,7 +80,7 @@ async def revoke(uow: UnitOfWork, completion_ids: Sequence[str]) -> None:
     _tell_taken(uow, await repository.revoke(uow.connection, completion_ids))
 
 
-async def give(uow: UnitOfWork, programme_id: str, customer_id: str, wanted: BadgeGift) -> bool:
+async def give(uow: UnitOfWork, programme_id: str, customer_id: str, wanted: BadgeGift, *, now: datetime) -> bool:
     """Give a member a badge by hand; return whether he did not have it.
 
     Raises:
@@ -89,7 +89,7 @@ async def give(uow: UnitOfWork, programme_id: str, customer_id: str, wanted: Bad
     """
     await members.require(uow.connection, customer_id)
     await found(uow.connection, programme_id, wanted.badge)
-    given = NewAward(wanted.badge, customer_id, "hand", None, wanted.reason, datetime.now(UTC))
+    given = NewAward(wanted.badge, customer_id, "hand", None, wanted.reason, now)
     return bool(await award(uow, programme_id, [given]))
 
 

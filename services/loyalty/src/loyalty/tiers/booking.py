@@ -95,7 +95,7 @@ def _compare(
     told = next(row for row in rows if row.kind == "told")
     kept = next(row for row in rows if row.kind == "kept")
     booked = {(row.counts_at, row.source or None) for row in rows if row.kind == "booked"}
-    history = history_of(rows)
+    history = history_of(rows, with_visits=any(scheme.measure == "visits" for scheme in schemes))
     version = max(scheme.version for scheme in schemes)
     if not booked and not told.source and kept.amount == version and is_out_of_reach(history, schemes):
         return

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Query, Request, Response
 
 from loyalty.dependencies import ManagesLoyalty, ReadsLoyalty, ReadsMember
 from loyalty.fields import CustomerIdPath, ProgrammeQuery
@@ -30,7 +30,7 @@ from loyalty.tiers.schemas import (
     TierPatch,
 )
 from shared.errors import PreconditionFailed, PreconditionRequired
-from shared.http import APIRouter, IfMatch, Page, PageQuery, Reads, Uow, problems
+from shared.http import APIRouter, IfMatch, Page, PageQuery, Reads, Uow, problems, state_of
 from shared.http.etags import set_etag
 from shared.http.merge_patch import changes
 
@@ -56,9 +56,12 @@ async def list_tiers(page: PageQuery, connection: Reads, _caller: ReadsLoyalty, 
     status_code=201,
     responses=problems(TierExists, TierCodeReserved, TiersNotRising, TierTimeInvalid, ProgrammeNotFound),
 )
-async def create(wanted: TierDraft, response: Response, uow: Uow, _caller: ManagesLoyalty, programme_id: ProgrammeQuery = None) -> Tier:
+async def create(
+    wanted: TierDraft, request: Request, response: Response, uow: Uow, _caller: ManagesLoyalty, programme_id: ProgrammeQuery = None
+) -> Tier:
     """Make a tier, from now or from a moment of the past on."""
-    row = await service.make(uow, await programmes.require(uow.connection, programme_id), wanted)
+    programme = await programmes.require(uow.connection, programme_id)
+    row = await service.make(uow, programme, wanted, now=state_of(request).clock.now())
     response.headers["location"] = f"/v1/tiers/{row.code}"
     return _answer(row, response)
 
@@ -83,10 +86,16 @@ async def qualification(
     responses=problems(TierTimeInvalid, TiersNotRising, ProgrammeNotFound),
 )
 async def qualify(
-    wanted: QualificationWish, response: Response, uow: Uow, _caller: ManagesLoyalty, programme_id: ProgrammeQuery = None
+    wanted: QualificationWish,
+    request: Request,
+    response: Response,
+    uow: Uow,
+    _caller: ManagesLoyalty,
+    programme_id: ProgrammeQuery = None,
 ) -> QualificationAnswer:
     """Say what counts for tiers, in which time, and what happens when it is not enough any more; for all tiers together."""
-    scheme = await service.qualify(uow, await programmes.require(uow.connection, programme_id), wanted)
+    programme = await programmes.require(uow.connection, programme_id)
+    scheme = await service.qualify(uow, programme, wanted, now=state_of(request).clock.now())
     set_etag(response, scheme.version + 1)
     return _qualification(scheme, scheme.zone)
 
@@ -123,6 +132,7 @@ async def amend(
     code: TierCodePath,
     patch: TierPatch,
     match: IfMatch,
+    request: Request,
     response: Response,
     uow: Uow,
     _caller: ManagesLoyalty,
@@ -130,7 +140,8 @@ async def amend(
 ) -> Tier:
     """Change a tier, from now or from a moment of the past on."""
     programme = await programmes.require(uow.connection, programme_id)
-    return _answer(await service.amend(uow, programme, code, _plain(changes(patch)), match), response)
+    row = await service.amend(uow, programme, code, _plain(changes(patch)), match, now=state_of(request).clock.now())
+    return _answer(row, response)
 
 
 @router.delete(
@@ -170,11 +181,12 @@ async def member_tier(
     responses=problems(MemberNotFound, TierNotFound, TierTimeInvalid, ProgrammeNotFound),
 )
 async def give(
-    customer_id: CustomerIdPath, wanted: TierGift, uow: Uow, caller: ManagesLoyalty, programme_id: ProgrammeQuery = None
+    customer_id: CustomerIdPath, wanted: TierGift, request: Request, uow: Uow, caller: ManagesLoyalty, programme_id: ProgrammeQuery = None
 ) -> MemberTier:
     """Give a member a tier by hand: he has at least this one until it ends; null ends what was given."""
     programme = await programmes.require(uow.connection, programme_id)
-    found, moment = await service.give(uow, programme, customer_id, wanted, caller.principal)
+    now = state_of(request).clock.now()
+    found, moment = await service.give(uow, programme, customer_id, wanted, caller=caller.principal, now=now)
     return member_tier_of(customer_id, found, moment, None)
 
 

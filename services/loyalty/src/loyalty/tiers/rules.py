@@ -327,10 +327,12 @@ def _between(steps: Sequence[_Step], begin: datetime, end: datetime | None) -> l
 def _levels(history: History, scheme: Scheme) -> list[_Step]:
     """Return the steps by what was earned, of the scheme's facts: between two returns, those of what was kept until then."""
     late = sorted({fact.happened_at for fact in history.facts if fact.happened_at > fact.counts_at})
-    starts = [fact.counts_at for fact in history.facts]
-    start = min([*starts, *([history.started_at] if history.started_at is not None else [])], default=None)
-    if start is None or not scheme.tiers:
+    starts: list[datetime] = [fact.counts_at for fact in history.facts]
+    if history.started_at is not None:
+        starts.append(history.started_at)
+    if not starts or not scheme.tiers:
         return []
+    start = min(starts)
     steps: list[_Step] = []
     for place, begin in enumerate([start, *late]):
         end = late[place] if place < len(late) else None

@@ -8,7 +8,7 @@ Whoever earns, sells or shows something asks here:
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -44,7 +44,7 @@ async def found(connection: Connection, programme_id: str, code: str) -> TierRow
     return row
 
 
-async def make(uow: UnitOfWork, programme_id: str, wanted: TierDraft) -> TierRow:
+async def make(uow: UnitOfWork, programme_id: str, wanted: TierDraft, *, now: datetime) -> TierRow:
     """Make a tier.
 
     Raises:
@@ -58,11 +58,11 @@ async def make(uow: UnitOfWork, programme_id: str, wanted: TierDraft) -> TierRow
         raise TierCodeReserved(pointer="/code")
     await _lock(uow, programme_id)
     await repository.insert(uow.connection, programme_id, wanted.model_dump(mode="json"))
-    await _publish(uow, programme_id, wanted.effective_from)
+    await _publish(uow, programme_id, wanted.effective_from, now)
     return await found(uow.connection, programme_id, wanted.code)
 
 
-async def amend(uow: UnitOfWork, programme_id: str, code: str, changes: Mapping[str, Any], expected: int) -> TierRow:
+async def amend(uow: UnitOfWork, programme_id: str, code: str, changes: Mapping[str, Any], expected: int, *, now: datetime) -> TierRow:
     """Change a tier; what counted before stays in the versions of before.
 
     Raises:
@@ -75,7 +75,7 @@ async def amend(uow: UnitOfWork, programme_id: str, code: str, changes: Mapping[
     await _lock(uow, programme_id)
     check_version(expected, (await found(uow.connection, programme_id, code)).version)
     await repository.change(uow.connection, programme_id, code, changes)
-    await _publish(uow, programme_id, changes.get("effective_from"))
+    await _publish(uow, programme_id, changes.get("effective_from"), now)
     return await found(uow.connection, programme_id, code)
 
 
@@ -88,10 +88,10 @@ async def delete(uow: UnitOfWork, programme_id: str, code: str) -> None:
     await _lock(uow, programme_id)
     await found(uow.connection, programme_id, code)
     await repository.delete(uow.connection, programme_id, code)
-    await _publish(uow, programme_id, None)
+    await _publish(uow, programme_id, None, None)
 
 
-async def qualify(uow: UnitOfWork, programme_id: str, wanted: QualificationWish) -> SchemeRow:
+async def qualify(uow: UnitOfWork, programme_id: str, wanted: QualificationWish, *, now: datetime) -> SchemeRow:
     """Say how tiers are reached and lost from a moment on.
 
     Raises:
@@ -99,7 +99,8 @@ async def qualify(uow: UnitOfWork, programme_id: str, wanted: QualificationWish)
         TierTimeInvalid: it would begin in the future.
     """
     await _lock(uow, programme_id)
-    await _publish(uow, programme_id, wanted.effective_from, wanted.model_dump(mode="json", exclude={"effective_from"}))
+    qualification = wanted.model_dump(mode="json", exclude={"effective_from"})
+    await _publish(uow, programme_id, wanted.effective_from, now, qualification)
     scheme = await repository.latest(uow.connection, programme_id)
     assert scheme is not None
     return scheme
@@ -111,9 +112,13 @@ async def _lock(uow: UnitOfWork, programme_id: str) -> None:
 
 
 async def _publish(
-    uow: UnitOfWork, programme_id: str, effective_from: datetime | None, qualification: Mapping[str, Any] | None = None
+    uow: UnitOfWork,
+    programme_id: str,
+    effective_from: datetime | None,
+    now: datetime | None,
+    qualification: Mapping[str, Any] | None = None,
 ) -> None:
-    if effective_from is not None and effective_from > datetime.now(UTC):
+    if effective_from is not None and now is not None and effective_from > now:
         raise TierTimeInvalid(pointer="/effective_from")
     tiers = await repository.page(uow.connection, programme_id, _MAX_TIERS + 1, None)
     if len(tiers) > _MAX_TIERS or any(low.threshold >= high.threshold for low, high in pairwise(tiers)):
@@ -124,7 +129,9 @@ async def _publish(
     await repository.add_scheme(uow.connection, programme_id, last.version + 1 if last is not None else 1, qualification, effective_from)
 
 
-async def give(uow: UnitOfWork, programme_id: str, customer_id: str, wanted: TierGift, caller: str) -> tuple[Standing, datetime]:
+async def give(
+    uow: UnitOfWork, programme_id: str, customer_id: str, wanted: TierGift, *, caller: str, now: datetime
+) -> tuple[Standing, datetime]:
     """Give a member a tier by hand, or end what was given; return where he stands then, and when.
 
     Raises:
@@ -135,7 +142,7 @@ async def give(uow: UnitOfWork, programme_id: str, customer_id: str, wanted: Tie
     await members.require(uow.connection, customer_id)
     if wanted.tier is not None:
         await found(uow.connection, programme_id, wanted.tier)
-    if wanted.until is not None and wanted.until <= datetime.now(UTC):
+    if wanted.until is not None and wanted.until <= now:
         raise TierTimeInvalid(pointer="/until")
     await repository.override(uow.connection, programme_id, customer_id, wanted.model_dump(), caller)
     await booking.refresh(uow, [customer_id])
