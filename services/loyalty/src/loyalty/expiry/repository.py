@@ -77,6 +77,10 @@ UPDATE expiry_watches SET due_at = next.lapses_at FROM (
     SELECT id, next_lapse(id, $2) AS lapses_at FROM unnest($1::bigint[]) AS id ORDER BY id
 ) AS next WHERE account_id = next.id AND due_at <> next.lapses_at
 """
+# Against an erasure at the same time, which takes these rows for itself.
+_HOLD_MEMBERS = """
+SELECT FROM members WHERE customer_id IN (SELECT customer_id FROM accounts WHERE id = ANY ($1)) ORDER BY customer_id FOR KEY SHARE
+"""
 # Who is to be told of what in these wallets expires within so many days, and was not told of it so near before.
 _REMIND = """
 WITH counting AS (
@@ -221,6 +225,7 @@ async def refresh(connection: Connection, account_ids: Sequence[int], now: datet
 
 async def remind(connection: Connection, account_ids: Sequence[int], programme_id: str, days: int, now: datetime) -> list[Reminder]:
     """Remember whom to remind of what expires within so many days, each once, and return it."""
+    await connection.fetch(_HOLD_MEMBERS, account_ids)
     return [Reminder(*row) for row in await connection.fetch(_REMIND, account_ids, programme_id, days, now)]
 
 
