@@ -1,6 +1,7 @@
 """Redemptions: held or given at once, fulfilled, cancelled, ended by time; never oversold, never refunded twice."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,6 +24,7 @@ from loyalty.rewards.errors import RewardSoldOut
 from loyalty.settings import LoyaltySettings
 from loyalty.verification.rules import is_sound
 from shared.contracts.customers import CustomerErased, CustomerMerged, SigningKeyPublished
+from shared.database.pool import PoolDatabase
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict
 from shared.http import create_app
@@ -30,6 +32,7 @@ from shared.http.tokens import SigningKey, mint_member_token
 from shared.testing.bus import deliver
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+_CONNECTIONS = 16
 
 
 async def remaining(ledger, reward_id: str, at: datetime | None = None) -> int | None:
@@ -357,9 +360,9 @@ class Model:
         return 250 - 100 * sum(row[1] == customer for row in self.live())
 
     def refusal(self, customer: str) -> str | None:
-        if self.points(customer) < 100:
-            return "insufficient_points"
-        return "reward_sold_out" if len(self.live()) == 3 else None
+        if len(self.live()) == 3:
+            return "reward_sold_out"
+        return "insufficient_points" if self.points(customer) < 100 else None
 
     def ends(self, row: list, kind: str) -> bool:
         """Whether it can no more be fulfilled or cancelled; to do the same again is no error."""
@@ -410,18 +413,26 @@ async def test_points_and_pieces_are_what_the_model_says_after_any_story(empty_l
         assert is_sound(await ledger.proof())
 
 
-async def test_a_thousand_at_once_get_the_hundred_pieces_there_are(committed_ledger, committed_database, committed_key, clock):
+@pytest.fixture
+async def many_connections(committed_dsn) -> AsyncIterator[PoolDatabase]:
+    database = await PoolDatabase.connect(committed_dsn, max_size=_CONNECTIONS, application_name="tests")
+    yield database
+    await database.close()
+
+
+async def test_a_thousand_at_once_get_the_hundred_pieces_there_are(committed_ledger, many_connections, committed_key, clock):
     """Coupons and stocks of others were oversold by looking first and writing then."""
     customers = [f"cus_{number}" for number in range(200)]
     for customer in customers:
         await give(committed_ledger, customer, 350)
     limits = LoyaltySettings(database_url=SecretStr("postgresql://unused"), rate_limit_per_minute=10**6)
-    app = create_app(SERVICE, limits, database=committed_database, clock=clock)
+    app = create_app(SERVICE, limits, database=many_connections, clock=clock)
     headers = {"authorization": f"Bearer {await committed_key()}"}
     transport = httpx2.ASGITransport(app=app)
     async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://test", headers=headers) as client:
         reward = await made_reward(client, 100, stock=100)
-        gate = asyncio.Semaphore(40)
+        # As many callers as connections: more would only queue for them, and be told so after a second.
+        gate = asyncio.Semaphore(_CONNECTIONS)
 
         async def try_it(number: int) -> tuple[int, str]:
             async with gate:
@@ -435,14 +446,19 @@ async def test_a_thousand_at_once_get_the_hundred_pieces_there_are(committed_led
         assert (await client.get(f"/v1/rewards/{reward['id']}")).json()["remaining"] == 0
         # Every fourth is cancelled three times at once.
         cancelled = [row["id"] for row in rows][::4]
-        again = await asyncio.gather(*(post(client, redemption_id, "cancel") for redemption_id in cancelled * 3))
+
+        async def cancel(redemption_id: str) -> httpx2.Response:
+            async with gate:
+                return await post(client, redemption_id, "cancel")
+
+        again = await asyncio.gather(*map(cancel, [redemption_id for redemption_id in cancelled for _ in range(3)]))
         assert {answer.status_code for answer in again} == {200}
         assert (await client.get(f"/v1/rewards/{reward['id']}")).json()["remaining"] == len(cancelled)
     kept = [row for row in rows if row["id"] not in cancelled]
     for customer in customers[:20]:
         assert (await committed_ledger.member(customer))[0] == 350 - 100 * sum(row["customer_id"] == customer for row in kept)
     assert is_sound(await committed_ledger.proof())
-    async with committed_database.acquire() as connection:
+    async with many_connections.acquire() as connection:
         states = {(await holds.found(connection, row["hold_id"])).state for row in kept}
     assert states == {"open"}
 

@@ -1,7 +1,8 @@
 """Members take rewards: redeemed, then fulfilled or cancelled, or ended by time.
 
-Whoever redeems holds the member with his family and household first, then redemptions, then the reward, then codes: all wait for each
-other in this order only. What is refused leaves nothing behind, for the transaction ends with it.
+Whoever redeems holds the member with his family and household first, then redemptions that have timed out, then codes that nobody else
+waits for, then the reward: all wait for each other in this order only. What is refused leaves nothing behind, for the transaction ends
+with it.
 """
 
 from datetime import datetime
@@ -63,14 +64,16 @@ async def redeem(
         raise RewardNotFound(pointer="/reward_id")
     price = await _allowed(connection, reward, customer_id, wanted, moment, at)
     await guard(uow, "redemption", customer_id=customer_id, caller=caller, points=price.points * wanted.quantity)
+    await _refuse_sold_out(uow, reward, wanted.quantity, moment)
     values = _values(reward, customer_id, wanted, price, moment)
     values |= await _pay(uow, reward, values, moment)
-    await _take(uow, reward, wanted.quantity, moment)
     if reward["voucher_batch_id"] is not None:
         values["voucher_codes"] = await rewards.take_codes(connection, reward["voucher_batch_id"], customer_id, wanted.quantity)
         if len(values["voucher_codes"]) < wanted.quantity:
             raise RewardSoldOut
     await repository.add(connection, values)
+    # Last, so that all who want a piece of it wait for a commit and for nothing else.
+    await _take(uow, reward, wanted.quantity)
     _tell(uow, values)
     return await found(connection, values["id"], at)
 
@@ -235,11 +238,22 @@ async def _pay(uow: UnitOfWork, reward: Record, values: dict[str, Any], moment: 
     return {"hold_id": None, "status": "fulfilled", "expires_at": None, "fulfilled_at": moment}
 
 
-async def _take(uow: UnitOfWork, reward: Record, quantity: int, moment: datetime) -> None:
+async def _refuse_sold_out(uow: UnitOfWork, reward: Record, quantity: int, moment: datetime) -> None:
+    """Refuse at once what is sold out by what is known, without making anybody wait; `_take` decides about the rest."""
+    if reward["stock"] is None or reward["taken"] + quantity <= reward["stock"]:
+        return
+    # What nobody handed over in time is to be had again.
+    await note_timed_out(uow, _DUE, reward_id=reward["id"], at=moment)
+    present = await rewards.terms(uow.connection, reward["id"])
+    assert present is not None
+    if present["stock"] is not None and present["taken"] + quantity > present["stock"]:
+        raise RewardSoldOut(pointer="/reward_id")
+
+
+async def _take(uow: UnitOfWork, reward: Record, quantity: int) -> None:
     # An endless reward is no row that all wait for; only somebody who gives it a stock at this moment does.
     if reward["stock"] is None and await rewards.stock_of(uow.connection, reward["id"]) is None:
         return
-    await note_timed_out(uow, _DUE, reward_id=reward["id"], at=moment)
     if not await rewards.take(uow.connection, reward["id"], quantity):
         raise RewardSoldOut(pointer="/reward_id")
 
