@@ -326,3 +326,12 @@ async def test_the_guides_example(ledger, story):
     await ledger.hear(teas("ord_3", 1, on=78))
     assert ([number for number, _ in await live(ledger)], (await ledger.member("cus_1"))[0]) == ([1], 100)
     assert len(await ledger.fetch("SELECT FROM badge_awards WHERE revoked_at IS NULL")) == 1
+
+
+async def test_conditions_see_the_tier_that_the_customer_had(client, ledger, story):
+    await client.post("/v1/tiers", json={"code": "gold", "name": NAME, "rank": 1, "threshold": 1_000, "effective_from": SINCE})
+    await put(ledger, goal={"kind": "count", "target": 1}, condition="tier == 'gold'")
+    await ledger.hear(story.placed("ord_1", 1_000, on=1))
+    assert await live(ledger) == []
+    await ledger.hear(story.placed("ord_2", 100, on=2))
+    assert [number for number, _ in await live(ledger)] == [1]

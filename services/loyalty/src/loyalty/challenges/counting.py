@@ -13,7 +13,7 @@ from typing import Any
 from loyalty.challenges import repository
 from loyalty.challenges.repository import ChallengeRow, Counted, Locked
 from loyalty.challenges.rewarding import Cause, reward, take
-from loyalty.challenges.rules import Fact, amount_of, progress
+from loyalty.challenges.rules import Challenge, Fact, amount_of, progress
 from loyalty.earning import repository as earning
 from loyalty.earning.rules import Back, calendar, interaction, left_of, order_facts, response
 from loyalty.programmes.the_programme import PROGRAMME_ID
@@ -91,9 +91,13 @@ async def _with_traits(uow: UnitOfWork, found: Sequence[ChallengeRow], occasions
         replace(o, traits=known | dict(o.traits), facts={**o.facts, "first_purchase": is_first} if o.trigger == ORDER else o.facts)
         for o, (known, is_first) in zip(occasions, traits, strict=True)
     ]
-    if any("tier" in (one.terms["condition"] or "") for one in found):
-        stood = await tiers.standings_at(uow.connection, found[0].programme_id, [(o.customer_id, o.occurred_at) for o in seen])
-        seen = [replace(o, traits={**o.traits, "tier": standing.tier}) for o, standing in zip(seen, stood, strict=True)]
+    # Each programme has its own tiers, and few conditions ask for them.
+    for programme_id in sorted({one.programme_id for one in found if "tier" in (one.terms["condition"] or "")}):
+        stood = await tiers.standings_at(uow.connection, programme_id, [(o.customer_id, o.occurred_at) for o in seen])
+        seen = [
+            replace(o, traits={**o.traits, "tiers": o.traits.get("tiers", {}) | {programme_id: standing.tier}})
+            for o, standing in zip(seen, stood, strict=True)
+        ]
     return seen
 
 
@@ -125,10 +129,15 @@ def _counted(found: Sequence[ChallengeRow], told: Occasion, left: Occasion | Non
             told.source_id,
             told.customer_id,
             told.occurred_at,
-            amount_of(rule, replace(left, facts={**left.facts, **calendar(told.occurred_at, rule.zone)})) if left is not None else 0,
+            amount_of(rule, _seen_by(rule, left)) if left is not None else 0,
         )
         for rule in rules
     ]
+
+
+def _seen_by(rule: Challenge, told: Occasion) -> Occasion:
+    tier = told.traits.get("tiers", {}).get(rule.programme_id)
+    return replace(told, facts={**told.facts, **calendar(told.occurred_at, rule.zone)}, traits={**told.traits, "tier": tier})
 
 
 def _each_once(counted: Sequence[Counted]) -> list[Counted]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from loyalty.earning import repository as earning
 from loyalty.earning.rules import calendar
+from loyalty.earning.standing import schemes_of, with_tiers
 from loyalty.ledger.rules import points_for
 from loyalty.programmes import repository as programme_repository
 from loyalty.programmes import service as programmes
@@ -46,6 +47,7 @@ async def simulate(uow: UnitOfWork, wanted: SimulationRequest, *, caller: str, n
         return Simulation(job_id=await enqueue(uow, HISTORY, arguments, caller=caller, total=total))
     before, after = await _programmes(uow.connection, programme_id, {c.rule_id: _rule(c.rule_id, c.terms) for c in wanted.changes})
     order = await _occasion(uow.connection, before.zone, wanted.order, now)
+    [order] = await with_tiers(uow.connection, before, [order], await schemes_of(uow.connection, before))
     first, second = await _points(uow.connection, before, order), await _points(uow.connection, after, order)
     return Simulation(before=first, after=second, difference=second.points - first.points)
 
