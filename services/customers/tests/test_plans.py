@@ -21,7 +21,7 @@ _STATEMENTS = [
     (
         "ix_customers_search_document",
         profiles._page_statement(("rare_document", "whole_document"), "created_at", True),
-        "'''anna''', '''anna''&''be'':*', now(), 'x', 20",
+        "'''anna''', '''anna''&''be'':*', now() - interval '1 year', 'x', 20",
     ),
     ("ix_customers_created_at_id", profiles._walk_statement((), "created_at", True), "now(), 'x', 10000, '''anna'':*', 20"),
     ("ix_customers_created_at_id", profiles._walk_statement((), "-created_at", False), "10000, '''anna'':*', 20"),
@@ -70,3 +70,14 @@ async def test_the_index_is_used(connection, index, statement, values):
     plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
     await connection.execute("DEALLOCATE asked")
     assert index in plan, plan
+
+
+@pytest.mark.parametrize("beyond", ["", ", now() - interval '1 year', 'x'"])
+async def test_a_narrowed_search_needs_no_plan_of_its_own(connection, beyond):
+    # Whatever the words are: it is planned once for all of them, and never walks the list.
+    statement = profiles._page_statement(("rare_document", "whole_document"), "created_at", bool(beyond))
+    await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+    await connection.execute(f"PREPARE asked AS {statement}")
+    plan = await connection.fetch(f"EXPLAIN EXECUTE asked ('anna', 'anna & be:*'{beyond}, 20)")
+    await connection.execute("DEALLOCATE asked")
+    assert "ix_customers_search_document" in "\n".join(row[0] for row in plan)

@@ -133,9 +133,11 @@ async def searched(
         documents = {"rare_document": reading.narrow} | ({} if reading.narrow == reading.whole else {"whole_document": reading.whole})
     asked = filters | documents
     statement = _page_statement(tuple(sorted(asked)), sort, after is not None)
+    parameters = (*_parameters(asked, after), limit)
+    if reading.narrow is not None:
+        return _listed(await connection.fetch(statement, *parameters), sort)
     # Planned anew each time: whether to walk the order or the index of documents depends on how frequent the words are.
-    rows = await (await connection.prepare(statement)).fetch(*_parameters(asked, after), limit)
-    return _listed(rows, sort)
+    return _listed(await (await connection.prepare(statement)).fetch(*parameters), sort)
 
 
 async def _walked(

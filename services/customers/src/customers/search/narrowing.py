@@ -36,16 +36,18 @@ class Reading:
     are_many: bool = False
 
 
-async def reading(connection: Connection, matches: Matches, whole: str) -> Reading:
+async def reading(connection: Connection, matches: Matches, whole: str, seen: dict[str, list[str] | None] | None = None) -> Reading:
     """Return how to read a class of matches.
 
     Args:
         connection: to read with.
         matches: the class.
         whole: its query without what earlier classes showed.
+        seen: the words that begin with typed ones, as looked up for earlier classes; None for countless.
     """
-    typed = [part.word for part in matches.parts if is_expandable(part.word)]
-    known = await repository.beginning(connection, typed, MAX_BEGINNINGS)
+    known = await _beginning_with(
+        connection, [part.word for part in matches.parts if is_expandable(part.word)], {} if seen is None else seen
+    )
     exact = [_lexemes(part, known[part.word]) for part in matches.parts if part.word in known]
     begun = [part for part in matches.parts if part.word not in known and is_selective(part.word)]
     narrow = [*(any_of(map(lexeme, sorted(each))) for each in exact), *(_beginning(part) for part in begun)]
@@ -56,6 +58,15 @@ async def reading(connection: Connection, matches: Matches, whole: str) -> Readi
     rows = await _expected(connection, exact)
     are_many = rows * _COUNTLESS ** (len(matches.parts) - len(exact)) >= _MANY_MATCHES
     return Reading(whole, whole if rows >= _MANY_ROWS else all_of(narrow), are_many=are_many)
+
+
+async def _beginning_with(connection: Connection, typed: Sequence[str], seen: dict[str, list[str] | None]) -> dict[str, list[str]]:
+    """Return the words that begin with each typed one of which they are not countless."""
+    new = [word for word in typed if word not in seen]
+    if new:
+        found = await repository.beginning(connection, new, MAX_BEGINNINGS)
+        seen.update((word, found.get(word)) for word in new)
+    return {word: known for word in typed if (known := seen[word]) is not None}
 
 
 async def _expected(connection: Connection, parts: Sequence[set[str]]) -> float:

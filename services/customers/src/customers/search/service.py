@@ -33,11 +33,13 @@ async def page(
     """
     found: list[tuple[int, Row]] = []
     earlier: list[str] = []
+    seen: dict[str, list[str] | None] = {}
     first, key = (max(int(after[0]), 0), after[1:]) if after else (0, None)
     number = 0
     async for matches in _classes(connection, search):
         if number >= first:
-            wanted = await _reading(connection, search, matches, earlier)
+            whole = without(matches.query, earlier)
+            wanted = Reading(whole, whole) if search.is_rare else await reading(connection, matches, whole, seen)
             rows = await read(wanted, key if number == first else None, limit - len(found))
             found += [(number, row) for row in rows]
             if len(found) >= limit:
@@ -45,11 +47,6 @@ async def page(
         earlier.append(matches.query)
         number += 1
     return found
-
-
-async def _reading(connection: Connection, search: Search, matches: Matches, earlier: list[str]) -> Reading:
-    whole = without(matches.query, earlier)
-    return Reading(whole, whole) if search.is_rare else await reading(connection, matches, whole)
 
 
 async def _classes(connection: Connection, search: Search) -> AsyncIterator[Matches]:
