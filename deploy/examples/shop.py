@@ -23,6 +23,7 @@ PRICES = (400, 300, 200, 100, 60)
 # Of a hundred members who could, so many spend in a month.
 _SPENDERS = 30
 _EVENTS = 500
+# Postings a transaction.
 _DRAWS = 200
 _BALANCES = """
 SELECT customer_id, balance FROM accounts
@@ -67,10 +68,11 @@ class Shop:
             await uow.commit()
 
     async def _spend(self, moment: datetime) -> None:
-        async with UnitOfWork(self._database) as uow:
-            while await ledger.book_expiries(uow, 1_000, at=moment):
-                pass
-            await uow.commit()
+        booked = _DRAWS
+        while booked == _DRAWS:
+            async with UnitOfWork(self._database) as uow:
+                booked = await ledger.book_expiries(uow, _DRAWS, at=moment)
+                await uow.commit()
         async with self._database.acquire() as connection:
             rows = await connection.fetch(_BALANCES, PRICES[-1])
         spenders = [(row["customer_id"], row["balance"]) for row in rows if _is_spender(row["customer_id"], moment)]
