@@ -7,9 +7,9 @@ from typing import NamedTuple
 from loyalty.liability.rules import Flow
 from shared.database.pool import Connection
 
-# Reports read the whole ledger, which takes longer than a request usually may.
+# Reports read the whole ledger, which takes longer than a request usually may, and joins it with itself, which takes more memory.
 TIMEOUT_SECONDS = 120.0
-_ALLOW = f"SET LOCAL statement_timeout = '{int(TIMEOUT_SECONDS)}s'"
+_ALLOW = f"SET LOCAL statement_timeout = '{int(TIMEOUT_SECONDS)}s'; SET LOCAL work_mem = '64MB'"
 
 _VALUE_COLUMNS = "version, amount_minor, points, currency, effective_from"
 _VALUES = f"SELECT {_VALUE_COLUMNS} FROM point_values WHERE programme_id = $1 ORDER BY effective_from DESC LIMIT 100"  # noqa: S608 (a constant)
@@ -110,7 +110,7 @@ FROM moved GROUP BY wallet, begins ORDER BY wallet, begins
 """  # noqa: S608 (all parts are constants of this module)
 
 # What was earned, spent and lost of the points of a month, by month. A gift leaves one lot and is another, as old as it was.
-_MONTH = "(extract(year FROM {moment} AT TIME ZONE zone) * 12 + extract(month FROM {moment} AT TIME ZONE zone) - 1)::integer"
+_MONTH = "(extract(year FROM {month}) * 12 + extract(month FROM {month}) - 1)::integer"
 _FLOWS = f"""
 WITH zoned AS (SELECT zone FROM programmes WHERE id = $1),
 account AS (SELECT id FROM accounts WHERE programme_id = $1 AND wallet = $2 AND customer_id IS NOT NULL),
@@ -129,9 +129,11 @@ known AS (
     SELECT earned_at, lapsed_at, 0, 0, due.points FROM ({_DUE.format(moment="least(now(), $3)")}) AS due JOIN lots ON lots.id = lot_id
     WHERE due.wallet = $2 AND lapsed_at <= $3
 )
-SELECT {_MONTH.format(moment="earned_at")} AS cohort, {_MONTH.format(moment="moment")} AS month,
-       sum(earned)::bigint, sum(redeemed)::bigint, sum(gone)::bigint
-FROM moved, zoned GROUP BY 1, 2
+SELECT {_MONTH.format(month="earned_in")} AS cohort, {_MONTH.format(month="moved_in")} AS month, earned, redeemed, gone FROM (
+    SELECT date_trunc('month', earned_at AT TIME ZONE zone) AS earned_in, date_trunc('month', moment AT TIME ZONE zone) AS moved_in,
+           sum(earned)::bigint AS earned, sum(redeemed)::bigint AS redeemed, sum(gone)::bigint AS gone
+    FROM moved, zoned GROUP BY 1, 2
+) AS sums
 """  # noqa: S608 (all parts are constants of this module)
 
 # Each entry has the value of its day; before the first the points have none.
