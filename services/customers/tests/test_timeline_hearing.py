@@ -14,6 +14,9 @@ AT = datetime(2026, 2, 1, 9, tzinfo=UTC)
 LATER = datetime(2026, 3, 1, tzinfo=UTC)
 ENTRY = {"entry_id": "ent_1", "points": 5, "occurred_at": AT}
 REDEMPTION = {"redemption_id": "rdm_1", "reward_id": "rew_1"}
+CHALLENGE = {"completion_id": "chc_1", "challenge_id": "chl_1", "number": 1}
+BADGE = {"award_id": "bdg_1", "badge": "explorer"}
+REFERRAL = {"referral_id": "rfl_1", "referred_id": "cus_2"}
 OFFER = {"offer_id": "ofr_1", "campaign_id": "ofc_1"}
 
 TOLD = [
@@ -68,6 +71,28 @@ TOLD = [
         OFFER | {"order_id": "ord_1", "points": 9, "redeemed_at": AT},
         "offer_redeemed",
         {"offer_id": "ofr_1", "order_id": "ord_1", "points": 9},
+    ),
+    (
+        loyalty.ChallengeCompleted,
+        CHALLENGE | {"points": 50, "badge": "explorer", "completed_at": AT},
+        "challenge_completed",
+        {"challenge_id": "chl_1", "number": 1, "points": 50, "badge": "explorer"},
+    ),
+    (loyalty.ChallengeTaken, CHALLENGE | {"taken_at": AT}, "challenge_taken", {"challenge_id": "chl_1", "number": 1}),
+    (loyalty.BadgeAwarded, BADGE | {"source": "hand", "awarded_at": AT}, "badge_awarded", {"badge": "explorer", "source": "hand"}),
+    (loyalty.BadgeTakenBack, BADGE | {"taken_back_at": AT}, "badge_taken_back", {"badge": "explorer"}),
+    (loyalty.ReferralMade, REFERRAL | {"suspicions": [], "used_at": AT}, "referral_made", {"referral_id": "rfl_1"}),
+    (
+        loyalty.ReferralCompleted,
+        REFERRAL | {"referrer_rewarded": True, "completed_at": AT},
+        "referral_completed",
+        {"referral_id": "rfl_1"},
+    ),
+    (
+        loyalty.ReferralReversed,
+        REFERRAL | {"reason": "order_returned", "reversed_at": AT},
+        "referral_reversed",
+        {"referral_id": "rfl_1", "reason": "order_returned"},
     ),
     (loyalty.OfferExpired, OFFER | {"expired_at": AT}, "offer_expired", {"offer_id": "ofr_1"}),
 ]

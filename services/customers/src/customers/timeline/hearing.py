@@ -10,6 +10,10 @@ from customers.timeline.rules import MEMORY, sentiment_of, stage_asked_of
 from shared.contracts.base import Event
 from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import (
+    BadgeAwarded,
+    BadgeTakenBack,
+    ChallengeCompleted,
+    ChallengeTaken,
     MemberEnrolled,
     MemberFrozen,
     MemberUnfrozen,
@@ -26,6 +30,9 @@ from shared.contracts.loyalty import (
     PointsTransferred,
     RedemptionCancelled,
     RedemptionFulfilled,
+    ReferralCompleted,
+    ReferralMade,
+    ReferralReversed,
     RewardRedeemed,
     TierChanged,
     VoucherRedeemed,
@@ -122,6 +129,13 @@ _TOUCHES: Mapping[type[Event], Callable[[Received[Any]], Touch | None]] = {
     RewardRedeemed: _told("reward_redeemed", "redemption_id", "redeemed_at", "reward_id", "quantity", "points", "wallet"),
     RedemptionFulfilled: _told("reward_fulfilled", "redemption_id", "fulfilled_at", "reward_id"),
     RedemptionCancelled: _told("reward_cancelled", "redemption_id", "cancelled_at", "reward_id", "points", "reason"),
+    ChallengeCompleted: _told("challenge_completed", "completion_id", "completed_at", "challenge_id", "number", "points", "badge"),
+    ChallengeTaken: _told("challenge_taken", "completion_id", "taken_at", "challenge_id", "number"),
+    BadgeAwarded: _told("badge_awarded", "award_id", "awarded_at", "badge", "source"),
+    BadgeTakenBack: _told("badge_taken_back", "award_id", "taken_back_at", "badge"),
+    ReferralMade: _told("referral_made", "referral_id", "used_at", "referral_id", stage="advocacy"),
+    ReferralCompleted: _told("referral_completed", "referral_id", "completed_at", "referral_id", stage="advocacy"),
+    ReferralReversed: _told("referral_reversed", "referral_id", "reversed_at", "referral_id", "reason"),
     OfferMade: _told("offer_made", "offer_id", "made_at", "offer_id", "valid_until", stage="attention"),
     OfferActivated: _told("offer_activated", "offer_id", "activated_at", "offer_id", stage="decision"),
     OfferRedeemed: _offer_redeemed,
@@ -133,5 +147,7 @@ HEARD_KINDS = (
     *("response", "member_enrolled", "member_frozen", "member_unfrozen", "tier_changed"),
     *("points_accrued", "points_reversed", "points_redeemed", "points_restored", "points_expired", "points_adjusted", "points_transferred"),
     *("voucher_redeemed", "voucher_rolled_back", "reward_redeemed", "reward_fulfilled", "reward_cancelled"),
+    *("challenge_completed", "challenge_taken", "badge_awarded", "badge_taken_back"),
+    *("referral_made", "referral_completed", "referral_reversed"),
     *("offer_made", "offer_activated", "offer_redeemed", "offer_expired"),
 )
