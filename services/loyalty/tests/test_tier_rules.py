@@ -45,6 +45,7 @@ schemes = st.builds(
     tiers=st.sampled_from([STEPS, STEPS[1:], STEPS[2:]]),
     unit=st.just("days"),
     window=st.integers(1, 4),
+    hold_months=st.sampled_from([0, 0, 1]),
     grace_days=st.integers(0, 2),
     downgrade=st.sampled_from(["hard", "soft", "none"]),
 )
