@@ -475,3 +475,17 @@ async def test_the_worked_example_of_the_guide(client, ledger):
         moved = [(kind, points) for kind, _, points in await ledger.entries("cus_1")]
         assert moved == [("accrual", 620), ("redemption", -500), ("restoration", 500)]
         assert ((await ledger.member("cus_1"))[0], await remaining(ledger, reward["id"])) == (620, 100)
+
+
+async def test_a_frozen_member_takes_nothing_and_loses_nothing(client, ledger):
+    await give(ledger, "cus_1", 500)
+    batch, _ = await made_batch(client)
+    goods = await made_reward(client, 100, stock=5)
+    voucher = await made_reward(client, 100, kind="voucher", voucher_batch_id=batch)
+    waiting = (await redeemed(client, goods["id"])).json()
+    await client.post("/v1/members/cus_1/freeze", json={"reason": "stolen phone"})
+    for answer in (await redeemed(client, goods["id"]), await redeemed(client, voucher["id"]), await post(client, waiting["id"], "fulfil")):
+        assert (answer.status_code, answer.json()["code"]) == (409, "member_frozen")
+    assert ((await ledger.member("cus_1"))[0], await remaining(ledger, goods["id"])) == (400, 4)
+    assert (await post(client, waiting["id"], "cancel")).json()["status"] == "cancelled"
+    assert ((await ledger.member("cus_1"))[0], await remaining(ledger, goods["id"])) == (500, 5)

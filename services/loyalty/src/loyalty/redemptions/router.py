@@ -69,7 +69,7 @@ async def get(
 @router.post(
     "/redemptions/{redemption_id}/fulfil",
     operation_id="redemptions_fulfil",
-    responses=problems(RedemptionNotFound, RedemptionClosed),
+    responses=problems(RedemptionNotFound, RedemptionClosed, MemberFrozen),
 )
 async def fulfil(redemption_id: RedemptionIdPath, uow: Uow, _: WritesLoyalty) -> Redemption:
     """Hand a reward over: the points that were held are spent; twice changes nothing more."""

@@ -84,6 +84,7 @@ async def fulfil(uow: UnitOfWork, redemption_id: str, *, at: datetime | None = N
     Raises:
         RedemptionNotFound: there is none.
         RedemptionClosed: it has ended.
+        MemberFrozen: he is frozen since.
     """
     row, moment = await _locked(uow, redemption_id, at)
     if row["status"] == "fulfilled":
