@@ -174,6 +174,8 @@ async def names(client, **parameters):
         ("Калниньш", "Jānis Kalniņš"),
         ("Kalninsh", "Jānis Kalniņš"),
         ("klanins janis", "Jānis Kalniņš"),
+        ("jhon smith", "John Smith"),
+        ("maiez sia", "SIA Rīgas Maize"),
         ("maize", "SIA Rīgas Maize"),
         ("smiht", "John Smith"),
         ("mith", "John Smith"),
@@ -195,6 +197,12 @@ async def test_the_right_one_comes_first(client, people, query, first):
 @pytest.mark.parametrize("query", ["nobody", "99999999", "x@y.z", "李", "!!", "''", "\\"])
 async def test_strangers_are_not_found(client, people, query):
     assert await names(client, q=query) == []
+
+
+async def test_a_mistyped_name_in_other_letters_is_found(client):
+    """As the guide says."""
+    await client.post("/v1/customers", json={"name": "Анна Берзиня"})
+    assert await names(client, q="brezina anna") == ["Анна Берзиня"]
 
 
 async def test_exact_matches_come_before_beginnings_and_those_before_resemblances(client):
