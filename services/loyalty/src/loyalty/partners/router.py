@@ -1,8 +1,9 @@
 """Routes of partners: what is agreed with them, what they post, and what is settled."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from asyncpg import Record
 from fastapi import Response
 
 from loyalty.abuse.errors import MemberFrozen, VelocityExceeded
@@ -177,7 +178,7 @@ async def list_settlements(partner_id: PartnerIdPath, page: PageQuery, connectio
 async def accrue(wanted: PartnerPosting, response: Response, uow: Uow, caller: PostsForPartner) -> PartnerTransaction:
     """Give a member points, as a partner; the same reference again is the same posting (200)."""
     row, is_new = await posting.post(uow, caller, ACCRUAL, wanted)
-    return _answer(row, response, is_new=is_new)
+    return _answer(dict(row), response, is_new=is_new)
 
 
 @router.post(
@@ -189,7 +190,7 @@ async def accrue(wanted: PartnerPosting, response: Response, uow: Uow, caller: P
 async def redeem(wanted: PartnerPosting, response: Response, uow: Uow, caller: PostsForPartner) -> PartnerTransaction:
     """Take points of a member, as a partner; the same reference again is the same posting (200)."""
     row, is_new = await posting.post(uow, caller, REDEMPTION, wanted)
-    return _answer(row, response, is_new=is_new)
+    return _answer(dict(row), response, is_new=is_new)
 
 
 @router.get("/partner-transactions", operation_id="partner_transactions_list", responses=problems(PartnerKeyUnbound))
@@ -225,10 +226,10 @@ async def reverse(
 ) -> PartnerTransaction:
     """Take a posting back, or a part of it; the same reference again is the same reversal (200)."""
     row, is_new = await posting.reverse(uow, caller, transaction_id, wanted)
-    return _answer(row, response, is_new=is_new)
+    return _answer(dict(row), response, is_new=is_new)
 
 
-def _answer(row: Record, response: Response, *, is_new: bool) -> PartnerTransaction:
+def _answer(row: Mapping[str, Any], response: Response, *, is_new: bool) -> PartnerTransaction:
     if not is_new:
         response.status_code = 200
-    return PartnerTransaction.model_validate(dict(row))
+    return PartnerTransaction.model_validate(row)

@@ -1,8 +1,9 @@
 """Routes of referrals."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from asyncpg import Record
 from fastapi import Response
 
 from loyalty.abuse.errors import VelocityExceeded
@@ -49,7 +50,7 @@ _LAST = (datetime(9999, 12, 31, tzinfo=UTC), "")
 @router.get("/referral-scheme", operation_id="referral_scheme_get")
 async def get_scheme(response: Response, connection: Reads, _: ReadsLoyalty) -> Scheme:
     """Return what referring somebody is worth, and when."""
-    return _scheme(await repository.scheme(connection), response)
+    return _scheme(dict(await repository.scheme(connection)), response)
 
 
 @router.put(
@@ -59,7 +60,7 @@ async def get_scheme(response: Response, connection: Reads, _: ReadsLoyalty) -> 
 )
 async def replace_scheme(terms: SchemeTerms, match: IfMatch, response: Response, uow: Uow, caller: ManagesLoyalty) -> Scheme:
     """Agree on another scheme; who was referred before keeps the promise of his day."""
-    return _scheme(await service.change_scheme(uow, terms, match, caller.principal), response)
+    return _scheme(dict(await service.change_scheme(uow, terms, match, caller.principal)), response)
 
 
 @router.get("/members/{customer_id}/referral", operation_id="members_get_referral", responses=problems(MemberNotFound))
@@ -104,6 +105,6 @@ async def get(referral_id: ReferralIdPath, response: Response, connection: Reads
     return ReferralDetail.model_validate(dict(row) | {"rewards": rewards})
 
 
-def _scheme(row: Record, response: Response) -> Scheme:
+def _scheme(row: Mapping[str, Any], response: Response) -> Scheme:
     set_etag(response, row["version"])
-    return Scheme.model_validate(dict(row))
+    return Scheme.model_validate(row)
