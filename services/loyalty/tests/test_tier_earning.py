@@ -106,7 +106,7 @@ async def test_tiers_that_multiply_nothing_leave_orders_on_the_ledgers_own_path(
 async def test_a_simulated_order_earns_by_the_tier_of_its_customer(ledger, story, client):
     await define(ledger, ("gold", 10_000, "1.5"))
     await ledger.hear(story.placed("ord_1", 10_000, on=1))
-    order = {"customer_id": "cus_1", "placed_at": "2026-01-05T12:00:00Z", "currency": "EUR"}
+    order: dict[str, Any] = {"customer_id": "cus_1", "placed_at": "2026-01-05T12:00:00Z", "currency": "EUR"}
     order["lines"] = [{"sku": "A", "quantity": 1, "amount_minor": 1_000}]
     told = (await client.post("/v1/simulations", json={"order": order, "changes": []})).json()
     assert [(award["rule"].split("@")[0], award["points"]) for award in told["before"]["awards"]][-1] == ("tier:gold", 5)

@@ -8,7 +8,7 @@ met gives its reward once, and one that rested on what came back is taken with i
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
 
 from loyalty.challenges import repository
 from loyalty.challenges.repository import ChallengeRow, Counted, Locked
@@ -72,7 +72,7 @@ async def moved(uow: UnitOfWork, customer_ids: Iterable[str]) -> None:
     await _recount(uow, found, ids, None)
 
 
-async def _looking(uow: UnitOfWork, trigger: str, moments: Sequence[Any]) -> list[ChallengeRow]:
+async def _looking(uow: UnitOfWork, trigger: str, moments: Sequence[datetime]) -> list[ChallengeRow]:
     return await repository.live(uow.connection, trigger, min(moments), max(moments)) if moments else []
 
 
