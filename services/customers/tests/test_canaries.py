@@ -36,8 +36,9 @@ IMPERSONAL = frozenset(
 # Written by the test below.
 WRITTEN = frozenset(
     {
-        *("customers_create", "customers_update", "customers_upsert_batch", "customers_identify", "identities_add", "notes_create", "notes_update"),
-        *("orders_create", "orders_create_batch", "orders_return", "orders_refund", "orders_correct", "interactions_record", "interactions_record_batch"),
+        *("customers_create", "customers_update", "customers_upsert_batch", "customers_identify", "identities_add"),
+        *("notes_create", "notes_update", "orders_create", "orders_create_batch", "orders_return", "orders_refund", "orders_correct"),
+        *("interactions_record", "interactions_record_batch"),
         *("consents_put", "preferences_change", "stages_set", "merges_create", "imports_create", "exports_create"),
         *("holdings_record", "holdings_update", "customers_rate_credit", "contacts_create", "contacts_update"),
     }

@@ -102,8 +102,7 @@ def test_the_default_rules():
     assert walk(fact("response_recorded", question="nps", score=9)) == [("advocacy", "promoter")]
     assert walk(fact("response_recorded", question="nps", score=8)) == []
     assert walk(fact("response_recorded", question="csat", score=9)) == []
-    assert walk(fact("points_accrued", reason="referral")) == [("advocacy", "rewarded_advocate")]
-    assert walk(fact("points_accrued", reason="order")) == []
+    assert walk(fact("referral_completed")) == [("advocacy", "rewarded_advocate")]
 
 
 def test_the_journey_goes_where_the_customer_was_last():

@@ -22,7 +22,7 @@ from shared.contracts.customers import (
     OrderReturned,
 )
 from shared.contracts.feedback import ResponseRecorded
-from shared.contracts.loyalty import PointsAccrued
+from shared.contracts.loyalty import ReferralCompleted
 from shared.testing.bus import deliver, message
 
 AT = datetime(2026, 2, 1, 9, tzinfo=UTC)
@@ -138,11 +138,15 @@ async def test_malformed_events_are_set_aside(database, client, customer_id):
     assert await stages(client, customer_id) == (None, None)
 
 
+def referral(customer_id: str) -> ReferralCompleted:
+    return ReferralCompleted(referral_id="rfl_1", customer_id=customer_id, referred_id="cus_2", referrer_rewarded=True, completed_at=AT)
+
+
 async def test_events_of_nobody_move_nobody(database):
     events = [
         (registered("cus_nobody"), 1),
         (response(None), 1),
-        (PointsAccrued(entry_id="ent_1", customer_id="cus_nobody", points=1, reason="referral", occurred_at=AT), 1),
+        (referral("cus_nobody"), 1),
     ]
     assert (await deliver(database, HANDLERS, events)).applied == 3
     async with database.acquire() as connection:
@@ -155,8 +159,7 @@ async def test_consents_returns_referrals_and_erasure(client, database, customer
     assert await stages(client, customer_id) == (None, None)
     await deliver(database, HANDLERS, [(ConsentChanged(**consent, granted=True), 2)])
     assert await stages(client, customer_id) == ("attracted", None)
-    points = PointsAccrued(entry_id="ent_1", customer_id=customer_id, points=1, reason="referral", occurred_at=AT)
-    await deliver(database, HANDLERS, [(points, 1)])
+    await deliver(database, HANDLERS, [(referral(customer_id), 1)])
     assert await stages(client, customer_id) == ("attracted", "advocacy")
     returned = OrderReturned(
         return_id="ret_1",

@@ -18,7 +18,7 @@ from shared.contracts.customers import (
     OrderReturned,
 )
 from shared.contracts.feedback import ResponseRecorded
-from shared.contracts.loyalty import PointsAccrued
+from shared.contracts.loyalty import ReferralCompleted
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 from shared.messaging.handlers import HandlerTable
@@ -30,10 +30,10 @@ async def on_responses_recorded(uow: UnitOfWork, events: Sequence[Received[Respo
     await stages.on_responses_recorded(uow, events)
 
 
-async def on_points_accrued(uow: UnitOfWork, events: Sequence[Received[PointsAccrued]]) -> None:
-    """Points earned appear on the timeline, and those for a referral tell of an advocate."""
+async def on_referrals_completed(uow: UnitOfWork, events: Sequence[Received[ReferralCompleted]]) -> None:
+    """Referrals appear on the timeline, and tell of an advocate."""
     await timeline.hear(uow, events)
-    await stages.on_points_accrued(uow, events)
+    await stages.on_referrals_completed(uow, events)
 
 
 async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[CustomerRegistered]]) -> None:
@@ -62,5 +62,5 @@ HANDLERS: HandlerTable = {
     CustomerErased: stages.on_customers_erased,
     **timeline.HANDLERS,
     ResponseRecorded: on_responses_recorded,
-    PointsAccrued: on_points_accrued,
+    ReferralCompleted: on_referrals_completed,
 }

@@ -21,7 +21,7 @@ from shared.contracts.customers import (
     OrderReturned,
 )
 from shared.contracts.feedback import ResponseRecorded
-from shared.contracts.loyalty import PointsAccrued
+from shared.contracts.loyalty import ReferralCompleted
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 from shared.messaging.decode import stream_of
@@ -94,13 +94,12 @@ async def on_responses_recorded(uow: UnitOfWork, events: Sequence[Received[Respo
 
 
 @once
-async def on_points_accrued(uow: UnitOfWork, events: Sequence[Received[PointsAccrued]]) -> None:
-    """Points for a referral tell of one."""
-    facts = [Fact(event.customer_id, "points_accrued", event.occurred_at, {"reason": event.reason}) for event, _ in events]
-    await service.advance(uow, facts)
+async def on_referrals_completed(uow: UnitOfWork, events: Sequence[Received[ReferralCompleted]]) -> None:
+    """Who brought a friend who bought is an advocate."""
+    await service.advance(uow, [Fact(event.customer_id, "referral_completed", event.completed_at) for event, _ in events])
 
 
-async def on_customers_merged(uow: UnitOfWork, events: Sequence[Received[CustomerMerged]] | Sequence[Received[CustomerUnmerged]]) -> None:
+async def on_customers_merged(uow: UnitOfWork, events: Sequence[Received[CustomerMerged | CustomerUnmerged]]) -> None:
     """Lists and counts show a customer where the furthest of his records is, whoever they are now."""
     ids = sorted({each for event, _ in events for each in (event.survivor_id, event.merged_id)})
     await service.show(uow.connection, ids)

@@ -18,7 +18,7 @@ When = Literal[
     "order_placed",
     "order_returned",
     "response_recorded",
-    "points_accrued",
+    "referral_completed",
 ]
 
 LIFECYCLE: tuple[str, ...] = get_args(Lifecycle)
@@ -28,7 +28,7 @@ TRACKS: Mapping[str, tuple[str, ...]] = {"lifecycle": LIFECYCLE, "journey": JOUR
 MANUAL = "manual"
 MAX_PERIOD = timedelta(days=366)
 # Conditions and what they compare with: one of a list, at least a number, or exactly a truth.
-_ONE_OF: Mapping[str, str] = {"kinds": "kind", "directions": "direction", "questions": "question", "reasons": "reason"}
+_ONE_OF: Mapping[str, str] = {"kinds": "kind", "directions": "direction", "questions": "question"}
 _AT_LEAST: Mapping[str, str] = {
     "min_score": "score",
     "min_purchase_days": "purchase_days",
@@ -139,7 +139,7 @@ DEFAULT_RULES: tuple[Rule, ...] = (
     _rule("bought", "journey", "order_placed", "purchase", may_go_back=True),
     _rule("returned", "journey", "order_returned", "service", may_go_back=True),
     _rule("promoter", "journey", "response_recorded", "advocacy", may_go_back=True, questions=("nps",), min_score=9),
-    _rule("rewarded_advocate", "journey", "points_accrued", "advocacy", may_go_back=True, reasons=("referral", "review")),
+    _rule("rewarded_advocate", "journey", "referral_completed", "advocacy", may_go_back=True),
 )
 
 

@@ -73,7 +73,6 @@ class RuleConditions(InputModel):
     kinds: _Words | None = Field(default=None, description="Of interactions or materials; one of these.", examples=[["page_view"]])
     directions: _Words | None = Field(default=None, description="inbound, outbound or unknown; one of these.", examples=[["inbound"]])
     questions: _Words | None = Field(default=None, description="Of responses; one of these.", examples=[["nps"]])
-    reasons: _Words | None = Field(default=None, description="Of points; one of these.", examples=[["referral"]])
     min_score: int | None = Field(default=None, ge=0, le=100, description="Of responses.", examples=[9])
     min_purchase_days: int | None = Field(default=None, ge=1, le=2, description="Of orders: on how many days he has bought by then.")
     min_growth_percent: int | None = Field(
