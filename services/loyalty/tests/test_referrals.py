@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from loyalty.app import SERVICE
+from loyalty.due import PASSES
 from loyalty.referrals import following, settling
 from loyalty.referrals.rules import Bought, Known, judge, offending_field, period, share
 from loyalty.referrals.schemas import SchemeTerms
@@ -475,3 +476,18 @@ async def test_many_at_once_neither_double_nor_loop(committed_ledger, committed_
     given = await committed_ledger.fetch("SELECT source_id FROM entries WHERE rule_version LIKE 'referral-scheme%'")
     assert len(given) == len({row["source_id"] for row in given}) == 2 * len(above)
     assert is_sound(await committed_ledger.proof())
+
+
+async def test_the_workers_pass_settles_and_lapses(client, ledger):
+    await promised(client, within_days=1)
+    await ledger.hear(people.registered("cus_1", -100), people.registered("cus_2"), people.registered("cus_3"))
+    code = await code_of(client)
+    await refer(client, code)
+    await refer(client, code, "cus_3", used_at=(datetime.now(UTC) - 0.99 * DAY).isoformat())
+    await ledger.fetch("UPDATE referrals SET lapses_at = now() - interval '1 second' WHERE referred_id = 'cus_3'")
+    await ledger.hear(people.placed("ord_1", "cus_2"))
+    async with UnitOfWork(ledger.database) as uow:
+        assert not await PASSES["settle_referrals"](uow, datetime.now(UTC) + timedelta(seconds=5))
+        await uow.commit()
+    assert await stands(ledger) == ("completed", None)
+    assert await stands(ledger, "cus_3") == ("lapsed", None)
