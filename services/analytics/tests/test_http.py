@@ -145,6 +145,14 @@ async def test_points_stand_at_the_end_of_the_window(database, client):
     assert (february["issued"], february["reversed"], february["outstanding"]) == (0, 30, 70)
 
 
+@pytest.mark.parametrize("of", [{"wallet": "tier_points"}, {"programme_id": "prg_2"}])
+async def test_points_of_other_kinds_are_not_added_to_them(database, client, of):
+    others = [accrued("ent_2", 50).model_copy(update=of), reversed_("ent_3", 5).model_copy(update=of)]
+    await send(database, [enrolled("cus_a"), accrued("ent_1", 100), *others])
+    answer = await read(client, "points")
+    assert (answer["issued"], answer["reversed"], answer["outstanding"]) == (100, 0, 100)
+
+
 async def test_rfm_sees_an_event_at_once_when_asked_to(database, client):
     await send(database, [order("ord_1", "cus_a", "2026-01-10", 500)])
     assert (await read(client, "rfm"))["customers"] == 1

@@ -15,6 +15,8 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 from shared.figures.schemas import definition_out, window_out
 
+_WALLET = "points"
+
 
 async def on_members_enrolled(uow: UnitOfWork, events: Sequence[Received[MemberEnrolled]]) -> None:
     """Add members to the history and count them."""
@@ -28,17 +30,22 @@ async def on_members_enrolled(uow: UnitOfWork, events: Sequence[Received[MemberE
 
 async def on_points_accrued(uow: UnitOfWork, events: Sequence[Received[PointsAccrued]]) -> None:
     """Add points that were earned."""
-    await _add(uow, [_fact(received.event, sign=1) for received in events])
+    await _add(uow, [_fact(received.event, sign=1) for received in events if _counts(received.event)])
 
 
 async def on_points_reversed(uow: UnitOfWork, events: Sequence[Received[PointsReversed]]) -> None:
     """Add points that were taken back."""
-    await _add(uow, [_fact(received.event, sign=-1) for received in events])
+    await _add(uow, [_fact(received.event, sign=-1) for received in events if _counts(received.event)])
 
 
 async def _add(uow: UnitOfWork, facts: list[MovementFact]) -> None:
     await HistoryRepository(uow.connection).lock()
     await PointsRepository(uow.connection).add_movements(facts)
+
+
+def _counts(event: PointsAccrued | PointsReversed) -> bool:
+    """Return whether points are of the default programme and can be spent: those of others, and tier points, cannot be added to them."""
+    return event.programme_id is None and event.wallet == _WALLET
 
 
 def _fact(event: PointsAccrued | PointsReversed, *, sign: int) -> MovementFact:
