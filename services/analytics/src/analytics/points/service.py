@@ -39,6 +39,8 @@ async def on_points_reversed(uow: UnitOfWork, events: Sequence[Received[PointsRe
 
 
 async def _add(uow: UnitOfWork, facts: list[MovementFact]) -> None:
+    if not facts:
+        return
     await HistoryRepository(uow.connection).lock()
     await PointsRepository(uow.connection).add_movements(facts)
 
