@@ -146,7 +146,10 @@ BEGIN
         IF told.window_seconds IS NULL THEN
             done := 0;
         ELSE
-            PERFORM pg_advisory_xact_lock(hashtextextended(told.id || own[1], 9));
+            -- Who only looks holds nobody up.
+            IF is_counted THEN
+                PERFORM pg_advisory_xact_lock(hashtextextended(told.id || own[1], 9));
+            END IF;
             moment := clock_timestamp();
             SELECT coalesce(CASE told.measure WHEN 'count' THEN count(*) ELSE sum(points) END, 0) INTO done FROM activities
             WHERE subject_id = ANY (own) AND action = wanted_action AND subject = told.subject
