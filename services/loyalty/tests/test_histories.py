@@ -27,7 +27,8 @@ INSERT INTO expiry_policies (programme_id, version, kind, unit, units, zone, eff
 SELECT $1, count(*) + 1, $2, $3, $4, $5, $6 FROM expiry_policies
 """
 OPEN = """
-SELECT customer_id, nullif(greatest(expires_at, frontier), 'infinity') AS expires_at, remaining FROM accounts JOIN standing_of(wallets_of($1, 'points', $2), $3) AS standing
+SELECT customer_id, nullif(greatest(expires_at, frontier), 'infinity') AS expires_at, remaining
+FROM accounts JOIN standing_of(wallets_of($1, 'points', $2), $3) AS standing
     ON account_id = accounts.id JOIN lots USING (account_id, expiry_version) WHERE remaining > 0 AND expires_at > since
 """
 

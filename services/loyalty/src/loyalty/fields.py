@@ -25,5 +25,6 @@ ProgrammeId = Annotated[
     Field(description="The programme; the default one when absent.", examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"]),
 ]
 ProgrammeQuery = Annotated[
-    str | None, Query(description="The programme; the default one when absent.", max_length=200, examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+    str | None,
+    Query(description="The programme; the default one when absent.", max_length=200, examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"]),
 ]
