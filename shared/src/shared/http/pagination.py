@@ -18,6 +18,7 @@ from shared.http.schemas import OutputModel
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
+_MAX_BIGINT = 2**63 - 1
 _MAX_CURSOR = 1_024
 _NOT_BOUND = {"cursor", "limit"}
 
@@ -128,6 +129,8 @@ def binding_of(path: str, parameters: Sequence[tuple[str, str]]) -> bytes:
 def _is_a(part: Any, kind: type) -> bool:
     # Exactly: a truth value is a number to Python, and a moment a date.
     if type(part) is not kind or "\0" in str(part):
+        return False
+    if isinstance(part, int) and not -_MAX_BIGINT - 1 <= part <= _MAX_BIGINT:
         return False
     # In the first and the last year a zone can lead out of what Postgres is given.
     return not isinstance(part, datetime) or (part.tzinfo is not None and MINYEAR < part.year < MAXYEAR)

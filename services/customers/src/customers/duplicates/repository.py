@@ -66,7 +66,7 @@ _LOCK = f"{_GET} FOR UPDATE"
 _PAGE = f"""
 SELECT {_COLUMNS} FROM duplicate_pairs AS d
 JOIN customers AS f ON f.id = d.first_id JOIN customers AS s ON s.id = d.second_id
-WHERE d.status = $1 AND d.score >= $2 AND (d.score, d.id) < ($3, $4)
+WHERE d.status = $1 AND d.score >= $2 AND (d.score, d.id) < ($3::bigint, $4)
     AND (d.status <> 'open' OR (f.merged_into IS NULL AND s.merged_into IS NULL))
 ORDER BY d.score DESC, d.id DESC LIMIT $5
 """

@@ -29,8 +29,9 @@ _Language = Annotated[str | None, Query(description="The language of `title`, su
 @router.get("", operation_id="badges_list", summary="List badges", responses=problems(ProgrammeNotFound))
 async def list_badges(page: PageQuery, connection: Reads, _caller: ReadsLoyalty, programme_id: ProgrammeQuery = None) -> Page[Badge]:
     """List the badges of a programme by code."""
+    after = page.key(str)
     programme = await programmes.require(connection, programme_id)
-    rows = await repository.page(connection, programme, page.fetch, page.key(str))
+    rows = await repository.page(connection, programme, page.fetch, after)
     return page.page(rows, key=lambda row: (row.code,), item=Badge.model_validate)
 
 
@@ -89,9 +90,10 @@ async def list_of_member(
     programme_id: ProgrammeQuery = None,
 ) -> Page[MemberBadge]:
     """List the badges of a member, newest first."""
+    after = page.key(datetime, str)
     await members.require(connection, customer_id)
     programme = await programmes.require(connection, programme_id)
-    rows = await repository.of_member(connection, programme, customer_id, page.fetch, page.key(datetime, str))
+    rows = await repository.of_member(connection, programme, customer_id, page.fetch, after)
     return page.page(
         rows,
         key=lambda row: (row["awarded_at"], row["id"]),

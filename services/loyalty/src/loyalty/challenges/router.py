@@ -43,8 +43,9 @@ async def list_challenges(
     page: PageQuery, connection: Reads, _caller: ReadsLoyalty, programme_id: ProgrammeQuery = None
 ) -> Page[Challenge]:
     """List the challenges of a programme, oldest first."""
+    after = page.key(datetime, str)
     programme = await programmes.require(connection, programme_id)
-    rows = await repository.page(connection, programme, page.fetch, page.key(datetime, str))
+    rows = await repository.page(connection, programme, page.fetch, after)
     return page.page(rows, key=lambda row: (row.created_at, row.id), item=_view)
 
 
@@ -99,9 +100,10 @@ async def list_of_member(
     programme_id: ProgrammeQuery = None,
 ) -> Page[MemberChallenge]:
     """List how far a member is with the challenges that run now and those that he has begun."""
+    after = page.key(datetime, str)
     programme = await programmes.require(connection, programme_id)
     now = state_of(request).clock.now()
-    rows = await service.of_member(connection, programme, customer_id, now, page.fetch, page.key(datetime, str))
+    rows = await service.of_member(connection, programme, customer_id, now, page.fetch, after)
     return page.page(rows, key=lambda row: (row.challenge.created_at, row.challenge.id), item=lambda row: _of_member(row, language))
 
 

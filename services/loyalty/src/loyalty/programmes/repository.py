@@ -53,7 +53,7 @@ SELECT id, version, jsonb_build_object(
 """
 _VERSIONS = """
 SELECT version, terms, changed_by, changed_at FROM programme_versions
-WHERE programme_id = $1 AND version < $2 ORDER BY version DESC LIMIT $3
+WHERE programme_id = $1 AND version < $2::bigint ORDER BY version DESC LIMIT $3
 """
 _ADD_WALLETS = """
 INSERT INTO wallets (programme_id, code, kind, currency) SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[])

@@ -33,8 +33,8 @@ _COUNT_OPEN = "SELECT count(*) FROM rewards WHERE programme_id = $1 AND archived
 _FIND = f"{_VIEW} WHERE id = $2"
 _TERMS = f"SELECT {_ROW} FROM rewards WHERE id = $1"  # noqa: S608
 _LOCK = f"{_TERMS} FOR NO KEY UPDATE"
-_PAGE = f"{_VIEW} WHERE (sort_rank, id) > ($3, $4) AND archived_at IS NULL ORDER BY sort_rank, id LIMIT $2"
-_PAGE_OF_ALL = f"{_VIEW} WHERE (sort_rank, id) > ($3, $4) ORDER BY sort_rank, id LIMIT $2"
+_PAGE = f"{_VIEW} WHERE (sort_rank, id) > ($3::bigint, $4) AND archived_at IS NULL ORDER BY sort_rank, id LIMIT $2"
+_PAGE_OF_ALL = f"{_VIEW} WHERE (sort_rank, id) > ($3::bigint, $4) ORDER BY sort_rank, id LIMIT $2"
 _OPEN = f"{_VIEW} WHERE programme_id = $2 AND archived_at IS NULL ORDER BY sort_rank, id LIMIT $3"
 _ARCHIVE = "UPDATE rewards SET archived_at = coalesce(archived_at, clock_timestamp()), version = version + 1 WHERE id = $1"
 # The one statement that decides who gets the last piece.

@@ -19,7 +19,8 @@ from shared.http.pagination import SortKey
 from shared.ids import new_id
 
 _TIERS = """
-SELECT code, name, rank, threshold, benefits, version, created_at FROM tiers WHERE programme_id = $1 AND rank > $2 ORDER BY rank LIMIT $3
+SELECT code, name, rank, threshold, benefits, version, created_at
+FROM tiers WHERE programme_id = $1 AND rank > $2::bigint ORDER BY rank LIMIT $3
 """
 _TIER = "SELECT code, name, rank, threshold, benefits, version, created_at FROM tiers WHERE programme_id = $1 AND code = $2"
 _INSERT = "INSERT INTO tiers (programme_id, code, name, rank, threshold, benefits) VALUES ($1, $2, $3, $4, $5, $6)"

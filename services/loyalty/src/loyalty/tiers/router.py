@@ -44,8 +44,9 @@ _CHANGING = (TierNotFound, TierExists, TiersNotRising, TierTimeInvalid, Programm
 @router.get("", operation_id="tiers_list", summary="List tiers", responses=problems(ProgrammeNotFound))
 async def list_tiers(page: PageQuery, connection: Reads, _caller: ReadsLoyalty, programme_id: ProgrammeQuery = None) -> Page[Tier]:
     """List the tiers of a programme, the lowest first."""
+    after = page.key(int)
     programme = await programmes.require(connection, programme_id)
-    rows = await repository.page(connection, programme, page.fetch, page.key(int))
+    rows = await repository.page(connection, programme, page.fetch, after)
     return page.page(rows, key=lambda row: (row.rank,), item=Tier.model_validate)
 
 
@@ -109,8 +110,9 @@ async def list_losses(
     programme_id: ProgrammeQuery = None,
 ) -> Page[TierLoss]:
     """List the members who lose their tier within some days unless they earn more, the first first."""
+    after = page.key(datetime, str)
     programme = await programmes.require(connection, programme_id)
-    rows = await repository.losses(connection, programme, within_days, page.fetch, page.key(datetime, str))
+    rows = await repository.losses(connection, programme, within_days, page.fetch, after)
     return page.page(rows, key=lambda row: (row.until, row.customer_id), item=TierLoss.model_validate)
 
 
@@ -205,8 +207,8 @@ async def history(
     programme_id: ProgrammeQuery = None,
 ) -> Page[TierChange]:
     """List every change of a member's tier, newest first, as it is known now or was known at an instant."""
-    programme = await programmes.require(connection, programme_id)
     after = page.key(datetime)
+    programme = await programmes.require(connection, programme_id)
     told = await service.changes_of(connection, customer_id, known_at, programme)
     rows = [row for row in told if after is None or row[0].at < after[0]][: page.fetch]
     return page.page(
