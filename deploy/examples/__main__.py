@@ -28,6 +28,7 @@ from shared.http import create_app
 from shared.http.access_events import issue_key
 from shop import Shop, moment_of
 
+_TIMEOUT_SECONDS = 900
 _HERE = Path(__file__).resolve().parent
 _REPORTS = _HERE.parents[1] / "docs" / "examples"
 HISTORIES = {"cdnow": cdnow, "online_retail": online_retail}
@@ -69,7 +70,8 @@ async def _set_up(programme: Programme, url: str, key: str) -> None:
 async def _run(programme: Programme, history: History) -> Findings:
     with server(durable=False) as postgres:
         dsn = await migrated(postgres, SERVICE)
-        database = await PoolDatabase.connect(dsn)
+        # Looking back over a whole programme takes longer than a request may.
+        database = await PoolDatabase.connect(dsn, command_timeout_seconds=_TIMEOUT_SECONDS)
         try:
             return await _play(database, programme, history)
         finally:
@@ -85,7 +87,7 @@ async def _play(database: Database, programme: Programme, history: History) -> F
     async with app.router.lifespan_context(app):
         headers = {"authorization": f"Bearer {key.key}"}
         transport = httpx2.ASGITransport(app=app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://example", headers=headers, timeout=600) as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://example", headers=headers, timeout=_TIMEOUT_SECONDS) as client:
             await apply(client, programme, since=moment_of(history.events[0]) - timedelta(days=1))
             return await _observe(client, database, programme, history)
 
