@@ -43,18 +43,20 @@ def _kill_workers(dsn: str, key: str, progress: Progress) -> int:
     context = multiprocessing.get_context("forkserver")
     # What takes long to import; the worker's own module is not on the path of the server.
     context.set_forkserver_preload(["loyalty.app", "shared.testing.bus", "shared.testing.databases", "httpx2"])
-    random = Random(_SEED)
+    random, longest = Random(_SEED), _LONGEST_LIFE_SECONDS
     for _ in range(KILLS):
-        progress.at_work = False
+        progress.at_work, before = False, progress.done
         worker = context.Process(target=killed_worker.run, args=(dsn, key, _SEED, progress), daemon=True)
         worker.start()
         began = time.monotonic()
         while not progress.at_work and worker.is_alive() and time.monotonic() - began < _START_SECONDS:
             time.sleep(0.001)
-        time.sleep(random.uniform(0, _LONGEST_LIFE_SECONDS))
+        time.sleep(random.uniform(0, longest))
         assert worker.is_alive(), "the worker ended by itself"
         worker.kill()
         worker.join()
+        # On a slow machine they live longer, or nothing would ever be done.
+        longest = longest * 1.5 if progress.done == before else _LONGEST_LIFE_SECONDS
     return KILLS
 
 

@@ -36,7 +36,7 @@ INSERT INTO members (customer_id) SELECT 'cus_' || n FROM generate_series(1, 200
 INSERT INTO rewards (id, programme_id, name, kind, wallet, prices, stock, sort_rank, fulfil_within_days)
 SELECT 'rew_' || n, '{programme}', '{{"en": "x"}}', 'goods', 'points', '[]', 9, n % 50, 14 FROM generate_series(1, 400) AS n;
 INSERT INTO redemptions (id, reward_id, customer_id, quantity, option, points, wallet, status, hold_id, created_at, expires_at)
-SELECT 'rdm_' || n, 'rew_' || 1 + n % 400, 'cus_' || CASE WHEN n % 10 = 0 THEN 7 ELSE 1 + n % 2000 END, 1, 'points', 1, 'points',
+SELECT 'rdm_' || n, 'rew_' || 1 + n % 400, 'cus_' || 1 + n % 20, 1, 'points', 1, 'points',
        CASE WHEN n % 9 = 0 THEN 'pending' ELSE 'fulfilled' END, 'hol_' || n, now() - n * interval '1 minute',
        now() + n * interval '1 minute'
 FROM generate_series(1, 6000) AS n;
