@@ -11,6 +11,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import asyncpg
 import httpx2
 from pydantic import SecretStr
 
@@ -24,6 +25,7 @@ from programme import Programme, apply, read_programme
 from report import Findings, write
 from shared.database.pool import Database, PoolDatabase
 from shared.database.unit_of_work import UnitOfWork
+from shared.embedded.roles import with_database
 from shared.http import create_app
 from shared.http.access_events import issue_key
 from shop import Shop, moment_of
@@ -70,12 +72,19 @@ async def _set_up(programme: Programme, url: str, key: str) -> None:
 async def _run(programme: Programme, history: History) -> Findings:
     with server(durable=False) as postgres:
         dsn = await migrated(postgres, SERVICE)
-        # Looking back over a whole programme takes longer than a request may.
+        await _take_time(postgres.dsn())
         database = await PoolDatabase.connect(dsn, command_timeout_seconds=_TIMEOUT_SECONDS)
         try:
             return await _play(database, programme, history)
         finally:
             await database.close()
+
+
+async def _take_time(superuser: str) -> None:
+    """Let statements of the service run as long as they take: looking back over a whole programme is no request of every day."""
+    connection = await asyncpg.connect(with_database(superuser, "bench"))
+    await connection.execute(f"ALTER ROLE {SERVICE.name} IN DATABASE bench SET statement_timeout = '{_TIMEOUT_SECONDS}s'")
+    await connection.close()
 
 
 async def _play(database: Database, programme: Programme, history: History) -> Findings:

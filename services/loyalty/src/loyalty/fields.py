@@ -13,7 +13,7 @@ CustomerId = Annotated[
 CustomerIdPath = Annotated[str, Path(description="The member's customer id.", max_length=200, examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"])]
 # Postings beyond this are no points any more but a mistake; sums of very many of them still fit 64 bits.
 MAX_POINTS = 10**12
-PointsToTake = Annotated[int, Field(ge=1, le=MAX_POINTS, description="How many points, at least 1.", examples=[250])]
+PointsToTake = Annotated[int, Field(strict=True, ge=1, le=MAX_POINTS, description="How many points, at least 1.", examples=[250])]
 WalletCode = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$"),

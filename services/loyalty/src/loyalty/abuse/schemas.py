@@ -15,7 +15,7 @@ ReviewState = Literal["open", "approved", "rejected"]
 KindQuery = Annotated[ReviewKind | None, Query(description="Only what waits for this kind of reason.")]
 StateQuery = Annotated[ReviewState | None, Query(description="Only those in this state.")]
 CustomerQuery = Annotated[str | None, Query(max_length=200, description="Only those about this customer.")]
-_Maximum = Annotated[int, Field(ge=0, le=MAX_POINTS, description="So many actions or points are allowed.", examples=[5])]
+_Maximum = Annotated[int, Field(strict=True, ge=0, le=MAX_POINTS, description="So many actions or points are allowed.", examples=[5])]
 _Window = Annotated[
     int | None,
     Field(
@@ -52,7 +52,7 @@ class VelocityLimitPatch(InputModel):
     maximum: _Maximum | None = None
     window_seconds: _Window = None
     on_exceed: OnExceed | None = Field(default=None, description="What happens beyond it.", examples=["review"])
-    is_active: bool | None = Field(default=None, description="False lets everybody do as he likes.", examples=[True])
+    is_active: bool | None = Field(strict=True, default=None, description="False lets everybody do as he likes.", examples=[True])
 
 
 class VelocityLimit(OutputModel):

@@ -19,7 +19,7 @@ class AdjustmentRequest(InputModel):
 
     customer_id: CustomerId
     programme_id: ProgrammeId = None
-    points: Annotated[int, Field(ge=-MAX_POINTS, le=MAX_POINTS), AfterValidator(_not_nothing)] = Field(
+    points: Annotated[int, Field(strict=True, ge=-MAX_POINTS, le=MAX_POINTS), AfterValidator(_not_nothing)] = Field(
         description="Given when above zero, taken when below.", examples=[500]
     )
     reason: LongText = Field(description="Why.", examples=["The delivery came late"])

@@ -19,7 +19,9 @@ Trigger = Literal["order_placed", "interaction_recorded", "response_recorded"]
 class _OfArticles(InputModel):
     skus: _Names = Field(default=[], description="Only these articles; all when empty.", examples=[["TEA-1"]])
     categories: _Names = Field(default=[], description="Only these categories; all when empty.", examples=[["tea"]])
-    within_days: int | None = Field(default=None, ge=1, le=3_660, description="In so many days; in any time when absent.", examples=[30])
+    within_days: int | None = Field(
+        strict=True, default=None, ge=1, le=3_660, description="In so many days; in any time when absent.", examples=[30]
+    )
 
 
 class CountGoal(_OfArticles):
@@ -27,21 +29,21 @@ class CountGoal(_OfArticles):
 
     kind: Literal["count"]
     trigger: Trigger = Field(default="order_placed", description="Of what.", examples=["order_placed"])
-    target: int = Field(ge=1, le=1_000_000, description="So many.", examples=[5])
+    target: int = Field(strict=True, ge=1, le=1_000_000, description="So many.", examples=[5])
 
 
 class SpendGoal(_OfArticles):
     """Money spent."""
 
     kind: Literal["spend"]
-    target: int = Field(ge=1, le=10**15, description="Minor units.", examples=[10_000])
+    target: int = Field(strict=True, ge=1, le=10**15, description="Minor units.", examples=[10_000])
 
 
 class QuantityGoal(_OfArticles):
     """Pieces bought."""
 
     kind: Literal["quantity"]
-    target: int = Field(ge=1, le=1_000_000, description="So many.", examples=[5])
+    target: int = Field(strict=True, ge=1, le=1_000_000, description="So many.", examples=[5])
 
 
 class StreakGoal(InputModel):
@@ -49,9 +51,9 @@ class StreakGoal(InputModel):
 
     kind: Literal["streak"]
     trigger: Trigger = Field(default="order_placed", description="With what.", examples=["order_placed"])
-    target: int = Field(ge=2, le=10_000, description="So many in a row.", examples=[4])
+    target: int = Field(strict=True, ge=2, le=10_000, description="So many in a row.", examples=[4])
     unit: Literal["day", "week", "month"] = Field(description="Of the programme's zone; weeks begin on Monday.", examples=["week"])
-    grace: int = Field(default=0, ge=0, le=100, description="So many in a row may be missed.", examples=[1])
+    grace: int = Field(strict=True, default=0, ge=0, le=100, description="So many in a row may be missed.", examples=[1])
 
 
 Goal = Annotated[CountGoal | SpendGoal | QuantityGoal | StreakGoal, Field(discriminator="kind")]
@@ -60,9 +62,11 @@ Goal = Annotated[CountGoal | SpendGoal | QuantityGoal | StreakGoal, Field(discri
 class Reward(InputModel):
     """What whoever meets a challenge gets."""
 
-    points: int = Field(default=0, ge=0, le=1_000_000_000, description="Points.", examples=[100])
+    points: int = Field(strict=True, default=0, ge=0, le=1_000_000_000, description="Points.", examples=[100])
     wallet: WalletCode = Field(default=POINTS, description="In this wallet.", examples=["points"])
-    expires_days: int | None = Field(default=None, ge=1, le=36_600, description="They expire after so many days.", examples=[90])
+    expires_days: int | None = Field(
+        strict=True, default=None, ge=1, le=36_600, description="They expire after so many days.", examples=[90]
+    )
     badge: BadgeCode | None = Field(default=None, description="A badge.", examples=["tea_lover"])
     voucher_batch_id: Annotated[str, StringConstraints(max_length=200)] | None = Field(
         default=None, description="A code of this batch, which only he can use.", examples=[None]
@@ -79,7 +83,7 @@ class ChallengeTerms(InputModel):
         examples=["event.channel == 'app'"],
     )
     max_times: int | None = Field(
-        default=1, ge=1, le=10_000, description="How often it can be met; any number of times when null.", examples=[1]
+        strict=True, default=1, ge=1, le=10_000, description="How often it can be met; any number of times when null.", examples=[1]
     )
     reward: Reward = Field(default_factory=Reward, description="What it gives each time.")
 

@@ -10,8 +10,8 @@ from shared.http.schemas import InputModel, Moment, OutputModel
 class DiscountStep(InputModel):
     """From how much on which percentage is given."""
 
-    from_minor: int = Field(ge=0, le=10**15, description="Minor units bought in the window.", examples=[10_000])
-    percent_bp: int = Field(ge=1, le=10_000, description="Hundredths of a per cent.", examples=[300])
+    from_minor: int = Field(strict=True, ge=0, le=10**15, description="Minor units bought in the window.", examples=[10_000])
+    percent_bp: int = Field(strict=True, ge=1, le=10_000, description="Hundredths of a per cent.", examples=[300])
 
 
 def _rising(steps: list[DiscountStep]) -> list[DiscountStep]:
@@ -23,7 +23,7 @@ def _rising(steps: list[DiscountStep]) -> list[DiscountStep]:
 class DiscountScale(InputModel):
     """The accumulating discount: the more bought in the window, the higher the percentage."""
 
-    window_days: int = Field(ge=1, le=36_600, description="How far back purchases count.", examples=[365])
+    window_days: int = Field(strict=True, ge=1, le=36_600, description="How far back purchases count.", examples=[365])
     steps: Annotated[list[DiscountStep], Field(min_length=1, max_length=50), AfterValidator(_rising)] = Field(
         description="In rising order.", examples=[[{"from_minor": 10_000, "percent_bp": 300}, {"from_minor": 50_000, "percent_bp": 500}]]
     )

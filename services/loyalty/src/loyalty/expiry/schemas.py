@@ -7,7 +7,7 @@ from loyalty.expiry.rules import Kind, Unit
 from shared.http.schemas import InputModel, Moment, MomentInput, OutputModel
 
 TierCode = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-LeadDays = Annotated[int, Field(ge=1, le=365)]
+LeadDays = Annotated[int, Field(strict=True, ge=1, le=365)]
 
 
 class ExpiryPolicyInput(InputModel):
@@ -20,7 +20,7 @@ class ExpiryPolicyInput(InputModel):
     )
     unit: Unit | None = Field(default=None, description="What is counted; month, quarter or year for calendar.", examples=["month"])
     units: int | None = Field(
-        default=None, ge=0, le=3_660, description="How many; for calendar how many more after the current one.", examples=[6]
+        strict=True, default=None, ge=0, le=3_660, description="How many; for calendar how many more after the current one.", examples=[6]
     )
     exempt_tiers: list[TierCode] = Field(
         default=[], max_length=20, description="Tiers in which activity is not needed; for activity only.", examples=[["gold"]]

@@ -17,7 +17,7 @@ class HoldRequest(InputModel):
     programme_id: ProgrammeId = None
     points: PointsToTake
     expires_in_seconds: int = Field(
-        default=900, ge=1, le=MAX_SECONDS, description="After so many seconds they are free again, exactly.", examples=[900]
+        strict=True, default=900, ge=1, le=MAX_SECONDS, description="After so many seconds they are free again, exactly.", examples=[900]
     )
     reference: ShortText | None = Field(default=None, description="The caller's own word for it; not personal.", examples=["basket 4711"])
     wallet: WalletCode = POINTS

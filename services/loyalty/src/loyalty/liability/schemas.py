@@ -12,8 +12,8 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 class PointValueInput(InputModel):
     """What a point costs from a moment on."""
 
-    amount_minor: int = Field(ge=0, le=10**9, description="Minor units of money …", examples=[1])
-    points: int = Field(default=1, ge=1, le=10**9, description="… for so many points.", examples=[1])
+    amount_minor: int = Field(strict=True, ge=0, le=10**9, description="Minor units of money …", examples=[1])
+    points: int = Field(strict=True, default=1, ge=1, le=10**9, description="… for so many points.", examples=[1])
     currency: Currency = Field(description="ISO 4217 code.", examples=["EUR"])
     effective_from: MomentInput | None = Field(default=None, description="Since when; now when absent.")
 

@@ -22,8 +22,8 @@ Factor = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,2}(\.[0-9]{1,4
 
 class _Looking(InputModel):
     by: Literal["sku", "category"] = Field(default="sku", description="Whether articles or categories are looked at.", examples=["sku"])
-    window_days: int = Field(default=730, ge=1, le=3_660, description="How far back purchases are looked at.", examples=[730])
-    min_purchases: int = Field(default=3, ge=1, le=1_000, description="On how many days it was bought at least.", examples=[3])
+    window_days: int = Field(strict=True, default=730, ge=1, le=3_660, description="How far back purchases are looked at.", examples=[730])
+    min_purchases: int = Field(strict=True, default=3, ge=1, le=1_000, description="On how many days it was bought at least.", examples=[3])
     excluded: Annotated[list[ShortText], Field(max_length=1_000)] = Field(
         default=[], description="Articles or categories that no offer is made for.", examples=[["POST"]]
     )
@@ -39,22 +39,26 @@ class Replenishment(_Looking):
     """What somebody buys again and again and should need now, by the median of his own gaps."""
 
     strategy: Literal["replenishment"]
-    early_percent: int = Field(default=0, ge=0, le=90, description="So much of his gap earlier it is due already.", examples=[10])
-    late_intervals: int = Field(default=2, ge=2, le=100, description="After so many of his gaps it is due no more.", examples=[2])
+    early_percent: int = Field(
+        strict=True, default=0, ge=0, le=90, description="So much of his gap earlier it is due already.", examples=[10]
+    )
+    late_intervals: int = Field(
+        strict=True, default=2, ge=2, le=100, description="After so many of his gaps it is due no more.", examples=[2]
+    )
 
 
 class LapsedFavourite(_Looking):
     """What somebody used to buy and has not bought for several of his own gaps."""
 
     strategy: Literal["lapsed_favourite"]
-    intervals: int = Field(default=3, ge=2, le=100, description="For how many of his gaps he has not bought it.", examples=[3])
+    intervals: int = Field(strict=True, default=3, ge=2, le=100, description="For how many of his gaps he has not bought it.", examples=[3])
 
 
 class FixedPoints(InputModel):
     """Points on top, once."""
 
     kind: Literal["points"]
-    points: int = Field(ge=1, le=1_000_000, description="How many.", examples=[50])
+    points: int = Field(strict=True, ge=1, le=1_000_000, description="How many.", examples=[50])
 
 
 class MultipliedPoints(InputModel):
@@ -62,7 +66,7 @@ class MultipliedPoints(InputModel):
 
     kind: Literal["multiplier"]
     factor: Factor = Field(description="A decimal number of at least 1; 2 gives as many points on top.", examples=["2"])
-    max_points: int | None = Field(default=None, ge=1, le=MAX_POINTS, description="The most on top.", examples=[500])
+    max_points: int | None = Field(strict=True, default=None, ge=1, le=MAX_POINTS, description="The most on top.", examples=[500])
 
 
 class PercentOff(InputModel):
@@ -87,11 +91,18 @@ class OfferCampaignDraft(InputModel):
         examples=[{"strategy": "replenishment", "by": "sku", "min_purchases": 3}],
     )
     benefit: Benefit = Field(description="What an offer gives.", examples=[{"kind": "multiplier", "factor": "2"}])
-    validity_days: int = Field(default=14, ge=1, le=366, description="For so many days of 24 hours an offer counts.", examples=[14])
-    control_share: int = Field(default=10, ge=0, le=100, description="Per cent of the members who are held out.", examples=[10])
-    max_per_member: int = Field(default=3, ge=1, le=20, description="Offers a member at a time.", examples=[3])
+    validity_days: int = Field(
+        strict=True, default=14, ge=1, le=366, description="For so many days of 24 hours an offer counts.", examples=[14]
+    )
+    control_share: int = Field(
+        strict=True, default=10, ge=0, le=100, description="Per cent of the members who are held out.", examples=[10]
+    )
+    max_per_member: int = Field(strict=True, default=3, ge=1, le=20, description="Offers a member at a time.", examples=[3])
     needs_activation: bool = Field(
-        default=True, description="Whether only what is bought after its activation redeems an offer; always with codes.", examples=[True]
+        strict=True,
+        default=True,
+        description="Whether only what is bought after its activation redeems an offer; always with codes.",
+        examples=[True],
     )
     salt: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = Field(
         default=None,
@@ -104,7 +115,7 @@ class OfferCampaignPatch(InputModel):
     """What may be changed of a campaign; offers that were made stay."""
 
     name: LocalisedText = Field(default={"en": "?"}, examples=[_EXAMPLE_NAME])
-    active: bool = Field(default=True, description="False: no offers are made any more.", examples=[False])
+    active: bool = Field(strict=True, default=True, description="False: no offers are made any more.", examples=[False])
 
 
 class OfferCampaign(OutputModel):

@@ -15,22 +15,22 @@ Until = Annotated[MomentInput, Query(description="End of the period, not in it."
 Format = Annotated[Literal["json", "csv"], Query(description="How it is written.")]
 Direction = Literal["accrual", "redemption", "accrual_reversal", "redemption_reversal"]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$"), Field(description="ISO 4217 code.", examples=["EUR"])]
-_Points = Annotated[int, Field(ge=1, le=MAX_POINTS, description="How many points.", examples=[250])]
+_Points = Annotated[int, Field(strict=True, ge=1, le=MAX_POINTS, description="How many points.", examples=[250])]
 _Limit = Annotated[int | None, Field(ge=0, le=MAX_POINTS, description="Points at most; no limit when null.", examples=[100_000])]
 
 
 class Price(InputModel):
     """What points cost between the programme and the partner."""
 
-    amount_minor: int = Field(ge=0, le=_MAX_MINOR, description="So many minor units ...", examples=[1])
-    points: int = Field(ge=1, le=MAX_POINTS, description="... for so many points.", examples=[1])
+    amount_minor: int = Field(strict=True, ge=0, le=_MAX_MINOR, description="So many minor units ...", examples=[1])
+    points: int = Field(strict=True, ge=1, le=MAX_POINTS, description="... for so many points.", examples=[1])
 
 
 class EarnRate(InputModel):
     """How many points his customers get for their money."""
 
-    points: int = Field(ge=1, le=1_000_000, description="So many points ...", examples=[1])
-    amount_minor: int = Field(ge=1, le=_MAX_MINOR, description="... for so many minor units.", examples=[100])
+    points: int = Field(strict=True, ge=1, le=1_000_000, description="So many points ...", examples=[1])
+    amount_minor: int = Field(strict=True, ge=1, le=_MAX_MINOR, description="... for so many minor units.", examples=[100])
 
 
 class PartnerLimits(InputModel):
@@ -45,9 +45,9 @@ class PartnerTerms(InputModel):
     """What is agreed with a partner."""
 
     name: ShortText = Field(description="What people call him.", examples=["Baltic Airways"])
-    is_active: bool = Field(default=True, description="False lets him post nothing.", examples=[True])
-    may_accrue: bool = Field(default=True, description="Whether he may give points.", examples=[True])
-    may_redeem: bool = Field(default=False, description="Whether members may spend points with him.", examples=[True])
+    is_active: bool = Field(strict=True, default=True, description="False lets him post nothing.", examples=[True])
+    may_accrue: bool = Field(strict=True, default=True, description="Whether he may give points.", examples=[True])
+    may_redeem: bool = Field(strict=True, default=False, description="Whether members may spend points with him.", examples=[True])
     currency: Currency
     accrual_price: Price = Field(description="What he pays for the points that he gives.")
     redemption_price: Price = Field(description="What he gets for the points that members spend with him.")
@@ -97,7 +97,7 @@ class PartnerPosting(InputModel):
     member_number: ShortText | None = Field(default=None, description="The number of his card.", examples=[None])
     points: _Points | None = Field(default=None, description="How many points; these or an amount.", examples=[250])
     amount_minor: int | None = Field(
-        default=None, ge=1, le=_MAX_MINOR, description="What was bought, or is to be paid, in minor units.", examples=[None]
+        strict=True, default=None, ge=1, le=_MAX_MINOR, description="What was bought, or is to be paid, in minor units.", examples=[None]
     )
     reference: ShortText = Field(
         description="The partner's own word for it; the same again is the same posting.", examples=["flight-7K2M9Q"]

@@ -40,8 +40,10 @@ End = Annotated[MomentInput | None, Field(description="Until when; for ever when
 class Rate(InputModel):
     """How much money earns how many points, where no rule of the programme says otherwise."""
 
-    points: int = Field(ge=0, le=1_000, description="So many points ...", examples=[1])
-    amount_minor: int = Field(ge=1, le=1_000_000_000, description="... for so many minor units of money; rounded down.", examples=[100])
+    points: int = Field(strict=True, ge=0, le=1_000, description="So many points ...", examples=[1])
+    amount_minor: int = Field(
+        strict=True, ge=1, le=1_000_000_000, description="... for so many minor units of money; rounded down.", examples=[100]
+    )
     currencies: list[Currency] | None = Field(
         default=None, min_length=1, max_length=50, description="Only orders in these currencies; all when absent.", examples=[["EUR"]]
     )

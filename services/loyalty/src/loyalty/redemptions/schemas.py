@@ -17,7 +17,7 @@ class MemberRedemptionRequest(InputModel):
     """A reward that a member wants."""
 
     reward_id: RewardId
-    quantity: int = Field(default=1, ge=1, le=MAX_QUANTITY, description="Pieces.", examples=[1])
+    quantity: int = Field(strict=True, default=1, ge=1, le=MAX_QUANTITY, description="Pieces.", examples=[1])
     option: OptionName | None = Field(default=None, description="The way to pay; the usual one when absent.", examples=["points"])
 
 

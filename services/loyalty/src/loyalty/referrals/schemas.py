@@ -12,8 +12,8 @@ Language = Annotated[str | None, Query(description="The language of the text to 
 State = Literal["pending", "qualified", "waiting", "completed", "refused", "lapsed", "reversing", "reversed"]
 StateQuery = Annotated[State | None, Query(description="Only those in this state.")]
 ReferrerQuery = Annotated[str | None, Query(max_length=200, description="Only those whom this customer referred.")]
-_Points = Annotated[int, Field(ge=0, le=1_000_000, description="Points for it; none with 0.", examples=[500])]
-_Days = Annotated[int, Field(ge=0, le=366, examples=[14])]
+_Points = Annotated[int, Field(strict=True, ge=0, le=1_000_000, description="Points for it; none with 0.", examples=[500])]
+_Days = Annotated[int, Field(strict=True, ge=0, le=366, examples=[14])]
 _BatchId = Annotated[
     str | None,
     Field(max_length=200, description="A batch of vouchers, of which he gets a code.", examples=["vbt_01jd3z0k7cz9v8w6t5s4r3q2p1"]),
@@ -24,36 +24,45 @@ _STATES = "pending: the condition is not met yet; qualified: it is, and the orde
 class ReferrerLimit(InputModel):
     """How many referrals of one member are rewarded."""
 
-    count: int = Field(ge=1, le=1_000_000, description="So many ...", examples=[10])
+    count: int = Field(strict=True, ge=1, le=1_000_000, description="So many ...", examples=[10])
     period: Literal["day", "month", "year", "ever"] = Field(default="year", description="... in each of these.", examples=["year"])
 
 
 class SchemeTerms(InputModel):
     """What referring somebody is worth, and when."""
 
-    is_active: bool = Field(default=True, description="Whether codes can be used.", examples=[True])
+    is_active: bool = Field(strict=True, default=True, description="Whether codes can be used.", examples=[True])
     condition: Literal["registered", "first_order"] = Field(
         default="first_order", description="What the referred one has to do after the code was used.", examples=["first_order"]
     )
     min_order_minor: int = Field(
-        default=0, ge=0, le=10**12, description="What is left of his order after returns, at least.", examples=[2_000]
+        strict=True, default=0, ge=0, le=10**12, description="What is left of his order after returns, at least.", examples=[2_000]
     )
     order_condition: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = Field(
         default=None, description="What else the order has to be: CEL over `event` and `customer`.", examples=["event.channel == 'app'"]
     )
-    within_days: int = Field(default=30, ge=1, le=3_650, description="In how many days after the code was used.", examples=[30])
+    within_days: int = Field(
+        strict=True, default=30, ge=1, le=3_650, description="In how many days after the code was used.", examples=[30]
+    )
     waiting_days: _Days = Field(default=14, description="How long the order can be returned: rewards come afterwards.")
     new_customer_days: _Days = Field(default=7, description="So long before the code was used he may have registered.")
     referrer_points: _Points = 0
     referred_points: _Points = 0
-    points_expire_days: int | None = Field(default=None, ge=1, le=36_600, description="They expire after so many days.", examples=[365])
+    points_expire_days: int | None = Field(
+        strict=True, default=None, ge=1, le=36_600, description="They expire after so many days.", examples=[365]
+    )
     referrer_voucher_batch_id: _BatchId = None
     referred_voucher_batch_id: _BatchId = None
     referrer_limit: ReferrerLimit | None = Field(default=None, description="Beyond it only the referred one is rewarded.")
     max_per_day: int | None = Field(
-        default=20, ge=1, le=1_000_000, description="Who refers more in a day is looked at before he is rewarded.", examples=[20]
+        strict=True,
+        default=20,
+        ge=1,
+        le=1_000_000,
+        description="Who refers more in a day is looked at before he is rewarded.",
+        examples=[20],
     )
-    chain_length: int = Field(default=10, ge=1, le=50, description="How far up loops are looked for.", examples=[10])
+    chain_length: int = Field(strict=True, default=10, ge=1, le=50, description="How far up loops are looked for.", examples=[10])
     on_return: Literal["take_back", "keep"] = Field(
         default="take_back", description="What happens to rewards when the order comes back later.", examples=["take_back"]
     )

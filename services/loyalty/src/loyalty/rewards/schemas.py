@@ -35,9 +35,9 @@ class Price(InputModel):
     """A way to pay for one piece: points alone, or points and money."""
 
     option: OptionName = "points"
-    points: int = Field(ge=1, le=10**9, description="Points a piece.", examples=[500])
+    points: int = Field(strict=True, ge=1, le=10**9, description="Points a piece.", examples=[500])
     amount_minor: int | None = Field(
-        default=None, ge=1, le=10**12, description="Money a piece, in minor units, which the till collects.", examples=[None]
+        strict=True, default=None, ge=1, le=10**12, description="Money a piece, in minor units, which the till collects.", examples=[None]
     )
     currency: Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")] | None = Field(
         default=None, description="ISO 4217 code of the money.", examples=[None]
@@ -47,7 +47,7 @@ class Price(InputModel):
 class Limit(InputModel):
     """How many pieces a member may have in a period."""
 
-    quantity: int = Field(ge=1, le=_MAX_STOCK, description="So many pieces ...", examples=[1])
+    quantity: int = Field(strict=True, ge=1, le=_MAX_STOCK, description="So many pieces ...", examples=[1])
     period: Literal["day", "week", "month", "year", "ever"] = Field(
         default="ever", description="... in each of these, by the programme's zone.", examples=["month"]
     )
@@ -60,7 +60,9 @@ class Eligibility(InputModel):
     condition: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = Field(
         default=None, description="In CEL over `customer`, `tier` and `segments`.", examples=["customer.country == 'LV'"]
     )
-    minimum_balance: int = Field(default=0, ge=0, le=MAX_POINTS, description="Points to have, whatever the price.", examples=[0])
+    minimum_balance: int = Field(
+        strict=True, default=0, ge=0, le=MAX_POINTS, description="Points to have, whatever the price.", examples=[0]
+    )
 
 
 def _ways(prices: list[Price]) -> list[Price]:
@@ -74,7 +76,7 @@ def _ways(prices: list[Price]) -> list[Price]:
 Prices = Annotated[list[Price], Field(min_length=1, max_length=5), AfterValidator(_ways)]
 _Limits = Annotated[list[Limit], Field(max_length=5)]
 _Images = Annotated[list[ImageUrl], Field(max_length=10)]
-_Stock = Annotated[int, Field(ge=0, le=_MAX_STOCK)]
+_Stock = Annotated[int, Field(strict=True, ge=0, le=_MAX_STOCK)]
 
 
 class RewardDraft(InputModel):
@@ -101,11 +103,16 @@ class RewardDraft(InputModel):
     eligibility: Eligibility = Field(default=Eligibility(), description="Who may have it.", examples=[{"tiers": ["gold"]}])
     limits: _Limits = Field(default=[], description="How often a member may have it.", examples=[[{"quantity": 1, "period": "month"}]])
     fulfil_within_days: int = Field(
-        default=14, ge=1, le=31, description="After so many days without fulfilment points and stock are free again.", examples=[14]
+        strict=True,
+        default=14,
+        ge=1,
+        le=31,
+        description="After so many days without fulfilment points and stock are free again.",
+        examples=[14],
     )
     categories: Names = Field(default=[], description="Where it stands in the catalogue.", examples=[["home"]])
     tags: Names = Field(default=[], description="Anything else to find it by.", examples=[["new"]])
-    sort_rank: int = Field(default=100, ge=0, le=1_000_000, description="Lower stands first.", examples=[100])
+    sort_rank: int = Field(strict=True, default=100, ge=0, le=1_000_000, description="Lower stands first.", examples=[100])
 
 
 class RewardPatch(InputModel):
@@ -121,10 +128,10 @@ class RewardPatch(InputModel):
     valid_to: MomentInput | None = Field(default=None, description="Until when.", examples=["2026-07-01T00:00:00Z"])
     eligibility: Eligibility = Field(default=Eligibility(), description="Who may have it.", examples=[{}])
     limits: _Limits = Field(default=[], description="How often a member may have it.", examples=[[]])
-    fulfil_within_days: int = Field(default=14, ge=1, le=31, description="Of redemptions from now on.", examples=[7])
+    fulfil_within_days: int = Field(strict=True, default=14, ge=1, le=31, description="Of redemptions from now on.", examples=[7])
     categories: Names = Field(default=[], description="Where it stands in the catalogue.", examples=[["home"]])
     tags: Names = Field(default=[], description="Anything else to find it by.", examples=[[]])
-    sort_rank: int = Field(default=100, ge=0, le=1_000_000, description="Lower stands first.", examples=[50])
+    sort_rank: int = Field(strict=True, default=100, ge=0, le=1_000_000, description="Lower stands first.", examples=[50])
 
 
 class Reward(OutputModel):

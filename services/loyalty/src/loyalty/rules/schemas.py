@@ -22,7 +22,7 @@ Trigger = Literal[
     "referral_completed",
     "challenge_completed",
 ]
-_Points = Annotated[int, Field(ge=1, le=1_000_000, description="How many points.", examples=[1])]
+_Points = Annotated[int, Field(strict=True, ge=1, le=1_000_000, description="How many points.", examples=[1])]
 _Names = Annotated[list[ShortText], Field(max_length=1_000)]
 Factor = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}(\.[0-9]{1,4})?$")]
 RuleIdPath = Annotated[str, Path(description="The rule, `rul_…`.", max_length=200, examples=["rul_01jd3z0k7cz9v8w6t5s4r3q2p1"])]
@@ -39,7 +39,7 @@ class PerAmount(_OfArticles):
 
     kind: Literal["per_amount"]
     points: _Points
-    per: int = Field(ge=1, le=1_000_000_000, description="For so many minor units.", examples=[100])
+    per: int = Field(strict=True, ge=1, le=1_000_000_000, description="For so many minor units.", examples=[100])
 
 
 class PerQuantity(_OfArticles):
@@ -47,7 +47,7 @@ class PerQuantity(_OfArticles):
 
     kind: Literal["per_quantity"]
     points: _Points
-    per: int = Field(default=1, ge=1, le=1_000_000, description="For so many pieces.", examples=[1])
+    per: int = Field(strict=True, default=1, ge=1, le=1_000_000, description="For so many pieces.", examples=[1])
 
 
 class Fixed(InputModel):
@@ -55,7 +55,7 @@ class Fixed(InputModel):
 
     kind: Literal["fixed"]
     points: _Points
-    multiplied: bool = Field(default=False, description="Whether multipliers apply to it.")
+    multiplied: bool = Field(strict=True, default=False, description="Whether multipliers apply to it.")
 
 
 class Multiplier(InputModel):
@@ -71,7 +71,7 @@ Effect = Annotated[PerAmount | PerQuantity | Fixed | Multiplier, Field(discrimin
 class CustomerLimit(InputModel):
     """The most that a customer can get from a rule in a period."""
 
-    points: int = Field(ge=1, le=MAX_POINTS, description="So many points ...", examples=[500])
+    points: int = Field(strict=True, ge=1, le=MAX_POINTS, description="So many points ...", examples=[500])
     period: Literal["day", "week", "month", "year", "ever"] = Field(
         default="ever", description="... in each of these, by the programme's zone.", examples=["month"]
     )
@@ -87,14 +87,20 @@ class RuleTerms(InputModel):
         description="When it counts: an expression in CEL over `event`, `customer`, `tier` and `segments`; always when absent.",
         examples=["event.channel == 'app' && event.amount_minor >= 2000"],
     )
-    priority: int = Field(default=100, ge=0, le=10_000, description="Lower stands first.", examples=[100])
+    priority: int = Field(strict=True, default=100, ge=0, le=10_000, description="Lower stands first.", examples=[100])
     group: ShortText | None = Field(default=None, description="Of rules of one group only the best counts.", examples=["seasonal"])
     wallet: WalletCode = POINTS
-    pending_days: int = Field(default=0, ge=0, le=366, description="Points cannot be spent before so many days.", examples=[14])
-    expires_days: int | None = Field(default=None, ge=1, le=36_600, description="They expire after so many days.", examples=[365])
-    per_occasion: int | None = Field(default=None, ge=1, le=MAX_POINTS, description="The most at once.", examples=[1_000])
+    pending_days: int = Field(
+        strict=True, default=0, ge=0, le=366, description="Points cannot be spent before so many days.", examples=[14]
+    )
+    expires_days: int | None = Field(
+        strict=True, default=None, ge=1, le=36_600, description="They expire after so many days.", examples=[365]
+    )
+    per_occasion: int | None = Field(strict=True, default=None, ge=1, le=MAX_POINTS, description="The most at once.", examples=[1_000])
     per_customer: CustomerLimit | None = Field(default=None, description="The most for a customer.")
-    budget: int | None = Field(default=None, ge=1, le=MAX_POINTS, description="The most for everybody together.", examples=[1_000_000])
+    budget: int | None = Field(
+        strict=True, default=None, ge=1, le=MAX_POINTS, description="The most for everybody together.", examples=[1_000_000]
+    )
 
 
 class RuleDraft(RuleTerms):

@@ -14,8 +14,8 @@ class SimulatedLine(InputModel):
     """An article of an order."""
 
     sku: ShortText = Field(description="The seller's article number.", examples=["TEA-1"])
-    quantity: int = Field(default=1, ge=1, le=1_000_000, description="Pieces.", examples=[2])
-    amount_minor: int = Field(ge=-_MAX_MINOR, le=_MAX_MINOR, description="Total of the line in minor units.", examples=[1_200])
+    quantity: int = Field(strict=True, default=1, ge=1, le=1_000_000, description="Pieces.", examples=[2])
+    amount_minor: int = Field(strict=True, ge=-_MAX_MINOR, le=_MAX_MINOR, description="Total of the line in minor units.", examples=[1_200])
     category: ShortText | None = Field(default=None, description="The seller's category.", examples=["tea"])
 
 
@@ -49,9 +49,9 @@ class SimulationRequest(InputModel):
     order: SimulatedOrder | None = Field(default=None, description="One order, answered at once; all orders ever, as a job, when absent.")
     changes: list[RuleChange] = Field(default=[], max_length=100, description="Against the rules as they are published.")
     cost_per_point_micro: int = Field(
-        default=10_000, ge=0, le=10**9, description="What a point costs, in millionths of a unit of money.", examples=[10_000]
+        strict=True, default=10_000, ge=0, le=10**9, description="What a point costs, in millionths of a unit of money.", examples=[10_000]
     )
-    top: int = Field(default=10, ge=1, le=100, description="How many who gain or lose most are named.", examples=[10])
+    top: int = Field(strict=True, default=10, ge=1, le=100, description="How many who gain or lose most are named.", examples=[10])
 
 
 class SimulatedAward(OutputModel):

@@ -26,7 +26,7 @@ class FreeGood(InputModel):
     """Something that members of a tier get for nothing."""
 
     sku: ShortText = Field(description="The article.", examples=["CAKE-1"])
-    quantity: int = Field(default=1, ge=1, le=1_000, description="Pieces ...", examples=[1])
+    quantity: int = Field(strict=True, default=1, ge=1, le=1_000, description="Pieces ...", examples=[1])
     every: Literal["once", "month", "quarter", "year", "birthday"] = Field(
         default="once", description="... so often.", examples=["birthday"]
     )
@@ -36,11 +36,15 @@ class Benefits(InputModel):
     """What a tier gives. The service applies the multiplier itself; shops and tills read the rest."""
 
     multiplier: Factor = Field(default="1", description="What orders earn in the wallet of points, times this.", examples=["1.2"])
-    early_access_hours: int = Field(default=0, ge=0, le=8_784, description="How many hours before others new things can be bought.")
+    early_access_hours: int = Field(
+        strict=True, default=0, ge=0, le=8_784, description="How many hours before others new things can be bought."
+    )
     exclusive_skus: _Names = Field(default=[], description="Articles that only this tier can buy.", examples=[["RESERVE-1"]])
     exclusive_categories: _Names = Field(default=[], description="Categories that only this tier can buy.", examples=[["reserve"]])
     free_goods: Annotated[list[FreeGood], Field(max_length=100)] = Field(default=[], description="What is free.")
-    percent_bp: int = Field(default=0, ge=0, le=10_000, description="Personal discount in hundredths of a per cent.", examples=[500])
+    percent_bp: int = Field(
+        strict=True, default=0, ge=0, le=10_000, description="Personal discount in hundredths of a per cent.", examples=[500]
+    )
 
 
 class TierDraft(InputModel):
@@ -48,8 +52,10 @@ class TierDraft(InputModel):
 
     code: TierCode
     name: LocalisedText
-    rank: int = Field(ge=1, le=1_000, description="Higher is better; no two share one.", examples=[2])
-    threshold: int = Field(ge=0, le=10**15, description="Reached from so many points, minor units or visits on.", examples=[500])
+    rank: int = Field(strict=True, ge=1, le=1_000, description="Higher is better; no two share one.", examples=[2])
+    threshold: int = Field(
+        strict=True, ge=0, le=10**15, description="Reached from so many points, minor units or visits on.", examples=[500]
+    )
     benefits: Benefits = Field(default_factory=Benefits, description="What it gives.")
     effective_from: _EffectiveFrom = None
 
@@ -58,8 +64,10 @@ class TierPatch(InputModel):
     """What may be changed of a tier."""
 
     name: LocalisedText = Field(default={"en": "-"})
-    rank: int = Field(default=1, ge=1, le=1_000, description="Higher is better.", examples=[2])
-    threshold: int = Field(default=0, ge=0, le=10**15, description="Reached from so many points, minor units or visits on.", examples=[500])
+    rank: int = Field(strict=True, default=1, ge=1, le=1_000, description="Higher is better.", examples=[2])
+    threshold: int = Field(
+        strict=True, default=0, ge=0, le=10**15, description="Reached from so many points, minor units or visits on.", examples=[500]
+    )
     benefits: Benefits = Field(default_factory=Benefits, description="What it gives, as a whole.")
     effective_from: _EffectiveFrom = None
 
@@ -81,7 +89,12 @@ class CalendarPeriod(InputModel):
     kind: Literal["calendar"]
     unit: Literal["year", "quarter", "month"] = Field(default="year", description="Which.", examples=["year"])
     carry_periods: int = Field(
-        default=0, ge=0, le=120, description="A tier is kept to the end of its period and of so many further ones.", examples=[1]
+        strict=True,
+        default=0,
+        ge=0,
+        le=120,
+        description="A tier is kept to the end of its period and of so many further ones.",
+        examples=[1],
     )
 
 
@@ -90,9 +103,9 @@ class RollingPeriod(InputModel):
 
     kind: Literal["rolling"]
     unit: Literal["days", "months"] = Field(default="months", description="Which.", examples=["months"])
-    length: int = Field(default=12, ge=1, le=3_660, description="So many.", examples=[12])
+    length: int = Field(strict=True, default=12, ge=1, le=3_660, description="So many.", examples=[12])
     hold_months: int = Field(
-        default=0, ge=0, le=120, description="A tier is kept so long at least after each earning that met it.", examples=[12]
+        strict=True, default=0, ge=0, le=120, description="A tier is kept so long at least after each earning that met it.", examples=[12]
     )
 
 
@@ -106,7 +119,7 @@ class Qualification(InputModel):
     period: Annotated[CalendarPeriod | RollingPeriod, Field(discriminator="kind")] = Field(
         default_factory=lambda: RollingPeriod(kind="rolling"), description="In which time."
     )
-    grace_days: int = Field(default=0, ge=0, le=3_660, description="So much longer a tier is kept.", examples=[30])
+    grace_days: int = Field(strict=True, default=0, ge=0, le=3_660, description="So much longer a tier is kept.", examples=[30])
     downgrade: Literal["hard", "soft", "none"] = Field(
         default="hard",
         description="To what is earned (hard), one tier down and that for one more period (soft), or never.",
@@ -129,7 +142,9 @@ class QualificationWish(Qualification):
 class QualificationAnswer(Qualification):
     """How tiers are reached now."""
 
-    version: int = Field(description="Of the whole scheme: each change of it or of a tier is a new one; 0 before the first.", examples=[4])
+    version: int = Field(
+        strict=True, description="Of the whole scheme: each change of it or of a tier is a new one; 0 before the first.", examples=[4]
+    )
     effective_from: Moment | None = Field(description="Since when it counts.", examples=["2026-03-01T00:00:00Z"])
     zone: str = Field(description="By whose clocks; the programme's when the version was made.", examples=["Europe/Riga"])
 

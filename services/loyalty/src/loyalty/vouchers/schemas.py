@@ -12,8 +12,8 @@ MAX_CODES = 1_000_000
 _MAX_MINOR = 10**15
 _MAX_LINES = 500
 
-Minor = Annotated[int, Field(ge=0, le=_MAX_MINOR)]
-PositiveMinor = Annotated[int, Field(ge=1, le=_MAX_MINOR)]
+Minor = Annotated[int, Field(strict=True, ge=0, le=_MAX_MINOR)]
+PositiveMinor = Annotated[int, Field(strict=True, ge=1, le=_MAX_MINOR)]
 Currency = Annotated[str, StringConstraints(pattern="^[A-Z]{3}$")]
 Code = Annotated[
     str,
@@ -30,21 +30,30 @@ class VoucherBatchDraft(InputModel):
     """Codes to be made, and what they are worth."""
 
     campaign: ShortText = Field(description="What the codes are for.", examples=["spring-2026"])
-    count: int = Field(ge=1, le=MAX_CODES, description="How many codes; more than ten thousand are made in the background.", examples=[500])
+    count: int = Field(
+        strict=True, ge=1, le=MAX_CODES, description="How many codes; more than ten thousand are made in the background.", examples=[500]
+    )
     kind: Kind = Field(default="percent", description="What a code gives.", examples=["percent"])
     percent_bp: int | None = Field(
-        default=None, ge=1, le=10_000, description="For percent: hundredths of a per cent; 10 % when left out.", examples=[1_500]
+        strict=True,
+        default=None,
+        ge=1,
+        le=10_000,
+        description="For percent: hundredths of a per cent; 10 % when left out.",
+        examples=[1_500],
     )
     amount_minor: PositiveMinor | None = Field(default=None, description="For amount: minor units of the currency.", examples=[None])
     currency: Currency | None = Field(default=None, description="ISO 4217 code; needed with any amount.", examples=["EUR"])
     sku: ShortText | None = Field(default=None, description="For free_article: which one.", examples=[None])
     max_discount_minor: PositiveMinor | None = Field(default=None, description="The most that a code takes off.", examples=[5_000])
     min_order_minor: PositiveMinor | None = Field(default=None, description="The least order that it is taken for.", examples=[2_000])
-    limit_per_code: int = Field(default=1, ge=1, le=10**9, description="How often one code may be used.", examples=[1])
+    limit_per_code: int = Field(strict=True, default=1, ge=1, le=10**9, description="How often one code may be used.", examples=[1])
     limit_per_customer: int | None = Field(
-        default=None, ge=1, le=10**9, description="How often one customer may use codes of the batch.", examples=[2]
+        strict=True, default=None, ge=1, le=10**9, description="How often one customer may use codes of the batch.", examples=[2]
     )
-    limit_total: int | None = Field(default=None, ge=1, le=10**12, description="How often all codes together may be used.", examples=[None])
+    limit_total: int | None = Field(
+        strict=True, default=None, ge=1, le=10**12, description="How often all codes together may be used.", examples=[None]
+    )
     valid_from: MomentInput | None = Field(
         default=None, description="From when on, at once when left out.", examples=["2026-03-01T00:00:00Z"]
     )
@@ -57,7 +66,7 @@ class VoucherBatchDraft(InputModel):
 class VoucherBatchPatch(InputModel):
     """What may be changed of a batch."""
 
-    active: bool | None = Field(default=None, description="False stops the campaign at once.", examples=[False])
+    active: bool | None = Field(strict=True, default=None, description="False stops the campaign at once.", examples=[False])
     valid_to: MomentInput | None = Field(default=None, description="Until when; null for ever.", examples=["2026-07-01T00:00:00Z"])
 
 
@@ -98,7 +107,7 @@ class Line(InputModel):
     """A line of the order at the till."""
 
     sku: ShortText = Field(description="The article.", examples=["tea"])
-    quantity: int = Field(ge=1, le=1_000_000, description="Pieces.", examples=[2])
+    quantity: int = Field(strict=True, ge=1, le=1_000_000, description="Pieces.", examples=[2])
     amount_minor: Minor = Field(description="Total of the line in minor units.", examples=[2_500])
 
 
