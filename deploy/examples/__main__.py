@@ -21,6 +21,7 @@ from bench_database import migrated, server
 from histories import History, cdnow, online_retail
 from loyalty.app import SERVICE
 from loyalty.settings import LoyaltySettings
+from played_shop import Shop, moment_of
 from programme import Programme, apply, read_programme
 from report import Findings, write
 from shared.database.pool import Database, PoolDatabase
@@ -28,7 +29,6 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.embedded.roles import with_database
 from shared.http import create_app
 from shared.http.access_events import issue_key
-from shop import Shop, moment_of
 
 _TIMEOUT_SECONDS = 900
 _HERE = Path(__file__).resolve().parent
@@ -108,7 +108,7 @@ async def _observe(client: httpx2.AsyncClient, database: Database, programme: Pr
         async with database.acquire() as connection:
             findings.tiers.append({row["tier"]: row["members"] for row in await connection.fetch(_TIERS_AT, end)})
         print(f"  {end:%Y-%m-%d} {findings.tiers[-1]}", file=sys.stderr)
-    first, last = findings.months[0].replace(day=1) - timedelta(days=27), findings.months[-1]
+    first, last = findings.months[0] - timedelta(days=1), findings.months[-1]
     window = {"from": first.replace(day=1).isoformat(), "until": last.isoformat()}
     told = (await _get(client, "/v1/liability/roll-forward", **window))["data"]
     findings.roll_forward = [line for line in told if line["wallet"] == "points"]
