@@ -6,6 +6,7 @@ from typing import Any
 
 from asyncpg import Record
 
+from shared.database.moments import database_now
 from shared.database.pool import Connection
 from shared.database.rows import affected
 from shared.http.pagination import SortKey
@@ -42,7 +43,6 @@ SELECT page.* FROM unnest($1::text[]) AS member (id) CROSS JOIN LATERAL (
       AND ($5 OR (order_id IS NULL AND valid_until > clock_timestamp())) ORDER BY valid_until, offers.id LIMIT $2
 ) AS page ORDER BY valid_until, id LIMIT $2
 """  # noqa: S608
-_CLOCK = "SELECT clock_timestamp()"
 _FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
 _VIEW = "UPDATE offers SET viewed_at = coalesce(viewed_at, $2) WHERE id = $1"
 _ACTIVATE = """
@@ -141,7 +141,7 @@ async def find(connection: Connection, offer_id: str, *, lock: bool = False) -> 
 async def page(connection: Connection, family: Sequence[str], limit: int, after: SortKey | None, *, ended: bool) -> list[Record]:
     """Return the offers of a person, first what ends first, those after `(valid_until, id)`; without those that are redeemed or over."""
     # Where nothing is behind yet, all that is over is not looked at.
-    bound = after or (_FIRST_MOMENT if ended else await connection.fetchval(_CLOCK), "")
+    bound = after or (_FIRST_MOMENT if ended else await database_now(connection), "")
     return await connection.fetch(_OF_FAMILY, family, limit, *bound, ended)
 
 

@@ -28,6 +28,7 @@ from loyalty.vouchers import repository as vouchers
 from shared.contracts.customers import OrderCancelled, OrderPlaced, OrderReturned
 from shared.contracts.loyalty import OfferActivated
 from shared.contracts.loyalty import OfferExpired as OfferHasExpired
+from shared.database.moments import database_now
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.following.links import family
@@ -107,7 +108,7 @@ async def start(uow: UnitOfWork, campaign_id: str, *, caller: str) -> tuple[str,
     campaign = await found_campaign(uow.connection, campaign_id)
     if not campaign["active"]:
         raise OfferCampaignStopped
-    moment = await rewards.clock(uow.connection)
+    moment = await database_now(uow.connection)
     arguments = {"campaign_id": campaign_id, "as_of": moment.isoformat()}
     return await enqueue(uow, generating.GENERATE, arguments, caller=caller), moment
 
@@ -119,7 +120,7 @@ async def results(connection: Connection, campaign_id: str) -> tuple[datetime, R
         OfferCampaignNotFound: there is none.
     """
     await found_campaign(connection, campaign_id)
-    moment = await rewards.clock(connection)
+    moment = await database_now(connection)
     told = {row["is_control"]: row for row in await repository.groups(connection, campaign_id, moment)}
     offered, control = (_group(told.get(is_control)) for is_control in (False, True))
     return moment, await repository.counts(connection, campaign_id), offered, control

@@ -20,6 +20,7 @@ from loyalty.ledger.rules import Grant, Rate, points_for
 from loyalty.offers.rules import Benefit, points_of
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.contracts.loyalty import OfferRedeemed
+from shared.database.moments import database_now
 from shared.database.pool import Connection
 from shared.database.rows import transposed
 from shared.database.unit_of_work import UnitOfWork
@@ -114,8 +115,7 @@ def _source(row: Record) -> str:
 
 
 async def _take(uow: UnitOfWork, changed: Sequence[tuple[Record, int]]) -> None:
-    moment = await uow.connection.fetchval("SELECT clock_timestamp()")
-    assert moment is not None
+    moment = await database_now(uow.connection)
     takings = [
         Taking(f"lot_{row['entry_id'].removeprefix('ent_')}", gone, _source(row), row["order_id"], row["campaign_id"], moment)
         for row, points in changed

@@ -35,6 +35,7 @@ from loyalty.partners.errors import (
 )
 from loyalty.partners.rules import ACCRUAL, allowances, earned, paid_with, seconds_left
 from loyalty.partners.schemas import PartnerPosting, PartnerReversal
+from shared.database.moments import database_now
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.following.links import family
@@ -174,7 +175,7 @@ async def _held(connection: Connection, caller: Caller) -> Record:
 
 async def _check_moment(connection: Connection, moment: datetime | None) -> None:
     if moment is not None:
-        now = await repository.now(connection)
+        now = await database_now(connection)
         if not now - _MAX_AGE <= moment <= now + _CLOCKS_DIFFER:
             raise PartnerMomentUnusable(pointer="/occurred_at")
 

@@ -92,7 +92,6 @@ WHERE partner_id = $1 AND posted_at >= $2 AND posted_at < $3 AND counter = 'part
 """
 _SETTLEMENT = "id, partner_id, from_at, until_at, report, closed_by, closed_at"
 _LAST_UNTIL = "SELECT max(until_at) FROM partner_settlements WHERE partner_id = $1"
-_NOW = "SELECT clock_timestamp()"
 _CLOSE = f"""
 INSERT INTO partner_settlements (id, partner_id, from_at, until_at, report, closed_by)
 VALUES ($1, $2, $3, $4, $5, $6) RETURNING {_SETTLEMENT}
@@ -227,13 +226,6 @@ async def ledger_points(connection: Connection, partner_id: str, from_at: dateti
 async def settled_until(connection: Connection, partner_id: str) -> datetime | None:
     """Return until when periods are closed."""
     return await connection.fetchval(_LAST_UNTIL, partner_id)
-
-
-async def now(connection: Connection) -> datetime:
-    """Return the database's clock."""
-    moment = await connection.fetchval(_NOW)
-    assert moment is not None
-    return moment
 
 
 async def close(connection: Connection, values: Sequence[Any]) -> Record:

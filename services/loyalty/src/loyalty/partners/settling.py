@@ -12,6 +12,7 @@ from loyalty.partners.errors import PartnerNotFound, SettlementPeriodInvalid, Se
 from loyalty.partners.rules import net_minor, net_points, totals
 from loyalty.partners.schemas import Settlement
 from loyalty.partners.service import found
+from shared.database.moments import database_now
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 
@@ -50,7 +51,7 @@ async def close(uow: UnitOfWork, partner_id: str, until: datetime, caller: str) 
     if partner is None:
         raise PartnerNotFound
     from_at = await repository.settled_until(uow.connection, partner_id) or partner["created_at"]
-    if not from_at < until <= await repository.now(uow.connection):
+    if not from_at < until <= await database_now(uow.connection):
         raise SettlementPeriodOpen(pointer="/until", begins_at=from_at.isoformat())
     report = await _report(uow.connection, partner, from_at, until)
     kept = Settlement.model_validate(report).model_dump(mode="json")

@@ -28,6 +28,7 @@ from loyalty.rewards import standing
 from loyalty.rewards.errors import RewardLimitReached, RewardNotEligible, RewardNotFound, RewardNotInForce, RewardSoldOut
 from loyalty.rewards.rules import HANDED_OVER, Price, Standing, exceeded, in_force, not_eligible, price_of
 from shared.contracts.loyalty import RedemptionCancelled, RedemptionFulfilled, RewardRedeemed
+from shared.database.moments import database_now
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.following.links import family
@@ -58,7 +59,7 @@ async def redeem(
         raise MemberNotFound
     await members.require(connection, customer_id)
     await lock_pools(connection, [customer_id])
-    moment = at or await rewards.clock(connection)
+    moment = at or await database_now(connection)
     reward = await rewards.terms(connection, wanted.reward_id)
     if reward is None:
         raise RewardNotFound(pointer="/reward_id")
@@ -262,7 +263,7 @@ async def _take(uow: UnitOfWork, reward: Record, quantity: int) -> None:
 async def _locked(uow: UnitOfWork, redemption_id: str, at: datetime | None) -> tuple[Record, datetime]:
     known = await found(uow.connection, redemption_id, at)
     await lock_pools(uow.connection, [known["customer_id"]])
-    moment = at or await rewards.clock(uow.connection)
+    moment = at or await database_now(uow.connection)
     row = await repository.find(uow.connection, redemption_id, moment, lock=True)
     assert row is not None
     return row, moment

@@ -14,6 +14,7 @@ from loyalty.referrals.repository import Standing
 from loyalty.referrals.rules import Verdict, judge
 from shared.contracts.customers import OrderPlaced
 from shared.contracts.loyalty import ReferralRefused
+from shared.database.moments import database_now
 from shared.database.unit_of_work import UnitOfWork
 from shared.following.links import families
 
@@ -63,7 +64,7 @@ async def lapse(uow: UnitOfWork, now: datetime, many: int) -> int:
 
 async def evaluate(uow: UnitOfWork, referral_ids: Sequence[str]) -> None:
     """Let referrals, which are locked, stand where all that is known puts them."""
-    now = await repository.clock(uow.connection)
+    now = await database_now(uow.connection)
     for each in await repository.standing(uow.connection, referral_ids, now):
         verdict = judge(each.terms, each.known)
         if verdict is not None and verdict != _present(each):

@@ -119,7 +119,6 @@ _KEEP_ORDERS = """
 INSERT INTO referral_orders (order_id, customer_id, facts)
 SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[]) ON CONFLICT DO NOTHING
 """
-_NOW = "SELECT clock_timestamp()"
 _ZONE = "SELECT zone FROM programmes WHERE id = $1"
 
 # Looked at without a lock: whoever hears of an order holds its member before its referral, and so does whoever settles.
@@ -293,13 +292,6 @@ async def clear(connection: Connection, referral_id: str) -> None:
 async def suspect(connection: Connection, referral_id: str, why: str) -> None:
     """Note a suspicion."""
     await connection.execute(_SUSPECT, referral_id, why)
-
-
-async def clock(connection: Connection) -> datetime:
-    """Return the database's clock."""
-    moment = await connection.fetchval(_NOW)
-    assert moment is not None
-    return moment
 
 
 async def zone(connection: Connection, programme_id: str) -> str:

@@ -25,6 +25,7 @@ from loyalty.referrals.rules import Verdict, period
 from loyalty.rewards.repository import take_codes
 from loyalty.rules.rules import Occasion
 from shared.contracts.loyalty import ReferralCompleted, ReferralReversed
+from shared.database.moments import database_now
 from shared.database.unit_of_work import UnitOfWork
 
 TRIGGER = "referral_completed"
@@ -140,7 +141,7 @@ async def _take_back(uow: UnitOfWork, rows: Sequence[Record], given: Sequence[Re
     of = {row["id"]: row for row in rows}
     await repository.void_codes(uow.connection, [reward["subject_id"] for reward in given if reward["kind"] == "voucher"])
     by_entry = {reward["subject_id"]: of[reward["referral_id"]] for reward in given if reward["points"] is not None}
-    now = await repository.clock(uow.connection)
+    now = await database_now(uow.connection)
     takings = [
         Taking(
             f"lot_{entry['id'].removeprefix('ent_')}",

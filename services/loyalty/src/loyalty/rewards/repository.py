@@ -65,15 +65,7 @@ UPDATE vouchers SET customer_id = $2 WHERE code IN (
     ORDER BY code LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
 ) RETURNING code
 """
-_CLOCK = "SELECT clock_timestamp()"
 _ZONE = "SELECT zone FROM programmes WHERE id = $1"
-
-
-async def clock(connection: Connection) -> datetime:
-    """Return the database's moment."""
-    moment = await connection.fetchval(_CLOCK)
-    assert moment is not None
-    return moment
 
 
 async def zone(connection: Connection, programme_id: str) -> ZoneInfo:

@@ -28,6 +28,7 @@ from loyalty.rewards.rules import (
 from loyalty.rewards.schemas import RewardDraft
 from loyalty.rules.conditions import check
 from loyalty.vouchers import repository as vouchers
+from shared.database.moments import database_now
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.following.links import family
@@ -149,7 +150,7 @@ async def choice(connection: Connection, customer_id: str, *, at: datetime | Non
         MemberNotFound: there is no such member.
     """
     await members.require(connection, customer_id)
-    moment = at or await repository.clock(connection)
+    moment = at or await database_now(connection)
     rows = await repository.catalogue(connection, PROGRAMME_ID, MAX_OPEN, at)
     terms = {row["id"]: terms_of(row) for row in rows}
     rows = [row for row in rows if in_force(terms[row["id"]], moment) and row["remaining"] != 0]
