@@ -79,7 +79,8 @@ async def get_liability(
 ) -> Liability:
     """Read the outstanding points of all members, their value, and how many of them will be spent; now or at any instant."""
     programme, now = await programmes.require(connection, programme_id), clock.now()
-    rows, value = await service.outstanding(connection, programme, as_of, known_at, now)
+    rows = await service.outstanding(connection, programme, as_of, known_at, now)
+    value = await service.value_at(connection, programme, as_of)
     told = await service.breakage(connection, programme, as_of, known_at, now)
     wallets = [_wallet(row, value) for row in rows]
     spendable = [row for row in rows if row.kind == "points"]
@@ -109,7 +110,7 @@ async def get_breakage(
     """Estimate how many points will never be spent, by month of earning, with a back-test of the same estimate at past cut-offs."""
     programme = await programmes.require(connection, programme_id)
     told = await service.breakage(connection, programme, as_of, known_at, clock.now())
-    value = (await service.outstanding(connection, programme, as_of, known_at, clock.now()))[1]
+    value = await service.value_at(connection, programme, as_of)
     checks = [BackTestCheck(month=_month(check.month), expected=check.expected, actual=check.actual) for check in told.checks]
     return Breakage(programme_id=programme, wallet=POINTS, estimate=_estimate(told, value), cohorts=_cohorts(told), back_test=checks)
 

@@ -58,13 +58,16 @@ async def add_value(uow: UnitOfWork, programme_id: str, wanted: PointValueInput,
 
 async def outstanding(
     connection: Connection, programme_id: str, as_of: datetime | None, known_at: datetime | None, now: datetime
-) -> tuple[list[OutstandingRow], ValueRow | None]:
-    """Return what the members of a programme hold, and what a point costs, at an instant as it was known at another."""
+) -> list[OutstandingRow]:
+    """Return what the members of a programme hold at an instant, as it was known at another."""
     if as_of is None and known_at is None:
-        rows = await repository.outstanding(connection, programme_id)
-    else:
-        rows = await repository.outstanding_then(connection, programme_id, as_of or now, known_at or _EVER)
-    return rows, await repository.value_at(connection, programme_id, as_of)
+        return await repository.outstanding(connection, programme_id)
+    return await repository.outstanding_then(connection, programme_id, as_of or now, known_at or _EVER)
+
+
+async def value_at(connection: Connection, programme_id: str, as_of: datetime | None) -> ValueRow | None:
+    """Return what a point of a programme costs at an instant, the present when None; None while no value was set."""
+    return await repository.value_at(connection, programme_id, as_of)
 
 
 async def breakage(

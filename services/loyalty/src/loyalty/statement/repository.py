@@ -6,7 +6,6 @@ from typing import NamedTuple
 from loyalty.statement.rules import StatementLine
 from shared.database.pool import Connection
 
-_PROGRAMME = "SELECT name, zone, clock_timestamp() AS now FROM programmes WHERE id = $1"
 # The opening is reckoned back from what there is now, so that an old member's statement costs no more than a new one's.
 # What has lapsed between the two moments and is not booked, because the worker is away, comes beside the lines.
 _STATEMENT = """
@@ -28,25 +27,12 @@ SELECT opening, lapsed, line.* FROM head LEFT JOIN LATERAL (
 """
 
 
-class ProgrammeFacts(NamedTuple):
-    """What heads a statement, and the moment by the database's clock."""
-
-    name: str
-    zone: str
-    now: datetime
-
-
 class Movements(NamedTuple):
     """What a wallet had when a time began, what expired in it without having been booked, and its entries by time."""
 
     opening: int
     lapsed: int
     lines: list[StatementLine]
-
-
-async def programme(connection: Connection, programme_id: str) -> ProgrammeFacts:
-    """Return a programme's name and zone."""
-    return ProgrammeFacts(*(await connection.fetchrow(_PROGRAMME, programme_id) or ()))
 
 
 async def movements(

@@ -8,6 +8,7 @@ from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.statement import repository
 from loyalty.statement.errors import StatementTooLong
 from loyalty.statement.rules import MAX_LINES, Statement, StatementLine, period
+from shared.database.moments import database_now
 from shared.database.pool import Connection
 
 
@@ -28,8 +29,8 @@ async def statement(connection: Connection, customer_id: str, wallet: str, since
     """
     await members.require(connection, customer_id)
     await programmes.require_wallet(connection, wallet)
-    programme = await repository.programme(connection, PROGRAMME_ID)
-    begin, end = period(since, until, programme.now)
+    programme = await programmes.found(connection, PROGRAMME_ID)
+    begin, end = period(since, until, await database_now(connection))
     opening, lapsed, lines = await repository.movements(connection, PROGRAMME_ID, customer_id, wallet, begin, end, MAX_LINES + 1)
     if len(lines) > MAX_LINES:
         raise StatementTooLong(pointer="/from", location="query", max_lines=MAX_LINES)
