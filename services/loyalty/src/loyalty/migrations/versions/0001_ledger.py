@@ -5,6 +5,7 @@ from pathlib import Path
 from alembic import op
 
 from shared.database.chassis import create_chassis, drop_chassis
+from shared.database.sql_scripts import run_scripts
 
 revision = "0001"
 down_revision = None
@@ -16,15 +17,11 @@ _TABLES = (
     *("order_returns", "orders", "lot_draws", "lots", "postings", "entries"),
     *("accounts", "programme_rates", "programmes", "members"),
 )
-# Stands between the statements of a script, because bodies of functions hold semicolons.
-_SEPARATOR = "--;;"
 
 
 def upgrade() -> None:
     create_chassis()
-    for script in _SCRIPTS:
-        for statement in (_SQL / f"0001_{script}.sql").read_text().split(_SEPARATOR):
-            op.execute(statement)
+    run_scripts(_SQL, (f"0001_{script}" for script in _SCRIPTS))
 
 
 def downgrade() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from alembic import op
 
+from shared.database.sql_scripts import run_scripts
 from shared.following.tables import create_following, drop_following
 
 revision = "0002"
@@ -58,8 +59,7 @@ _COLUMNS = {
 
 def upgrade() -> None:
     create_following()
-    for script in _SCRIPTS:
-        _run(f"0002_{script}")
+    run_scripts(_SQL, (f"0002_{script}" for script in _SCRIPTS))
 
 
 def downgrade() -> None:
@@ -76,12 +76,5 @@ def downgrade() -> None:
             op.execute(f"ALTER TABLE {table} DROP COLUMN {column} CASCADE")
     for table in ("wallets", "expiry_watches", "expiry_policies"):
         op.execute(f"DROP TABLE {table}")
-    for script in ("0002_down", "0001_post_orders", "0001_post_returns"):
-        _run(script)
+    run_scripts(_SQL, ("0002_down", "0001_post_orders", "0001_post_returns"))
     drop_following()
-
-
-def _run(script: str) -> None:
-    # `--;;` stands between the statements of a script, because bodies of functions hold semicolons.
-    for statement in (_SQL / f"{script}.sql").read_text().split("--;;"):
-        op.execute(statement)

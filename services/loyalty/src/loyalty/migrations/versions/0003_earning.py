@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
+from shared.database.sql_scripts import run_scripts
+
 revision = "0003"
 down_revision = "0002"
 
@@ -14,10 +16,7 @@ _TABLES = ("rule_usage", "occasion_returns", "awards", "occasions", "customer_tr
 
 
 def upgrade() -> None:
-    for script in ("tables", "functions"):
-        # `--;;` stands between the statements of a script, because bodies of functions hold semicolons.
-        for statement in (_SQL / f"0003_{script}.sql").read_text().split("--;;"):
-            op.execute(statement)
+    run_scripts(_SQL, ("0003_tables", "0003_functions"))
 
 
 def downgrade() -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
+from shared.database.sql_scripts import run_scripts
+
 revision = "0004"
 down_revision = "0003"
 
@@ -13,9 +15,7 @@ _TABLES = ("tier_changes", "tier_standings", "tier_overrides", "tier_schemes", "
 
 
 def upgrade() -> None:
-    for script in ("tables", "functions"):
-        for statement in (_SQL / f"0004_{script}.sql").read_text().split("--;;"):
-            op.execute(statement)
+    run_scripts(_SQL, ("0004_tables", "0004_functions"))
 
 
 def downgrade() -> None:

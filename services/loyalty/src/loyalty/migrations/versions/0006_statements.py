@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
+from shared.database.sql_scripts import run_scripts
+
 revision = "0006"
 down_revision = "0005"
 
@@ -11,10 +13,7 @@ _SQL = Path(__file__).parents[1] / "sql"
 
 
 def upgrade() -> None:
-    for script in ("tables", "functions"):
-        # `--;;` stands between the statements of a script, because bodies of functions hold semicolons.
-        for statement in (_SQL / f"0006_{script}.sql").read_text().split("--;;"):
-            op.execute(statement)
+    run_scripts(_SQL, ("0006_tables", "0006_functions"))
 
 
 def downgrade() -> None:

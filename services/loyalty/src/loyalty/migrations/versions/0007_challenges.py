@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
+from shared.database.sql_scripts import run_scripts
+
 revision = "0007"
 down_revision = "0006"
 
@@ -15,8 +17,7 @@ _TABLES = (
 
 
 def upgrade() -> None:
-    for statement in (_SQL / "0007_challenges.sql").read_text().split("--;;"):
-        op.execute(statement)
+    run_scripts(_SQL, ["0007_challenges"])
 
 
 def downgrade() -> None:

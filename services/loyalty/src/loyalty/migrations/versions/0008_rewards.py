@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
+from shared.database.sql_scripts import run_scripts
+
 revision = "0008"
 down_revision = "0007"
 
@@ -12,9 +14,7 @@ _SQL = Path(__file__).parents[1] / "sql"
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
-    for script in ("rewards", "offers"):
-        for statement in (_SQL / f"0008_{script}.sql").read_text().split("--;;"):
-            op.execute(statement)
+    run_scripts(_SQL, ("0008_rewards", "0008_offers"))
 
 
 def downgrade() -> None:

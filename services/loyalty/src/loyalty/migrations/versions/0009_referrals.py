@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
+from shared.database.sql_scripts import run_scripts
+
 revision = "0009"
 down_revision = "0008"
 
@@ -19,10 +21,7 @@ _TABLES = (
 
 
 def upgrade() -> None:
-    for script in _SCRIPTS:
-        # `--;;` stands between the statements of a script, because bodies of functions hold semicolons.
-        for statement in (_SQL / f"0009_{script}.sql").read_text().split("--;;"):
-            op.execute(statement)
+    run_scripts(_SQL, (f"0009_{script}" for script in _SCRIPTS))
 
 
 def downgrade() -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import op
 
+from shared.database.sql_scripts import run_scripts, statements_of
+
 revision = "0010"
 down_revision = "0009"
 
@@ -13,20 +15,12 @@ _REPLACED = {"ensure_members": "0001_ensure_members", "take_points_back": "0003_
 
 
 def upgrade() -> None:
-    for script in ("tables", "functions"):
-        for statement in _statements(f"0010_{script}"):
-            op.execute(statement)
+    run_scripts(_SQL, ("0010_tables", "0010_functions"))
 
 
 def downgrade() -> None:
-    for statement in _statements("0010_down"):
-        op.execute(statement)
+    run_scripts(_SQL, ["0010_down"])
     for function, script in _REPLACED.items():
-        [statement] = [statement for statement in _statements(script) if f"CREATE FUNCTION {function}(" in statement]
+        [statement] = [statement for statement in statements_of(_SQL, script) if f"CREATE FUNCTION {function}(" in statement]
         op.execute(f"DROP FUNCTION {function}")
         op.execute(statement)
-
-
-def _statements(script: str) -> list[str]:
-    # `--;;` stands between the statements of a script, because bodies of functions hold semicolons.
-    return (_SQL / f"{script}.sql").read_text().split("--;;")
