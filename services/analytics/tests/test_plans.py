@@ -8,6 +8,7 @@ from analytics.points import repository as points
 from analytics.privacy import repository as privacy
 from analytics.purchases import repository as purchases
 from analytics.satisfaction import repository as satisfaction
+from shared.testing.plans import plan_of
 
 _PERSON = "ARRAY['cus_7', 'cus_8']"
 _STATEMENTS = {
@@ -51,8 +52,6 @@ async def connection(database):
 @pytest.mark.parametrize("name", _STATEMENTS)
 async def test_facts_of_people_are_found_by_index(connection, name):
     statement, values = _STATEMENTS[name]
-    await connection.execute(f"PREPARE asked AS {statement}")
-    plan = [row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})")]
-    await connection.execute("DEALLOCATE asked")
-    scanned = {line.split("Seq Scan on ")[1].split()[0] for line in plan if "Seq Scan on " in line}
-    assert scanned <= _SMALL, "\n".join(plan)
+    plan = await plan_of(connection, statement, values)
+    scanned = {line.split("Seq Scan on ")[1].split()[0] for line in plan.splitlines() if "Seq Scan on " in line}
+    assert scanned <= _SMALL, plan

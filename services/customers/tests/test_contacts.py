@@ -3,6 +3,7 @@
 import pytest
 
 from customers.contacts import repository, service
+from shared.testing.plans import plan_of
 
 NAMED = {"name": "Jānis Ozols", "email": "janis@example.com", "phone": "+37126123456", "roles": ["billing"], "title": "Accountant"}
 
@@ -203,7 +204,5 @@ _PAGE = "ARRAY['cus_7'], 20, '1970-01-01', '', NULL, NULL"
 async def test_each_index_serves_its_query(database, index, statement, values):
     async with database.acquire() as connection:
         await connection.execute(_ROWS)
-        await connection.execute(f"PREPARE asked AS {statement}")
-        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-        await connection.execute("DEALLOCATE asked")
+        plan = await plan_of(connection, statement, values)
     assert index in plan, plan

@@ -7,6 +7,7 @@ from customers.merges import repository as merges
 from customers.profiles import records
 from customers.profiles import repository as profiles
 from customers.provenance import repository as provenance
+from shared.testing.plans import plan_of
 
 _MOMENT = "'2100-01-01'"
 _STATEMENTS = [
@@ -54,8 +55,6 @@ async def connection(database):
 
 @pytest.mark.parametrize(("index", "statement", "values"), _STATEMENTS, ids=[f"{n}-{each[0]}" for n, each in enumerate(_STATEMENTS)])
 async def test_the_index_is_used(connection, index, statement, values):
-    await connection.execute(f"PREPARE asked AS {statement}")
-    plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-    await connection.execute("DEALLOCATE asked")
+    plan = await plan_of(connection, statement, values)
     assert index in plan, plan
     assert "Seq Scan on" not in plan, plan

@@ -7,6 +7,7 @@ import pytest
 from customers.app import SERVICE
 from customers.holdings.repository import ALERTS_AFTER, FAMILY_ALERTS_AFTER
 from shared.messaging.passes import Passes
+from shared.testing.plans import plan_of
 
 DAY = timedelta(days=1)
 
@@ -96,7 +97,5 @@ async def test_lists_read_the_index(database, statement, whose):
             ANALYZE holdings; ANALYZE holding_alerts;
             """
         )
-        await connection.execute(f"PREPARE asked AS {statement}")
-        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({whose}, 20, 'hal_9')"))
-        await connection.execute("DEALLOCATE asked")
+        plan = await plan_of(connection, statement, f"{whose}, 20, 'hal_9'")
     assert "ix_holding_alerts_holding_id_id" in plan, plan

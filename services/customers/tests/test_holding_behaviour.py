@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from customers.holdings.errors import PeriodRefused
 from customers.holdings.repository import BEHAVIOUR
 from customers.holdings.rules import MAX_PERIOD, check_period
+from shared.testing.plans import plan_of
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -100,8 +101,6 @@ async def test_it_reads_the_balances_of_one_holding(database):
             ANALYZE holdings; ANALYZE holding_balances;
             """
         )
-        await connection.execute(f"PREPARE asked AS {BEHAVIOUR}")
-        plan = "\n".join(row[0] for row in await connection.fetch("EXPLAIN EXECUTE asked ('hld_5', now() - interval '9 days', now())"))
-        await connection.execute("DEALLOCATE asked")
+        plan = await plan_of(connection, BEHAVIOUR, "'hld_5', now() - interval '9 days', now()")
     assert "Seq Scan" not in plan, plan
     assert "pk_holding_balances" in plan

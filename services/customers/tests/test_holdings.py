@@ -24,6 +24,7 @@ from customers.holdings.rules import (
 from customers.holdings.service import collect, erase
 from shared.contracts.customers import HoldingAlertRaised
 from shared.messaging.passes import Passes
+from shared.testing.plans import plan_of
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -419,7 +420,5 @@ async def test_each_list_reads_its_index(database, index, statement, values):
             ANALYZE holdings; ANALYZE holding_balances; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off;
             """
         )
-        await connection.execute(f"PREPARE asked AS {statement}")
-        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-        await connection.execute("DEALLOCATE asked")
+        plan = await plan_of(connection, statement, values)
     assert index in plan, plan

@@ -5,6 +5,7 @@ import pytest
 from customers.duplicates import marks
 from customers.duplicates import repository as duplicates
 from customers.identities import repository as identities
+from shared.testing.plans import plan_of
 
 _QUERY = "'''@1@b.lv'''"
 _STATEMENTS = [
@@ -50,8 +51,6 @@ async def connection(database):
 
 @pytest.mark.parametrize(("indexes", "statement", "values"), _STATEMENTS, ids=[each[0][0] for each in _STATEMENTS])
 async def test_the_indexes_are_used(connection, indexes, statement, values):
-    await connection.execute(f"PREPARE asked AS {statement}")
-    plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-    await connection.execute("DEALLOCATE asked")
+    plan = await plan_of(connection, statement, values)
     assert [index for index in indexes if index not in plan] == [], plan
     assert "Seq Scan" not in plan

@@ -13,6 +13,7 @@ from customers.imports.detection import DELIMITERS, detect_delimiter, detect_enc
 from customers.imports.mapping import CellRefused, Link, suggested, told_by
 from customers.imports.records import MAX_RECORD_BYTES, Broken, Shape, cut
 from customers.profiles.rules import FIELDS
+from shared.testing.plans import plan_of
 
 _COLUMNS = ("a", "b")
 _CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\r\x00"), max_size=6)
@@ -136,7 +137,5 @@ def test_cells_that_are_not_what_they_should_be_are_refused(transform, cell):
 async def test_the_index_is_used(database, index, statement, values):
     async with database.acquire() as connection:
         await connection.execute("SET LOCAL enable_seqscan = off")
-        await connection.execute(f"PREPARE asked AS {statement}")
-        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-        await connection.execute("DEALLOCATE asked")
+        plan = await plan_of(connection, statement, values)
     assert index in plan, plan

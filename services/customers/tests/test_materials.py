@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from customers.materials import repository, service
+from shared.testing.plans import plan_of
 
 STEPS = {"titles": {"en": "First steps", "zh": "第一步"}, "links": {"en": "https://example.com/steps"}, "journey_stage": "service"}
 
@@ -93,8 +94,6 @@ async def test_a_page_walks_the_index(database, staged, index):
             ANALYZE materials; SET LOCAL enable_seqscan = off;
             """
         )
-        await connection.execute(f"PREPARE asked AS {repository.PAGES[staged]}")
         values = "20, '1970-01-01', ''" + (", 'service'" if staged else "")
-        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-        await connection.execute("DEALLOCATE asked")
+        plan = await plan_of(connection, repository.PAGES[staged], values)
     assert index in plan, plan

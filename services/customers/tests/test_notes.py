@@ -3,6 +3,7 @@
 import pytest
 
 from customers.notes import repository, service
+from shared.testing.plans import plan_of
 
 NOTE = {"text": "Prefers to be called in the evening.", "pinned": True}
 
@@ -102,10 +103,7 @@ async def test_a_page_walks_the_index(database, pinned):
             ANALYZE notes; SET LOCAL enable_seqscan = off;
             """
         )
-        await connection.execute(f"PREPARE asked AS {repository.PAGES[pinned, True]}")
-        plan = await connection.fetch("EXPLAIN EXECUTE asked (ARRAY['cus_1'], 20, now(), 'x')")
-        await connection.execute("DEALLOCATE asked")
-    text = "\n".join(row[0] for row in plan)
+        text = await plan_of(connection, repository.PAGES[pinned, True], "ARRAY['cus_1'], 20, now(), 'x'")
     assert ("ix_notes_pinned" if pinned else "ix_notes_customer_id_created_at_id") in text, text
 
 

@@ -6,6 +6,7 @@ from customers.orders import lists
 from customers.orders import repository as orders
 from customers.profiles import repository as profiles
 from customers.search import repository as search
+from shared.testing.plans import plan_of
 
 _STATEMENTS = [
     ("ix_customers_created_at_id", profiles._page_statement((), "created_at", True), "now(), 'x', 20"),
@@ -66,9 +67,7 @@ async def connection(database):
 
 @pytest.mark.parametrize(("index", "statement", "values"), _STATEMENTS, ids=[f"{n}-{each[0]}" for n, each in enumerate(_STATEMENTS)])
 async def test_the_index_is_used(connection, index, statement, values):
-    await connection.execute(f"PREPARE asked AS {statement}")
-    plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-    await connection.execute("DEALLOCATE asked")
+    plan = await plan_of(connection, statement, values)
     assert index in plan, plan
 
 
@@ -77,7 +76,4 @@ async def test_a_narrowed_search_needs_no_plan_of_its_own(connection, beyond):
     # Whatever the words are: it is planned once for all of them, and never walks the list.
     statement = profiles._page_statement(("rare_document", "whole_document"), "created_at", bool(beyond))
     await connection.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-    await connection.execute(f"PREPARE asked AS {statement}")
-    plan = await connection.fetch(f"EXPLAIN EXECUTE asked ('anna', 'anna & be:*'{beyond}, 20)")
-    await connection.execute("DEALLOCATE asked")
-    assert "ix_customers_search_document" in "\n".join(row[0] for row in plan)
+    assert "ix_customers_search_document" in await plan_of(connection, statement, f"'anna', 'anna & be:*'{beyond}, 20")

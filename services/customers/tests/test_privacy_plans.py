@@ -7,6 +7,7 @@ from customers.consents import repository as consents
 from customers.privacy.access_exports import repository as access_exports
 from customers.privacy.erasures import repository as erasures
 from customers.privacy.restrictions import repository as restrictions
+from shared.testing.plans import plan_of
 
 _IDS = "ARRAY['cus_1', 'cus_2']"
 _STATEMENTS = [
@@ -68,10 +69,7 @@ async def test_the_indexes_are_used(connection):
     # One test for all: filling the tables takes longer than asking for twenty plans.
     missed = {}
     for index, statement, values in _STATEMENTS:
-        await connection.execute(f"PREPARE asked AS {statement}")
-        execute = f"EXECUTE asked ({values})" if values else "EXECUTE asked"
-        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {execute}"))
-        await connection.execute("DEALLOCATE asked")
+        plan = await plan_of(connection, statement, values)
         if index not in plan:
             missed[index, statement] = plan
     assert missed == {}

@@ -24,6 +24,7 @@ from shared.contracts.customers import (
 from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import ReferralCompleted
 from shared.testing.bus import deliver, message
+from shared.testing.plans import plan_of
 
 AT = datetime(2026, 2, 1, 9, tzinfo=UTC)
 
@@ -351,7 +352,5 @@ _SOON = "'lifecycle', now() - interval '2 hours', now()"
 async def test_each_index_serves_its_query(database, index, statement, values):
     async with database.acquire() as connection:
         await connection.execute(_ROWS)
-        await connection.execute(f"PREPARE asked AS {statement}")
-        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-        await connection.execute("DEALLOCATE asked")
+        plan = await plan_of(connection, statement, values)
     assert index in plan, plan

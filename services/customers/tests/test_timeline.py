@@ -16,6 +16,7 @@ from customers.timeline.service import Touch, collect, erase, record
 from shared.contracts.feedback import ResponseRecorded
 from shared.contracts.loyalty import MemberEnrolled, PointsAccrued, PointsReversed
 from shared.testing.bus import deliver, message
+from shared.testing.plans import plan_of
 
 AT = datetime(2026, 2, 1, 9, tzinfo=UTC)
 _STORED = "SELECT kind, source_id, channel, journey_stage, sentiment, occurred_at, summary FROM touches WHERE customer_id = $1 ORDER BY id"
@@ -274,10 +275,8 @@ class TestReading:
             values = {"kind": "ARRAY['call', 'visit']", "channel": "'web'", "occurred_from": "now() - interval '1 day'"}
             values |= {"journey_stage": "'service'", "sentiment": "'negative'"}
             given = "".join(f", {values[name]}" for name in filters)
-            await connection.execute(f"PREPARE asked AS {page_statement(filters, is_first=False)}")
-            plan = await connection.fetch(f"EXPLAIN EXECUTE asked (ARRAY['cus_1', 'cus_2'], 20, now(), 'x'{given})")
-            await connection.execute("DEALLOCATE asked")
-        text = "\n".join(row[0] for row in plan)
+            values = f"ARRAY['cus_1', 'cus_2'], 20, now(), 'x'{given}"
+            text = await plan_of(connection, page_statement(filters, is_first=False), values)
         assert "ix_touches_timeline" in text
         assert "Seq Scan" not in text
         # Whoever looks for a few among ten thousand reads their rows only.
@@ -334,9 +333,7 @@ async def test_pain_points_read_only_what_was_felt(database):
             (repository._FELT, "now() - interval '2 days', now() - interval '1 day', now(), NULL"),
             (repository._EXAMPLES, "now() - interval '1 day', now(), NULL, 5, ARRAY['service']"),
         ):
-            await connection.execute(f"PREPARE asked AS {statement}")
-            plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-            await connection.execute("DEALLOCATE asked")
+            plan = await plan_of(connection, statement, values)
             assert "ix_touches_felt" in plan, plan
 
 

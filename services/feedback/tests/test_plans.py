@@ -4,6 +4,7 @@ import pytest
 
 from feedback.customers import repository as customers
 from feedback.responses import repository as responses
+from shared.testing.plans import plan_of
 
 _LISTED = "{select} WHERE {condition} {order}"
 _PERSON = "ARRAY['cus_7', 'cus_8']"
@@ -36,7 +37,5 @@ async def test_answers_of_a_person_are_found_by_index(database, name):
     statement, values = _STATEMENTS[name]
     async with database.acquire() as connection:
         await connection.execute(_FILL)
-        await connection.execute(f"PREPARE asked AS {statement}")
-        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-        await connection.execute("DEALLOCATE asked")
+        plan = await plan_of(connection, statement, values)
     assert "Seq Scan" not in plan, plan

@@ -155,5 +155,6 @@ def test_a_wrong_digit_is_noticed(place, by):
 
 async def test_a_member_s_card_is_found_by_index(database):
     async with database.acquire() as connection:
-        assert "ix_member_cards_c" in await plan_of(connection, repository._CURRENT, "cus_1")
-        assert "pk_member_cards" in await plan_of(connection, repository._FIND, "9000000000000009")
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        assert "ix_member_cards_c" in await plan_of(connection, repository._CURRENT, "'cus_1'")
+        assert "pk_member_cards" in await plan_of(connection, repository._FIND, "'9000000000000009'")

@@ -3,6 +3,7 @@
 from loyalty.expiry import repository
 from loyalty.ledger import reading
 from loyalty.programmes.the_programme import PROGRAMME_ID
+from shared.testing.plans import plan_of
 
 _P = f"'{PROGRAMME_ID}'"
 _SOON = "now() + interval '1 day'"
@@ -38,10 +39,7 @@ async def test_the_indexes_are_used(database):
     async with database.acquire() as connection:
         await connection.execute(_FILL)
         for index, statement, values in _STATEMENTS:
-            await connection.execute(f"PREPARE asked AS {statement}")
-            execution = f"EXECUTE asked ({values})" if values else "EXECUTE asked"
-            plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {execution}"))
-            await connection.execute("DEALLOCATE asked")
+            plan = await plan_of(connection, statement, values)
             if index not in plan:
                 missed[index, statement[:60]] = plan
     assert not missed, "\n\n".join(f"{what}:\n{plan}" for what, plan in missed.items())

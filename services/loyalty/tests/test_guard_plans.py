@@ -5,6 +5,7 @@ from loyalty.abuse import withholding
 from loyalty.partners import repository as partners
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.referrals import repository as referrals
+from shared.testing.plans import plan_of
 
 _AFTER, _EVER = "'2000-01-01', ''", "'2100-01-01', 'x'"
 _STATEMENTS = [
@@ -80,7 +81,5 @@ async def test_each_index_is_used(database):
         # One database for all: filling it takes longer than asking.
         await connection.execute(_FILL.format(programme=PROGRAMME_ID))
         for index, statement, values in _STATEMENTS:
-            await connection.execute(f"PREPARE asked AS {statement}")
-            plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-            await connection.execute("DEALLOCATE asked")
+            plan = await plan_of(connection, statement, values)
             assert index in plan, f"{statement}\n{plan}"

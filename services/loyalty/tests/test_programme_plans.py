@@ -5,6 +5,7 @@ from loyalty.ledger import posting
 from loyalty.participations import repository as participations
 from loyalty.programmes import repository as programmes
 from loyalty.programmes.the_programme import PROGRAMME_ID
+from shared.testing.plans import plan_of
 
 _P = f"'{PROGRAMME_ID}'"
 _STATEMENTS = [
@@ -44,9 +45,7 @@ async def test_the_indexes_are_used(database):
     async with database.acquire() as connection:
         await connection.execute(_FILL)
         for index, statement, values in _STATEMENTS:
-            await connection.execute(f"PREPARE asked AS {statement}")
-            plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-            await connection.execute("DEALLOCATE asked")
+            plan = await plan_of(connection, statement, values)
             if index not in plan:
                 missed[index] = plan
     assert not missed, "\n\n".join(f"{index}:\n{plan}" for index, plan in missed.items())

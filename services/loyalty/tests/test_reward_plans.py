@@ -6,6 +6,7 @@ from loyalty.offers import generating, repository, settling
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.redemptions import repository as redemptions
 from loyalty.rewards import repository as rewards
+from shared.testing.plans import plan_of
 
 _NOW = "'2026-03-01'"
 _AFTER = "'2100-01-01', 'x'"
@@ -66,9 +67,7 @@ async def connection(database):
 
 @pytest.mark.parametrize(("index", "statement", "values"), _STATEMENTS, ids=[f"{n}-{each[0]}" for n, each in enumerate(_STATEMENTS)])
 async def test_the_index_is_used(connection, index, statement, values):
-    await connection.execute(f"PREPARE asked AS {statement}")
-    plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-    await connection.execute("DEALLOCATE asked")
+    plan = await plan_of(connection, statement, values)
     assert index in plan, plan
     # Programmes are few; a small table may be read as a whole.
     assert not [line for line in plan.splitlines() if "Seq Scan on" in line and "programme" not in line], plan

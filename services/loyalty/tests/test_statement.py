@@ -163,5 +163,7 @@ def test_a_statement_is_of_the_last_thirty_days_unless_told_otherwise():
 
 async def test_the_query_reads_its_index(history):
     async with history.database.acquire() as connection:
-        plan = await plan_of(connection, repository._STATEMENT, "prg_00000000000000000000000001", "cus_1", "points", NOW - DAY, NOW, 10)
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        values = "'prg_00000000000000000000000001', 'cus_1', 'points', now() - interval '1 day', now(), 10"
+        plan = await plan_of(connection, repository._STATEMENT, values)
     assert plan.count("ix_entries_of_member") == 2, plan

@@ -4,6 +4,7 @@ from loyalty.badges import repository as badges
 from loyalty.challenges import repository as challenges
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.tiers import repository as tiers
+from shared.testing.plans import plan_of
 
 _P = f"'{PROGRAMME_ID}'"
 _US = "ARRAY['cus_7']"
@@ -68,9 +69,7 @@ async def test_each_statement_uses_its_index(database):
     async with database.acquire() as connection:
         await connection.execute(_FILL.format(programme=PROGRAMME_ID))
         for index, statement, values in _STATEMENTS:
-            await connection.execute(f"PREPARE asked AS {statement}")
-            plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-            await connection.execute("DEALLOCATE asked")
+            plan = await plan_of(connection, statement, values)
             assert index in plan, plan
             # Programmes are few; a small table may be read as a whole.
             assert not [line for line in plan.splitlines() if "Seq Scan on" in line and "programme" not in line], plan

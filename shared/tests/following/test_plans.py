@@ -3,6 +3,7 @@
 import pytest
 
 from shared.following import links
+from shared.testing.plans import plan_of
 
 _STATEMENTS = {
     "families": (links._FAMILIES, "ARRAY['cus_7', 'cus_70007']"),
@@ -24,7 +25,5 @@ async def test_links_are_found_by_index(database, name):
     statement, values = _STATEMENTS[name]
     async with database.acquire() as connection:
         await connection.execute(_FILL)
-        await connection.execute(f"PREPARE asked AS {statement}")
-        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN EXECUTE asked ({values})"))
-        await connection.execute("DEALLOCATE asked")
+        plan = await plan_of(connection, statement, values)
     assert "Seq Scan on customer_links" not in plan, plan
