@@ -5,20 +5,12 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from order_samples import LINE, ORDER
 
 from customers.orders.amounts.rules import Given, amounts_of, shared_out
 from customers.orders.errors import AmountsDiffer, RefundExceedsOrder
 from customers.orders.rules import refund_of
 
-LINE = {"sku": "CD-1", "quantity": 2, "amount_minor": 2_000, "category": "music"}
-ORDER = {
-    "external_id": "O-1",
-    "customer_external_id": "C-1",
-    "placed_at": "2026-02-01T10:00:00Z",
-    "currency": "EUR",
-    "channel": "web",
-    "lines": [LINE],
-}
 minor = st.integers(0, 10**9)
 
 

@@ -7,21 +7,12 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from order_samples import LINE, ORDER
 
 from customers.orders.errors import OrderIsCancelled, StepNotAllowed
 from customers.orders.rules import CANCELLED, STATUSES, check_step, steps_from
 from customers.orders.service import collect, erase
 from shared.contracts.customers import OrderCancelled, OrderPlaced, OrderReturned
-
-LINE = {"sku": "CD-1", "quantity": 2, "amount_minor": 2_000, "category": "music"}
-ORDER = {
-    "external_id": "O-1",
-    "customer_external_id": "C-1",
-    "placed_at": "2026-02-01T10:00:00Z",
-    "currency": "EUR",
-    "channel": "web",
-    "lines": [LINE],
-}
 
 
 class TestSteps:

@@ -19,7 +19,7 @@ from loyalty.members.errors import MemberNotFound
 from loyalty.programmes.errors import ProgrammeNotFound
 from loyalty.programmes.router import ProgrammeIdPath
 from shared.http import APIRouter, Reads, Uow, problems
-from shared.http.etags import set_etag
+from shared.http.etags import set_content_etag
 from shared.http.schemas import MomentInput
 
 router = APIRouter(tags=["expiry"])
@@ -40,10 +40,11 @@ async def get(
 ) -> ExpiryPolicies:
     """Read by which policy points end that are earned now, and all policies before and to come."""
     current, rows = await service.policies(connection, programme_id, clock.now())
-    set_etag(response, len(rows) * 1_000 + (current.version if current else 0) + 1)
-    return ExpiryPolicies(
+    answer = ExpiryPolicies(
         current=ExpiryPolicy.model_validate(current) if current else None, versions=[ExpiryPolicy.model_validate(row) for row in rows]
     )
+    set_content_etag(response, answer)
+    return answer
 
 
 @router.put(

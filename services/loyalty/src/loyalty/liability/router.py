@@ -29,7 +29,7 @@ from loyalty.programmes import service as programmes
 from loyalty.programmes.errors import ProgrammeNotFound
 from loyalty.programmes.router import ProgrammeIdPath
 from shared.http import APIRouter, Reads, Uow, problems
-from shared.http.etags import set_etag
+from shared.http.etags import set_content_etag
 from shared.http.schemas import MomentInput
 
 router = APIRouter(prefix="/v1/liability", tags=["liability"])
@@ -49,10 +49,11 @@ async def get_value(
 ) -> PointValues:
     """Read what a point of a programme costs now, cost before and will cost."""
     current, rows = await service.values(connection, programme_id, clock.now())
-    set_etag(response, len(rows) * 1_000 + (current.version if current else 0) + 1)
-    return PointValues(
+    answer = PointValues(
         current=PointValue.model_validate(current) if current else None, versions=[PointValue.model_validate(row) for row in rows]
     )
+    set_content_etag(response, answer)
+    return answer
 
 
 @value_router.put(
