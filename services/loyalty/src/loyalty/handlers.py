@@ -44,8 +44,9 @@ async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[Cus
     registrations = [received.event for received in events]
     await members.enrol(uow, registrations)
     await triggers.registered(uow, registrations)
-    await tiers.refresh(uow, [registration.customer_id for registration in registrations])
-    await referrals.follow(uow, [registration.customer_id for registration in registrations])
+    customers = [registration.customer_id for registration in registrations]
+    await tiers.refresh(uow, customers)
+    await referrals.follow(uow, customers)
 
 
 async def on_customers_updated(uow: UnitOfWork, events: Sequence[Received[CustomerUpdated]]) -> None:
@@ -55,9 +56,10 @@ async def on_customers_updated(uow: UnitOfWork, events: Sequence[Received[Custom
 
 async def on_responses_recorded(uow: UnitOfWork, events: Sequence[Received[ResponseRecorded]]) -> None:
     """Answers to surveys may earn points."""
-    await triggers.responded(uow, [received.event for received in events])
-    await challenges.responded(uow, [received.event for received in events])
-    await tiers.refresh(uow, [event.customer_id for event, _ in events if event.customer_id is not None])
+    responses = [received.event for received in events]
+    await triggers.responded(uow, responses)
+    await challenges.responded(uow, responses)
+    await tiers.refresh(uow, [event.customer_id for event in responses if event.customer_id is not None])
 
 
 async def on_stages_changed(uow: UnitOfWork, events: Sequence[Received[StageChanged]]) -> None:
@@ -72,9 +74,10 @@ async def on_birthdays(uow: UnitOfWork, events: Sequence[Received[CustomerBirthd
 
 async def on_interactions_recorded(uow: UnitOfWork, events: Sequence[Received[InteractionRecorded]]) -> None:
     """Visits and other interactions may earn points."""
-    await triggers.interacted(uow, [received.event for received in events])
-    await challenges.interacted(uow, [received.event for received in events])
-    await tiers.refresh(uow, [event.customer_id for event, _ in events])
+    interactions = [received.event for received in events]
+    await triggers.interacted(uow, interactions)
+    await challenges.interacted(uow, interactions)
+    await tiers.refresh(uow, [event.customer_id for event in interactions])
 
 
 async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlaced]]) -> None:
@@ -104,9 +107,10 @@ async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderRet
     await returning.reverse(uow, returns)
     if has_offers:
         await offers.settle(uow, returns)
-    await challenges.returned(uow, [received.event for received in events])
-    await tiers.refresh(uow, [event.customer_id for event, _ in events])
-    await referrals.follow(uow, [event.customer_id for event, _ in events])
+    await challenges.returned(uow, returns)
+    customers = [event.customer_id for event in returns]
+    await tiers.refresh(uow, customers)
+    await referrals.follow(uow, customers)
 
 
 async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCancelled]]) -> None:
@@ -116,9 +120,10 @@ async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCa
     await returning.cancel(uow, cancelled)
     if has_offers:
         await offers.settle(uow, cancelled)
-    await challenges.cancelled(uow, [received.event for received in events])
-    await tiers.refresh(uow, [event.customer_id for event, _ in events])
-    await referrals.follow(uow, [event.customer_id for event, _ in events])
+    await challenges.cancelled(uow, cancelled)
+    customers = [event.customer_id for event in cancelled]
+    await tiers.refresh(uow, customers)
+    await referrals.follow(uow, customers)
 
 
 async def _on_moved(uow: UnitOfWork, moved: Sequence[Moved]) -> None:
@@ -127,7 +132,7 @@ async def _on_moved(uow: UnitOfWork, moved: Sequence[Moved]) -> None:
     await tiers.moved(uow, customers)
     # What one of them did puts off the expiry of what the others have.
     await ledger.revive(uow, [(change.customer_id, _EVER) for change in moved])
-    await referrals.follow(uow, [one for change in moved for one in change], either=True)
+    await referrals.follow(uow, customers, either=True)
 
 
 def _of_members(handler: Handler) -> Handler:
