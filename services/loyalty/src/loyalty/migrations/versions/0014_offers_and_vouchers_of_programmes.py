@@ -1,0 +1,12 @@
+"""Empty as yet."""
+
+revision = "0014"
+down_revision = "0013"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

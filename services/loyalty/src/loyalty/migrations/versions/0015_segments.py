@@ -1,0 +1,12 @@
+"""Empty as yet."""
+
+revision = "0015"
+down_revision = "0014"
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
