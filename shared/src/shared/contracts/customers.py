@@ -161,6 +161,66 @@ class InteractionRecorded(
     occurred_at: datetime = Field(description="UTC.")
 
 
+class SegmentMembershipChanged(
+    Event,
+    type="regulars.customers.segment_membership_changed.v1",
+    aggregate="segment_membership",
+    aggregate_id="membership_id",
+    key="customer_id",
+):
+    """A customer entered a segment or left it; each event tells the whole stay, so that none needs the one before it."""
+
+    membership_id: str = Field(description="The membership of one customer in one segment, `sgm_…`; he may enter and leave many times.")
+    customer_id: CustomerId
+    segment: str = Field(description="The segment's code, such as vip.")
+    is_member: bool = Field(description="Whether he belongs to it from `changed_at` on.")
+    entered_at: datetime = Field(description="When the stay began, UTC; of one that is over, the one that ended at `changed_at`.")
+    changed_at: datetime = Field(description="When he entered, or left, UTC; of two events of a membership the later has the later moment.")
+
+
+class DuplicateSuspected(
+    Event, type="regulars.customers.duplicate_suspected.v1", aggregate="duplicate_pair", aggregate_id="pair_id", key="customer_id"
+):
+    """Two customers may be one person, or are found to be so for other reasons than before; why, in codes, and nothing of who they are."""
+
+    pair_id: str = Field(description="The pair, `dup_…`.")
+    customer_id: CustomerId
+    other_id: str = Field(description="The other customer, `cus_…`.")
+    score: int = Field(description="How sure it is, 0 to 100.")
+    reasons: list[str] = Field(description="What speaks for it, such as phone_same, email_same or device_shared, the weightiest first.")
+    suspected_at: datetime = Field(description="UTC.")
+
+
+class DuplicateSettled(
+    Event, type="regulars.customers.duplicate_settled.v1", aggregate="duplicate_pair", aggregate_id="pair_id", key="customer_id"
+):
+    """It is settled whether two customers are one person; the last word on a pair, of which perhaps nothing was suspected."""
+
+    pair_id: str = Field(description="The pair, `dup_…`.")
+    customer_id: CustomerId
+    other_id: str = Field(description="The other customer, `cus_…`.")
+    outcome: str = Field(
+        description="rejected: two persons, said somebody; confirmed: one, and merged; unlike: they changed. More may come."
+    )
+    settled_at: datetime = Field(description="UTC.")
+
+
+class IdentitySharingChanged(
+    Event,
+    type="regulars.customers.identity_sharing_changed.v1",
+    aggregate="identity_sharing",
+    aggregate_id="sharing_id",
+    key="customer_id",
+):
+    """Two customers use one device, card or account, or do so no more; they need not be one person."""
+
+    sharing_id: str = Field(description="What two customers share, `shr_…`.")
+    customer_id: CustomerId
+    other_id: str = Field(description="The other customer, `cus_…`.")
+    kinds: list[str] = Field(description="Kinds of the identities that both have now: account, card or device, sorted; more may come.")
+    changed_at: datetime = Field(description="UTC.")
+
+
 class HoldingAlertRaised(
     Event, type="regulars.customers.holding_alert_raised.v1", aggregate="holding", aggregate_id="holding_id", key="customer_id"
 ):
