@@ -81,6 +81,17 @@ def test_a_period_never_holds_more_than_the_one_around_it_and_a_limit_is_met_exa
 # Over HTTP
 
 
+async def test_the_tag_of_a_reward_tells_what_is_left_of_it(client, ledger):
+    await give(ledger, "cus_1", 100)
+    made = await made_reward(client, stock=5)
+    path = f"/v1/rewards/{made['id']}"
+    tag = (await client.get(path)).headers["etag"]
+    assert (await redeemed(client, made["id"])).status_code == 201
+    read = await client.get(path, headers={"if-none-match": tag})
+    assert (read.status_code, read.json()["remaining"]) == (200, 4)
+    assert (await client.patch(path, json={"stock": 9}, headers={"if-match": read.headers["etag"]})).status_code == 200
+
+
 async def test_a_reward_is_made_read_changed_and_archived(client):
     made = await made_reward(client, stock=5, images=["https://shop.example/mug.jpg"], categories=["home"], limits=[{"quantity": 1}])
     path = f"/v1/rewards/{made['id']}"

@@ -5,8 +5,10 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import Response
 
 from shared.http.errors import CursorMismatch, InvalidCursor
+from shared.http.etags import set_etag
 from shared.http.pagination import read_cursor, write_cursor
 
 BINDING = b"abcdef"
@@ -86,6 +88,26 @@ async def test_what_is_known_is_not_sent_again(client: httpx2.AsyncClient) -> No
         answer = await client.get(f"/v1/notes/{note}", headers={"if-none-match": tag})
         assert (answer.status_code, answer.headers["etag"]) == (status, '"1"')
         assert bool(answer.content) == (status == 200)
+
+
+async def test_what_has_no_version_is_known_by_what_it_says(client: httpx2.AsyncClient) -> None:
+    (note,) = await write(client, "a")
+    first = await client.get("/v1/notes")
+    tag = {"if-none-match": first.headers["etag"]}
+    assert ((await client.get("/v1/notes", headers=tag)).status_code, first.json()["data"][0]["id"]) == (304, note)
+    await write(client, "b")
+    second = await client.get("/v1/notes", headers=tag)
+    assert (second.status_code, second.headers["etag"] == first.headers["etag"]) == (200, False)
+    assert "etag" not in (await client.get("/v1/notes/none")).headers
+
+
+async def test_a_tag_may_tell_more_than_the_version(client: httpx2.AsyncClient) -> None:
+    response = Response()
+    set_etag(response, 1, 7, "open")
+    assert response.headers["etag"] == '"1-7-open"'
+    (note,) = await write(client, "a")
+    changed = await client.patch(f"/v1/notes/{note}", json={"remark": "x"}, headers={"if-match": response.headers["etag"]})
+    assert (changed.status_code, changed.headers["etag"]) == (200, '"2"')
 
 
 async def test_a_batch_answers_for_each_item_in_order(client: httpx2.AsyncClient) -> None:

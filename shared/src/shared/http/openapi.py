@@ -41,6 +41,7 @@ from shared.http.routing import Route
 from shared.http.unit import enter_unit_of_work
 
 _SCHEME = "key_or_token"
+_JSON = "application/json"
 _MERGE_PATCH = "application/merge-patch+json"
 _VALIDATION_SCHEMAS = ("HTTPValidationError", "ValidationError")
 _IDEMPOTENCY_KEY = {
@@ -51,6 +52,16 @@ _IDEMPOTENCY_KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[\\x21-\\x7e]+$"},
     "example": "0193a4f2-order-10042",
 }
+_IF_NONE_MATCH = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "description": "The ETag of what the caller has: 304 without a body while it is the same.",
+    "schema": {"type": "string"},
+    "example": '"3"',
+}
+_ETAG = {"description": "Stays as long as the answer does.", "schema": {"type": "string", "pattern": ETAG_PATTERN}, "example": '"3"'}
+_NOT_MODIFIED = {"description": "The caller has it already.", "headers": {"ETag": _ETAG}}
 
 
 _EDGE_ERRORS: dict[str, type[DomainError]] = {}
@@ -107,16 +118,20 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
     operation["security"] = [{_SCHEME: scopes}] if known else []
     responses = operation["responses"]
     # FastAPI's own description of a validation error is not what we send.
-    if "application/json" in responses.get("422", {}).get("content", {}):
+    if _JSON in responses.get("422", {}).get("content", {}):
         del responses["422"]
     if _depends_on(route.dependant, enter_unit_of_work) and "POST" in (route.methods or ()):
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "if-match":
             parameter |= {"name": "If-Match", "required": True, "schema": {"type": "string", "pattern": ETAG_PATTERN}}
+    if "GET" in (route.methods or ()) and _JSON in responses.get("200", {}).get("content", {}):
+        operation.setdefault("parameters", []).append(_IF_NONE_MATCH)
+        responses["200"].setdefault("headers", {})["ETag"] = _ETAG
+        responses["304"] = _NOT_MODIFIED
     body = operation.get("requestBody", {}).get("content", {})
-    if "PATCH" in (route.methods or ()) and "application/json" in body:
-        body[_MERGE_PATCH] = body["application/json"]
+    if "PATCH" in (route.methods or ()) and _JSON in body:
+        body[_MERGE_PATCH] = body[_JSON]
     by_status: dict[int, list[type[DomainError]]] = {}
     for error in _refusals(route):
         _EDGE_ERRORS[error.code] = error

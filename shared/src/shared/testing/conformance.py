@@ -7,7 +7,7 @@ It needs the fixture `service` of the plugin and nothing else: it makes its own 
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from typing import Any, ClassVar
@@ -88,9 +88,13 @@ class ConformanceSuite:
 
     Attributes:
         public: operations that anybody may call; every other one must refuse a caller without credentials.
+        untagged: operations that read something of which no tag is told, such as a file or a stream.
+        unversioned: operations that replace or delete without asking for the version that is changed, and why they need not.
     """
 
     public: ClassVar[frozenset[str]] = frozenset()
+    untagged: ClassVar[frozenset[str]] = frozenset()
+    unversioned: ClassVar[Mapping[str, str]] = {}
 
     @pytest.fixture
     def application(self, service: Service, database: Database, clock: FrozenClock) -> FastAPI:
@@ -247,11 +251,27 @@ class ConformanceSuite:
             _is_problem(answer, 400, operation.id)
 
     async def test_changes_need_the_version(self, operations: list[Operation], mighty: httpx2.AsyncClient) -> None:
-        """PATCH asks for If-Match."""
+        """PATCH, PUT and DELETE ask for If-Match, but those of which it is said why they do not."""
+        blind = set()
         for operation in operations:
-            if operation.method == "PATCH":
-                answer = await mighty.patch(operation.path(), content=b"{}", headers=_JSON)
+            if operation.method not in ("PATCH", "PUT", "DELETE"):
+                continue
+            if "If-Match" not in operation.parameters("header"):
+                blind.add(operation.id)
+            else:
+                answer = await mighty.request(operation.method, operation.path(), content=b"{}", headers=_JSON)
                 _is_problem(answer, 428, operation.id)
+        assert blind == self.unversioned.keys()
+
+    async def test_what_was_read_is_not_sent_again(self, operations: list[Operation], mighty: httpx2.AsyncClient) -> None:
+        """Whatever is read describes its ETag; what an empty database has to show is a 304 the second time, unless time changes it."""
+        read = [operation for operation in operations if operation.method == "GET"]
+        assert {operation.id for operation in read if not _describes_tag(operation)} == self.untagged
+        for operation in read:
+            answer = await mighty.get(operation.path())
+            if answer.status_code == 200 and operation.id not in self.untagged:
+                again = await mighty.get(operation.path(), headers={"if-none-match": answer.headers["etag"]})
+                assert again.status_code == 304 or again.headers["etag"] != answer.headers["etag"], operation.id
 
     async def test_other_methods_are_refused(self, operations: list[Operation], mighty: httpx2.AsyncClient) -> None:
         """An unknown method is told which ones there are."""
@@ -287,6 +307,11 @@ def _lacks(operation: Operation, public: frozenset[str]) -> list[str]:
     if "429" not in described["responses"] or "500" not in described["responses"]:
         missing.append("what the edge refuses")
     return missing
+
+
+def _describes_tag(operation: Operation) -> bool:
+    responses = operation.described["responses"]
+    return "ETag" in responses["200"].get("headers", {}) and "304" in responses and "If-None-Match" in operation.parameters("header")
 
 
 def _is_problem(answer: httpx2.Response, status: int, where: object) -> None:

@@ -1,6 +1,6 @@
 from typing import Annotated, Literal
 
-from fastapi import Query, Response
+from fastapi import Query
 
 from loyalty.dependencies import ClockDep, ManagesLoyalty, ReadsLoyalty, ReadsMember
 from loyalty.expiry import service
@@ -19,7 +19,6 @@ from loyalty.members.errors import MemberNotFound
 from loyalty.programmes.errors import ProgrammeNotFound
 from loyalty.programmes.router import ProgrammeIdPath
 from shared.http import APIRouter, Reads, Uow, problems
-from shared.http.etags import set_content_etag
 from shared.http.schemas import MomentInput
 
 router = APIRouter(tags=["expiry"])
@@ -35,16 +34,12 @@ By = Annotated[Literal["day", "month"], Query(description="A row a day or a mont
     summary="Read when points end",
     responses=problems(ProgrammeNotFound),
 )
-async def get(
-    programme_id: ProgrammeIdPath, response: Response, connection: Reads, _caller: ReadsLoyalty, clock: ClockDep
-) -> ExpiryPolicies:
+async def get(programme_id: ProgrammeIdPath, connection: Reads, _caller: ReadsLoyalty, clock: ClockDep) -> ExpiryPolicies:
     """Read by which policy points end that are earned now, and all policies before and to come."""
     current, rows = await service.policies(connection, programme_id, clock.now())
-    answer = ExpiryPolicies(
+    return ExpiryPolicies(
         current=ExpiryPolicy.model_validate(current) if current else None, versions=[ExpiryPolicy.model_validate(row) for row in rows]
     )
-    set_content_etag(response, answer)
-    return answer
 
 
 @router.put(

@@ -29,7 +29,6 @@ from loyalty.programmes import service as programmes
 from loyalty.programmes.errors import ProgrammeNotFound
 from loyalty.programmes.router import ProgrammeIdPath
 from shared.http import APIRouter, Reads, Uow, problems
-from shared.http.etags import set_content_etag
 from shared.http.schemas import MomentInput
 
 router = APIRouter(prefix="/v1/liability", tags=["liability"])
@@ -44,16 +43,12 @@ Format = Annotated[Literal["json", "csv"], Query(description="As JSON or as a ta
 @value_router.get(
     "/{programme_id}/point-value", operation_id="point_values_get", summary="Read what a point costs", responses=problems(ProgrammeNotFound)
 )
-async def get_value(
-    programme_id: ProgrammeIdPath, response: Response, connection: Reads, _caller: ReadsLoyalty, clock: ClockDep
-) -> PointValues:
+async def get_value(programme_id: ProgrammeIdPath, connection: Reads, _caller: ReadsLoyalty, clock: ClockDep) -> PointValues:
     """Read what a point of a programme costs now, cost before and will cost."""
     current, rows = await service.values(connection, programme_id, clock.now())
-    answer = PointValues(
+    return PointValues(
         current=PointValue.model_validate(current) if current else None, versions=[PointValue.model_validate(row) for row in rows]
     )
-    set_content_etag(response, answer)
-    return answer
 
 
 @value_router.put(

@@ -15,6 +15,7 @@ from loyalty.redemptions.errors import OptionUnknown, RedemptionClosed, Redempti
 from loyalty.redemptions.schemas import CancelRequest, MemberRedemptionRequest, Redemption, RedemptionIdPath, RedemptionRequest, Status
 from loyalty.rewards.errors import RewardNotFound, RewardRefused
 from shared.http import APIRouter, Caller, Page, PageQuery, Reads, Uow, problems
+from shared.http.etags import set_etag
 
 router = APIRouter(prefix="/v1", tags=["redemptions"])
 
@@ -62,7 +63,7 @@ async def get(
 ) -> Redemption:
     """Return a redemption as it stands at this moment."""
     row = await service.found_of(connection, redemption_id, customer_id)
-    response.headers["etag"] = f'"{row["version"]}-{row["status"]}"'
+    set_etag(response, row["version"], row["status"])
     return Redemption.model_validate(dict(row))
 
 

@@ -23,7 +23,7 @@ from loyalty.rewards.service import Choice
 from loyalty.rules.errors import ConditionInvalid
 from shared.errors import PreconditionFailed, PreconditionRequired
 from shared.http import APIRouter, Page, PageQuery, Reads, Uow, problems
-from shared.http.etags import IfMatch, set_content_etag, set_etag
+from shared.http.etags import IfMatch, set_etag
 from shared.http.merge_patch import changes
 
 router = APIRouter(prefix="/v1", tags=["rewards"])
@@ -61,7 +61,8 @@ async def list_rewards(
 async def get(reward_id: RewardIdPath, response: Response, connection: Reads, _: ReadsLoyalty) -> Reward:
     """Return a reward with what is left of it."""
     reward = await service.found(connection, reward_id)
-    set_etag(response, reward["version"])
+    # What is left of it changes without a new version.
+    set_etag(response, reward["version"], reward["remaining"], reward["reserved"])
     return Reward.model_validate(dict(reward))
 
 
@@ -92,7 +93,6 @@ async def archive(reward_id: RewardIdPath, match: IfMatch, uow: Uow, _: ManagesL
 @router.get("/members/{customer_id}/rewards", operation_id="members_list_rewards", responses=problems(MemberNotFound))
 async def list_of_member(
     customer_id: CustomerIdPath,
-    response: Response,
     connection: Reads,
     _: ReadsMember,
     language: _Wanted = None,
@@ -100,9 +100,7 @@ async def list_of_member(
     tag: Annotated[str | None, Query(max_length=200, description="Only rewards with this tag.")] = None,
 ) -> MemberRewards:
     """Return what a member may have now, which of it he can pay, how many points he lacks, and what is next."""
-    answer = _view(customer_id, await service.choice(connection, customer_id), language, category, tag)
-    set_content_etag(response, answer)
-    return answer
+    return _view(customer_id, await service.choice(connection, customer_id), language, category, tag)
 
 
 def _view(customer_id: str, chosen: Choice, language: str | None, category: str | None, tag: str | None) -> MemberRewards:

@@ -45,7 +45,10 @@ async def create(wanted: RuleDraft, response: Response, uow: Uow, _caller: Manag
 @router.get("/{rule_id}", operation_id="rules_get", summary="Read an earning rule", responses=problems(RuleNotFound))
 async def get(rule_id: RuleIdPath, response: Response, connection: Reads, _caller: ReadsLoyalty) -> Rule:
     """Read a rule with all its versions."""
-    return _answer(await service.found(connection, rule_id), response)
+    rule = _view(row := await service.found(connection, rule_id))
+    # With time what is published ends.
+    set_etag(response, row["version"], *(version.state for version in rule.versions))
+    return rule
 
 
 @router.patch(

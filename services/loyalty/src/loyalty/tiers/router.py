@@ -147,11 +147,15 @@ async def amend(
 
 
 @router.delete(
-    "/{code}", operation_id="tiers_delete", summary="Delete a tier", status_code=204, responses=problems(TierNotFound, ProgrammeNotFound)
+    "/{code}",
+    operation_id="tiers_delete",
+    summary="Delete a tier",
+    status_code=204,
+    responses=problems(TierNotFound, ProgrammeNotFound, PreconditionFailed, PreconditionRequired),
 )
-async def delete(code: TierCodePath, uow: Uow, _caller: ManagesLoyalty, programme_id: ProgrammeQuery = None) -> None:
+async def delete(code: TierCodePath, match: IfMatch, uow: Uow, _caller: ManagesLoyalty, programme_id: ProgrammeQuery = None) -> None:
     """Delete a tier: from now on nobody has it; what was before stays as it was."""
-    await service.delete(uow, await programmes.require(uow.connection, programme_id), code)
+    await service.delete(uow, await programmes.require(uow.connection, programme_id), code, match)
 
 
 @member_router.get(

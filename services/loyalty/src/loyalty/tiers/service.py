@@ -79,14 +79,15 @@ async def amend(uow: UnitOfWork, programme_id: str, code: str, changes: Mapping[
     return await found(uow.connection, programme_id, code)
 
 
-async def delete(uow: UnitOfWork, programme_id: str, code: str) -> None:
+async def delete(uow: UnitOfWork, programme_id: str, code: str, expected: int) -> None:
     """Delete a tier: from now on nobody has it.
 
     Raises:
         TierNotFound: there is none.
+        PreconditionFailed: it was changed meanwhile.
     """
     await _lock(uow, programme_id)
-    await found(uow.connection, programme_id, code)
+    check_version(expected, (await found(uow.connection, programme_id, code)).version)
     await repository.delete(uow.connection, programme_id, code)
     await _publish(uow, programme_id, None, None)
 

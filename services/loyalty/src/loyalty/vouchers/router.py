@@ -65,7 +65,7 @@ async def list_batches(page: PageQuery, connection: Reads, _: ManagesLoyalty) ->
 async def get_batch(batch_id: BatchIdPath, response: Response, connection: Reads, _: ManagesLoyalty) -> VoucherBatch:
     """Return a batch, with how many of its codes exist so far."""
     batch = await service.found_batch(connection, batch_id)
-    set_etag(response, batch["version"])
+    set_etag(response, batch["version"], batch["generated"])
     return VoucherBatch.model_validate(dict(batch))
 
 
