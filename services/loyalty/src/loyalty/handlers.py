@@ -14,6 +14,7 @@ from loyalty.members import service as members
 from loyalty.offers import service as offers
 from loyalty.privacy import service as privacy
 from loyalty.referrals import following as referrals
+from loyalty.segments import following as segments
 from loyalty.tiers import booking as tiers
 from shared.contracts.customers import (
     CustomerBirthday,
@@ -68,6 +69,13 @@ async def on_stages_changed(uow: UnitOfWork, events: Sequence[Received[StageChan
 
 
 async def on_birthdays(uow: UnitOfWork, events: Sequence[Received[CustomerBirthday]]) -> None:
+async def on_segment_memberships_changed(uow: UnitOfWork, events: Sequence[Received[SegmentMembershipChanged]]) -> None:
+    """Rules look at the segments that customers belong to."""
+    changed = [received.event for received in events]
+    await segments.changed(uow, changed)
+    await referrals.follow(uow, [event.customer_id for event in changed])
+
+
     """Birthdays may earn points."""
     await triggers.congratulated(uow, [received.event for received in events])
 
@@ -165,6 +173,7 @@ HANDLERS: HandlerTable = {
     CustomerUpdated: _of_members(on_customers_updated),
     StageChanged: _of_members(on_stages_changed),
     CustomerBirthday: _of_members(unless_withheld(on_birthdays)),
+    SegmentMembershipChanged: _of_members(on_segment_memberships_changed),
     InteractionRecorded: _of_members(unless_withheld(on_interactions_recorded)),
     # Not every answer is a member's.
     ResponseRecorded: unless_erased(unless_withheld(on_responses_recorded)),

@@ -21,6 +21,7 @@ from loyalty.redemptions import models as redemptions
 from loyalty.referrals import models as referrals
 from loyalty.rewards import models as rewards
 from loyalty.rules import models as rules
+from loyalty.segments import models as segments
 from loyalty.tiers import models as tiers
 from loyalty.verification import models as verification
 from loyalty.vouchers import models as vouchers
@@ -50,6 +51,7 @@ __all__ = [
     "referrals",
     "rewards",
     "rules",
+    "segments",
     "tiers",
     "verification",
     "vouchers",

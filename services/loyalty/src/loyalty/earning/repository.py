@@ -28,7 +28,8 @@ AND NOT EXISTS (SELECT FROM occasion_returns WHERE occasion_returns.order_id = o
 _TRAITS = """
 SELECT told.place, coalesce(traits, '{}') || jsonb_build_object(
            'enrolled_days', greatest(extract(day FROM told.moment - enrolled_at), 0)::int,
-           'stages', (SELECT coalesce(jsonb_object_agg(key, value -> 'stage'), '{}') FROM jsonb_each(stages))
+           'stages', (SELECT coalesce(jsonb_object_agg(key, value -> 'stage'), '{}') FROM jsonb_each(stages)),
+           'segments', segments_at(told.customer_id, told.moment)
        ) AS traits,
        NOT EXISTS (SELECT FROM entries WHERE entries.customer_id = told.customer_id AND occurred_at < told.moment
                    AND kind = 'accrual' AND order_id IS NOT NULL)

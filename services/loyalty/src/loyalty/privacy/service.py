@@ -19,6 +19,7 @@ from loyalty.partners import repository as partners
 from loyalty.privacy import repository
 from loyalty.redemptions import service as redemptions
 from loyalty.referrals import service as referrals
+from loyalty.segments import repository as segments
 from loyalty.tiers import privacy as tiers
 from loyalty.vouchers import service as vouchers
 from shared.database.pool import Connection
@@ -45,6 +46,7 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
         **await abuse.erase(uow, customer_ids),
         **await partners.erase(uow.connection, customer_ids),
         **await referrals.erase(uow, customer_ids),
+        **await segments.erase(uow.connection, customer_ids),
     }
 
 
@@ -65,4 +67,5 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
         | await abuse.collect(connection, customer_ids)
         | await partners.collect(connection, customer_ids)
         | await referrals.collect(connection, customer_ids)
+        | await segments.collect(connection, customer_ids)
     )

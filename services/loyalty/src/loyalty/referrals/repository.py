@@ -106,7 +106,7 @@ SELECT referrals.id, state, used_at, lapses_at, order_id, suspicions, is_cleared
        (SELECT coalesce(jsonb_agg(jsonb_build_object(
            'order_id', orders.order_id, 'placed_at', orders.placed_at, 'amount_minor', orders.amount_minor,
            'returned_minor', orders.returned_minor, 'is_cancelled', orders.cancelled_at IS NOT NULL,
-           'facts', coalesce(referral_orders.facts, '{}')
+           'facts', coalesce(referral_orders.facts, '{}'), 'segments', segments_at(referred_id, orders.placed_at)
        )), '[]') FROM orders LEFT JOIN referral_orders USING (order_id) WHERE orders.customer_id = ANY (family)) AS orders
 FROM referrals JOIN referral_schemes ON referral_schemes.version = scheme_version, family_of(referred_id) AS family
 WHERE referrals.id = ANY ($1::text[]) ORDER BY referrals.id

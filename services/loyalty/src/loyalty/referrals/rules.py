@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from loyalty.rules.conditions import holds
+from loyalty.rules.conditions import holds, variables_of
 
 # Nothing that is told later changes these.
 FINAL = frozenset({"refused", "reversing", "reversed"})
@@ -16,7 +16,7 @@ _BEGIN, _END = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC
 
 @dataclass(frozen=True, slots=True)
 class Bought:
-    """An order of who was referred; `facts` are what conditions see."""
+    """An order of who was referred; conditions see its `facts`, and the `segments` that he belonged to when he placed it."""
 
     order_id: str
     placed_at: datetime
@@ -24,6 +24,7 @@ class Bought:
     returned_minor: int
     is_cancelled: bool
     facts: Mapping[str, Any] = field(default_factory=dict)
+    segments: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +141,8 @@ def _suffices(terms: Mapping[str, Any], order: Bought, traits: Mapping[str, Any]
     left = order.amount_minor - order.returned_minor
     if order.is_cancelled or left < max(terms["min_order_minor"], 1):
         return False
-    return holds(
-        terms["order_condition"], {"event": {**order.facts, "amount_minor": left}, "customer": traits, "tier": None, "segments": []}
-    )
+    event = {**order.facts, "amount_minor": left}
+    return holds(terms["order_condition"], variables_of(event, {**traits, "segments": order.segments}))
 
 
 def period(kind: str, moment: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:

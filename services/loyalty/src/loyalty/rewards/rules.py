@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from loyalty.rules.conditions import holds
+from loyalty.rules.conditions import holds, variables_of
 
 # Kinds that somebody hands over; the others are given at once, as a code.
 HANDED_OVER = frozenset({"goods", "experience"})
@@ -76,13 +76,7 @@ def not_eligible(terms: Terms, standing: Standing) -> str | None:
     """Return why a member may not have a reward: tier, condition or minimum_balance; None when he may."""
     if terms.tiers and standing.tier not in terms.tiers:
         return "tier"
-    variables = {
-        "event": {},
-        "customer": dict(standing.traits),
-        "tier": standing.tier,
-        "segments": standing.traits.get("segments", []),
-    }
-    if not holds(terms.condition, variables):
+    if not holds(terms.condition, variables_of({}, standing.traits, standing.tier)):
         return "condition"
     return "minimum_balance" if standing.spendable < terms.minimum_balance else None
 

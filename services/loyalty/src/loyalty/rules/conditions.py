@@ -37,12 +37,24 @@ def check(expression: str) -> None:
         raise ConditionInvalid(reason="syntax") from error
 
 
+def variables_of(event: Mapping[str, Any], traits: Mapping[str, Any], tier: str | None = None) -> dict[str, Any]:
+    """Return what conditions are evaluated over; of a customer of whose segments nothing is known `customer.segments` is empty.
+
+    Args:
+        event: what happened.
+        traits: what is known of the customer; his segments among them.
+        tier: the code of his tier.
+    """
+    customer = {"segments": [], **traits}
+    return {"event": event, "customer": customer, "tier": tier, "segments": customer["segments"]}
+
+
 def holds(expression: str | None, variables: Mapping[str, Any]) -> bool:
     """Return whether a condition holds; one that asks for what an occasion does not have, or is not a truth, does not.
 
     Args:
         expression: checked before; none always holds.
-        variables: `event`, `customer`, `tier` and `segments`.
+        variables: of `variables_of`.
     """
     if expression is None:
         return True

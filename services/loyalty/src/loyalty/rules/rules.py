@@ -19,7 +19,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from loyalty.programmes.the_programme import PROGRAMME_ID
-from loyalty.rules.conditions import holds
+from loyalty.rules.conditions import holds, variables_of
 
 Period = Literal["day", "week", "month", "year", "ever"]
 
@@ -90,12 +90,8 @@ class Occasion:
 
     def variables(self) -> dict[str, Any]:
         """Return what conditions are evaluated over."""
-        return {
-            "event": {**self.facts, "trigger": self.trigger, "occurred_at": self.occurred_at},
-            "customer": self.traits,
-            "tier": self.traits.get("tier"),
-            "segments": self.traits.get("segments", []),
-        }
+        event = {**self.facts, "trigger": self.trigger, "occurred_at": self.occurred_at}
+        return variables_of(event, self.traits, self.traits.get("tier"))
 
 
 @dataclass(frozen=True, slots=True)

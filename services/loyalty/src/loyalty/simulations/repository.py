@@ -13,9 +13,12 @@ from loyalty.rules.rules import Occasion
 from shared.database.pool import Connection
 
 # Of an order that earned before there were rules only its sum is remembered. It was seen by its programme, or at least by another.
+# What the rules saw of the customer was kept with the order; else the segments are those that he belonged to when he placed it.
 _HISTORY = """
 SELECT orders.order_id, orders.customer_id, placed_at, amount_minor, facts, occasions.traits,
-       customer_traits.traits AS present_traits
+       CASE WHEN occasions.traits IS NULL THEN
+           coalesce(customer_traits.traits, '{}') || jsonb_build_object('segments', segments_at(orders.customer_id, placed_at))
+       END AS known_traits
 FROM orders LEFT JOIN LATERAL (
     SELECT facts, traits FROM occasions WHERE (trigger, source_id) = ('order_placed', orders.order_id) AND facts <> '{}'
     ORDER BY programme_id = $1 DESC, programme_id LIMIT 1
@@ -61,5 +64,5 @@ async def history(connection: Connection, programme: Programme, until: datetime)
 def _order(row: Mapping[str, Any], zone: ZoneInfo) -> Occasion:
     facts = row["facts"] or {"amount_minor": row["amount_minor"], "lines": [], "quantity": 0}
     facts |= calendar(row["placed_at"], zone)
-    traits = row["traits"] or row["present_traits"] or {}
+    traits = row["known_traits"] if row["traits"] is None else row["traits"]
     return Occasion("order_placed", row["order_id"], row["customer_id"], row["placed_at"], facts, traits)
