@@ -40,6 +40,7 @@ from customers.provenance.router import router as provenance
 from customers.purchases.router import router as purchases
 from customers.rebuilding import reset_projection
 from customers.search.passes import tidy_name_words
+from customers.segments.router import router as segments
 from customers.settings import CustomersSettings
 from customers.stages.router import router as stages
 from customers.timeline.router import router as timeline
@@ -75,6 +76,7 @@ SERVICE = Service(
         access_exports,
         erasures,
         holdings,
+        segments,
     ),
     handlers=HANDLERS,
     migrations=Path(__file__).parent / "migrations",

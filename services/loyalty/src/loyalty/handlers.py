@@ -24,6 +24,7 @@ from shared.contracts.customers import (
     OrderCancelled,
     OrderPlaced,
     OrderReturned,
+    SegmentMembershipChanged,
     StageChanged,
 )
 from shared.contracts.feedback import ResponseRecorded
@@ -75,6 +76,7 @@ async def on_segment_memberships_changed(uow: UnitOfWork, events: Sequence[Recei
     await segments.changed(uow, changed)
     await referrals.follow(uow, [event.customer_id for event in changed])
 
+async def on_birthdays(uow: UnitOfWork, events: Sequence[Received[CustomerBirthday]]) -> None:
 
     """Birthdays may earn points."""
     await triggers.congratulated(uow, [received.event for received in events])

@@ -18,6 +18,7 @@ import customers.privacy.models
 import customers.profiles.models
 import customers.provenance.models
 import customers.search.models
+import customers.segments.models
 import customers.stages.models
 import customers.timeline.models
 from customers.tables import metadata

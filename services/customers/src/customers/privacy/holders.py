@@ -22,6 +22,7 @@ from customers.notes import service as notes
 from customers.orders import service as orders
 from customers.privacy import remains
 from customers.privacy.restrictions import service as restrictions
+from customers.segments import service as segments
 from customers.stages import service as stages
 from customers.timeline import service as timeline
 from shared.database.pool import Connection
@@ -50,6 +51,7 @@ HOLDERS: tuple[Holder, ...] = (
     Holder(contacts.erase, contacts.collect),
     Holder(materials.erase, materials.collect),
     Holder(stages.erase, stages.collect),
+    Holder(segments.erase, segments.collect),
     Holder(holdings.erase, holdings.collect),
     Holder(birthdays.erase, birthdays.collect),
     Holder(duplicates.erase, duplicates.collect),

@@ -60,6 +60,7 @@ async def _customer_filter(
     interest: Annotated[str | None, Query(min_length=1, max_length=200, description="Has this interest.", examples=["running"])] = None,
     lifecycle: Annotated[Lifecycle | None, Query(alias="stage.lifecycle", description="Is in this stage of the lifecycle.")] = None,
     journey: Annotated[Journey | None, Query(alias="stage.journey", description="Is in this stage of the journey.")] = None,
+    segment: Annotated[str | None, Query(min_length=1, max_length=40, description="Belongs to this segment.", examples=["vip"])] = None,
     created_from: Annotated[MomentInput | None, Query(description="Made at this moment or later.")] = None,
     created_to: Annotated[MomentInput | None, Query(description="Made before this moment.")] = None,
     q: Annotated[
@@ -87,6 +88,7 @@ async def _customer_filter(
         "interest": interest,
         "lifecycle": lifecycle,
         "journey": journey,
+        "segment": segment,
         "created_from": created_from,
         "created_to": created_to,
     }

@@ -12,6 +12,7 @@ from asyncpg import Record
 from customers.attributes.filters import FILTERS as ATTRIBUTE_FILTERS
 from customers.profiles.rules import FIELDS, Profile
 from customers.search.narrowing import Reading
+from customers.segments.filters import FILTERS as SEGMENT_FILTERS
 from customers.stages.filters import FILTERS as STAGE_FILTERS
 from shared.database.pool import Connection
 
@@ -47,6 +48,7 @@ _FILTERS = {
     **ATTRIBUTE_FILTERS,
     **STAGE_FILTERS,
 }
+    **SEGMENT_FILTERS,
 # Rows of the list that are looked at before the index of documents is asked.
 _WALKED = 10_000
 _SORTS = {
