@@ -69,15 +69,14 @@ async def on_stages_changed(uow: UnitOfWork, events: Sequence[Received[StageChan
     await triggers.staged(uow, [received.event for received in events])
 
 
-async def on_birthdays(uow: UnitOfWork, events: Sequence[Received[CustomerBirthday]]) -> None:
 async def on_segment_memberships_changed(uow: UnitOfWork, events: Sequence[Received[SegmentMembershipChanged]]) -> None:
     """Rules look at the segments that customers belong to."""
     changed = [received.event for received in events]
     await segments.changed(uow, changed)
     await referrals.follow(uow, [event.customer_id for event in changed])
 
-async def on_birthdays(uow: UnitOfWork, events: Sequence[Received[CustomerBirthday]]) -> None:
 
+async def on_birthdays(uow: UnitOfWork, events: Sequence[Received[CustomerBirthday]]) -> None:
     """Birthdays may earn points."""
     await triggers.congratulated(uow, [received.event for received in events])
 
@@ -174,8 +173,8 @@ HANDLERS: HandlerTable = {
     CustomerRegistered: _of_members(on_customers_registered),
     CustomerUpdated: _of_members(on_customers_updated),
     StageChanged: _of_members(on_stages_changed),
-    CustomerBirthday: _of_members(unless_withheld(on_birthdays)),
     SegmentMembershipChanged: _of_members(on_segment_memberships_changed),
+    CustomerBirthday: _of_members(unless_withheld(on_birthdays)),
     InteractionRecorded: _of_members(unless_withheld(on_interactions_recorded)),
     # Not every answer is a member's.
     ResponseRecorded: unless_erased(unless_withheld(on_responses_recorded)),
