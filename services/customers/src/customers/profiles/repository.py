@@ -47,8 +47,8 @@ _FILTERS = {
     "whole_document": _WHOLE,
     **ATTRIBUTE_FILTERS,
     **STAGE_FILTERS,
-}
     **SEGMENT_FILTERS,
+}
 # Rows of the list that are looked at before the index of documents is asked.
 _WALKED = 10_000
 _SORTS = {
