@@ -89,9 +89,19 @@ async def test_another_import_since_is_another_source(client, imported, undone):
     first = await imported("external_id,name,city\nC-1,Anna,Rīga\n")
     second = await imported("external_id,name\nC-1,Anna Liepa\n")
     assert await undone(first) == {"removed": 0, "restored": 0, "kept": 1}
+    assert (await customers(client))["C-1"]["name"] == "Anna Liepa"
+    # Now nobody has told anything of him that counts.
+    assert await undone(second) == {"removed": 1, "restored": 0, "kept": 0}
+    assert await customers(client) == {}
+
+
+async def test_in_whichever_order_imports_are_undone(client, imported, undone):
+    first = await imported("external_id,name,city\nC-1,Anna,Rīga\n")
+    second = await imported("external_id,name\nC-1,Anna Liepa\n")
     assert await undone(second) == {"removed": 0, "restored": 1, "kept": 0}
     after = await customers(client)
     assert (after["C-1"]["name"], after["C-1"]["city"]) == ("Anna", "Rīga")
+    assert await undone(first) == {"removed": 1, "restored": 0, "kept": 0}
 
 
 async def test_who_ordered_since_stays(client, imported, undone):

@@ -36,7 +36,9 @@ CROSS JOIN LATERAL (VALUES ('email', c.email, lower(c.email)), ('phone', c.phone
     AS p (kind, told, value)
 CROSS JOIN LATERAL (
     SELECT min(coalesce(h.observed_at, h.recorded_at)) AS first_at, max(coalesce(h.observed_at, h.recorded_at)) AS last_at
-    FROM profile_changes AS h WHERE h.customer_id = c.id AND h.fields ->> p.kind = p.told
+    FROM profile_changes AS h
+    WHERE h.customer_id = c.id AND h.fields ->> p.kind = p.told AND h.withdraws IS NULL
+        AND NOT EXISTS (SELECT FROM profile_changes AS w WHERE w.customer_id = c.id AND w.withdraws = h.cause)
 ) AS seen
 WHERE c.id = ANY($1::text[]) AND p.value IS NOT NULL
 UNION ALL

@@ -21,13 +21,11 @@ class Told(NamedTuple):
 
     Attributes:
         fields: the last word on each; attributes and preferences put together from all rows.
-        replaces: whether the members of objects take the place of those that are there, and do not go into them.
         observed_at: when it was true, where the rows tell.
         earlier: what other rows tell of him that was true before.
     """
 
     fields: Mapping[str, Any]
-    replaces: bool = False
     observed_at: datetime | None = None
     earlier: Sequence["Told"] = ()
 
@@ -49,8 +47,6 @@ class Told(NamedTuple):
     def after(self, profile: Profile) -> dict[str, Any]:
         """Return the fields of a profile that has heard them: its objects keep what they have besides."""
         fields = dict(self.fields)
-        if self.replaces:
-            return fields | ({"attributes": {**profile.attributes, **fields["attributes"]}} if "attributes" in fields else {})
         for name in OBJECTS:
             if fields.get(name) is not None:
                 fields[name] = merge_patched(getattr(profile, name), fields[name])

@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 from asyncpg import IntegrityConstraintViolationError
 
-from customers.imports import repository, storing, undo_repository
+from customers.imports import repository, undo_repository
 from customers.imports.undo_repository import Reference
 from customers.imports.undo_rules import Reversal, reversal_of
 from customers.privacy.erasures import repository as erasures
 from customers.privacy.erasures.rules import Kept
 from customers.privacy.followers import OWN
-from customers.profiles import records
-from customers.profiles.facts import PREFIX
+from customers.profiles import golden, records
+from customers.profiles.records import Locked
+from customers.provenance import repository as provenance
+from customers.provenance.rules import OWN as OWN_FIELD
 from customers.provenance.rules import Provenance
 from shared.contracts.customers import CustomerErased
 from shared.database.unit_of_work import UnitOfWork
@@ -106,7 +107,9 @@ class _Undoing:
         # Whoever was erased since is nobody.
         locked = await records.lock_many(uow.connection, ids)
         changes = await undo_repository.changes_of(uow.connection, list(locked))
-        reversals = {record_id: reversal_of(changes[record_id], self.import_id) for record_id in locked}
+        causes = {change.cause for told in changes.values() for change in told if change.cause is not None}
+        undone = await undo_repository.undone(uow.connection, causes)
+        reversals = {record_id: reversal_of(changes[record_id], self.import_id, undone) for record_id in locked}
         made = [
             record_id
             for record_id, reversal in reversals.items()
@@ -116,10 +119,11 @@ class _Undoing:
         unused = [record_id for record_id in made if record_id not in used]
         await self._remove(uow, unused)
         counts.removed += len(unused)
-        changed = {record_id: reversal for record_id, reversal in reversals.items() if not reversal.is_made}
-        await self._restore(uow, changed)
-        counts.restored += sum(not reversal.kept for reversal in changed.values())
-        counts.kept += sum(bool(reversal.kept) for reversal in changed.values()) + len(reversals) - len(changed) - len(unused)
+        changed = {record_id: reversal for record_id, reversal in reversals.items() if reversal.is_told}
+        await self._withdraw(uow, changed, locked)
+        restored = sum(not reversal.kept for reversal in changed.values())
+        counts.restored += restored
+        counts.kept += len(reversals) - len(unused) - restored
 
     async def _remove(self, uow: UnitOfWork, ids: Sequence[str]) -> None:
         """Delete records here, and have the others forget them by one erasure of them all; who comes again is welcome."""
@@ -136,18 +140,17 @@ class _Undoing:
         await erasures.keep_receipt(connection, erasure_id, Kept(OWN, receipt, key.kid), erased, at)
         uow.publish(CustomerErased(erasure_id=erasure_id, customer_id=ids[0], customer_ids=list(ids), requested_at=at), sequence=1)
 
-    async def _restore(self, uow: UnitOfWork, reversals: Mapping[str, Reversal]) -> None:
-        told = {
-            record_id: storing.Told(_fields(reversal.fields), replaces=True) for record_id, reversal in reversals.items() if reversal.fields
-        }
-        if told:
-            await storing.update(uow, told, self.provenance, dry_run=False)
-
-
-def _fields(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return facts as fields of a profile."""
-    fields: dict[str, Any] = {name: value for name, value in facts.items() if not name.startswith(PREFIX)}
-    if fields.get("birth_date") is not None:
-        fields["birth_date"] = date.fromisoformat(fields["birth_date"])
-    attributes = {name.removeprefix(PREFIX): value for name, value in facts.items() if name.startswith(PREFIX)}
-    return fields | ({"attributes": attributes} if attributes else {})
+    async def _withdraw(self, uow: UnitOfWork, reversals: Mapping[str, Reversal], locked: Mapping[str, Locked]) -> None:
+        """Take back what the import told of records: their families are what they would be without it."""
+        if not reversals:
+            return
+        fields = {record_id: reversal.fields for record_id, reversal in reversals.items()}
+        await provenance.withdraw(uow.connection, fields, self.provenance, self.import_id)
+        families = {locked[record_id].root.id: locked[record_id].root for record_id in reversals}
+        # A merged record has an external id of its own, which is not in the row of his root.
+        for record_id, told in fields.items():
+            if OWN_FIELD in told and record_id not in families:
+                await records.rename(uow.connection, record_id, told[OWN_FIELD])
+        await golden.refresh(uow, list(families.values()))
+        merged = {locked[record_id].root.id for record_id in reversals if locked[record_id].family_size > 1}
+        await golden.refresh_members(uow.connection, sorted(merged))

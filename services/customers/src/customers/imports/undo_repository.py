@@ -12,7 +12,12 @@ _BY_INDEXES = "SELECT set_config('enable_seqscan', 'off', true)"
 _RECORDS = """
 SELECT DISTINCT customer_id FROM profile_changes WHERE cause = $1 AND customer_id > $2 ORDER BY customer_id LIMIT $3
 """
-_CHANGES = "SELECT customer_id, cause, fields FROM profile_changes WHERE customer_id = ANY($1::text[]) ORDER BY customer_id, number"
+_CHANGES = """
+SELECT p.customer_id, p.cause, p.fields, p.withdraws, p.recorded_at = c.created_at AS is_of_birth
+FROM profile_changes AS p JOIN customers AS c ON c.id = p.customer_id
+WHERE p.customer_id = ANY($1::text[]) ORDER BY p.customer_id, p.number
+"""
+_UNDONE = "SELECT id FROM imports WHERE id = ANY($1::text[]) AND status IN ('undoing', 'undone')"
 _ADVANCE = """
 UPDATE imports SET undone_to = $3, removed = removed + $4, restored = restored + $5, kept = kept + $6
 WHERE id = $1 AND status = 'undoing' AND undone_to IS NOT DISTINCT FROM $2
@@ -50,11 +55,17 @@ async def records_after(connection: Connection, import_id: str, after: str, limi
 
 
 async def changes_of(connection: Connection, ids: Sequence[str]) -> dict[str, list[Told]]:
-    """Return the change sets of records, each in their order."""
+    """Return the change sets of records, each in their order; who was made before anything was told of him begins with an empty one."""
     found: dict[str, list[Told]] = {}
     for row in await connection.fetch(_CHANGES, ids):
-        found.setdefault(row["customer_id"], []).append(Told(row["cause"], row["fields"]))
+        begun = found.setdefault(row["customer_id"], [] if row["is_of_birth"] else [Told(None, {})])
+        begun.append(Told(row["cause"], row["fields"], row["withdraws"]))
     return found
+
+
+async def undone(connection: Connection, causes: Iterable[str]) -> set[str]:
+    """Return which of some causes are imports that are undone, or on their way."""
+    return {row["id"] for row in await connection.fetch(_UNDONE, sorted(causes))}
 
 
 async def advance(connection: Connection, import_id: str, undone_to: str | None, to: str, counts: tuple[int, int, int]) -> bool:

@@ -23,6 +23,7 @@ COLUMNS = f"id, version, {_FIELDS}, created_at, updated_at"
 _GET = f"SELECT {COLUMNS} FROM customers WHERE id = (SELECT root_id FROM customers WHERE id = $1)"
 _IDS_BY_EXTERNAL_IDS = "SELECT external_id, id FROM customers WHERE external_id = ANY($1::text[])"
 _GET_RECORD = f"SELECT {COLUMNS} FROM customers WHERE id = $1"
+_GET_RECORDS = f"SELECT {COLUMNS} FROM customers WHERE id = ANY($1::text[]) ORDER BY id"
 _EXISTS = "SELECT EXISTS (SELECT FROM customers WHERE id = $1 AND root_id IS NOT NULL)"
 
 _WHOLE = "coalesce(search_document, '') @@ ${n}::text::tsquery"
@@ -86,6 +87,11 @@ async def get_record(connection: Connection, record_id: str) -> Stored:
     row = await connection.fetchrow(_GET_RECORD, record_id)
     assert row is not None
     return stored_of(row)
+
+
+async def get_records(connection: Connection, ids: Sequence[str]) -> list[Stored]:
+    """Return the rows of records, whomever they were merged into."""
+    return [stored_of(row) for row in await connection.fetch(_GET_RECORDS, ids)]
 
 
 async def ids_by_external_ids(connection: Connection, external_ids: Sequence[str]) -> dict[str, str]:

@@ -26,6 +26,8 @@ profile_changes = sa.Table(
     sa.Column("rules_version", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     # Value after the change by field, null where it was emptied; each attribute is a field `attributes.<name>`.
     sa.Column("fields", JSONB, nullable=False),
+    # The import whose word of the record is taken back: it counts no more, and the fields tell what was said last without it.
+    sa.Column("withdraws", sa.Text),
     # Also serves the fold over a record's changes and its history, newest first.
     sa.PrimaryKeyConstraint("customer_id", "number"),
     sa.CheckConstraint("jsonb_typeof(fields) = 'object'", name="fields"),

@@ -2,17 +2,19 @@
 
 # ruff: noqa: S608 - statements are put together from the constants of this module only
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import orjson
 from asyncpg import Record
 
-from customers.provenance.rules import NO_RULES, Change, Link, Provenance, RuleSet
+from customers.provenance.rules import NO_RULES, Change, Link, Provenance, RuleSet, standing
 from shared.database.pool import Connection
+from shared.ids import new_id
 
-_CHANGE = "c.number, c.id, c.customer_id, c.recorded_at, c.source, c.actor, c.cause, c.observed_at, c.rules_version, c.fields"
+_CHANGE = "c.number, c.id, c.customer_id, c.recorded_at, c.source, c.actor, c.cause, c.observed_at, c.rules_version, c.fields, c.withdraws"
 _MEMBERS = """WITH members AS (
     SELECT id, root_id FROM customers WHERE root_id = ANY($1::text[]) AND merged_into IS NOT NULL
     UNION ALL SELECT r, r FROM unnest($1::text[]) AS r
@@ -41,7 +43,7 @@ SELECT {_CHANGE} FROM profile_changes AS c WHERE c.customer_id = ANY($1::text[])
 """
 # Each record gives no more than a page: its changes are read from the end of its index.
 _HISTORY = """
-SELECT c.number, c.id, c.customer_id, c.recorded_at, c.source, c.actor, c.cause, c.observed_at, f.key AS field, f.value
+SELECT c.number, c.id, c.customer_id, c.recorded_at, c.source, c.actor, c.cause, c.observed_at, c.withdraws, f.key AS field, f.value
 FROM unnest($1::text[]) AS r (id)
 CROSS JOIN LATERAL (
     SELECT * FROM profile_changes AS p
@@ -52,6 +54,12 @@ CROSS JOIN LATERAL jsonb_each(c.fields) AS f
 WHERE ($2 IS NULL OR f.key = $2) AND (c.number, f.key) < ($3, $4)
 ORDER BY c.number DESC, f.key DESC LIMIT $5
 """
+# The time is taken under the locks of the families, so that what is recorded later is also dated later.
+_WITHDRAW = """
+INSERT INTO profile_changes (customer_id, id, source, actor, cause, recorded_at, fields, withdraws)
+SELECT t.customer_id, t.id, $4, $5, $6, moment.at, t.fields::jsonb, $7
+FROM unnest($1::text[], $2::text[], $3::text[]) AS t (customer_id, id, fields), (SELECT clock_timestamp() AS at) AS moment
+"""
 _RULE_SETS = "SELECT version, rules FROM survivorship_rules WHERE version = ANY($1::bigint[])"
 _CURRENT_RULES = "SELECT version, rules, set_at, set_by FROM survivorship_rules ORDER BY version DESC LIMIT 1"
 _SET_RULES = "INSERT INTO survivorship_rules (version, rules, set_by) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING set_at"
@@ -59,7 +67,7 @@ _SET_RULES = "INSERT INTO survivorship_rules (version, rules, set_by) VALUES ($1
 
 @dataclass(slots=True)
 class Facts:
-    """All that a family's profile is folded from, by number."""
+    """All that a family's profile is folded from, by number; nothing that was withdrawn."""
 
     changes: list[Change] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
@@ -88,9 +96,25 @@ async def facts(connection: Connection, root_ids: Sequence[str]) -> dict[str, Fa
     found = {root_id: Facts() for root_id in root_ids}
     for row in await connection.fetch(_CHANGES, root_ids):
         found[row["root_id"]].changes.append(change_of(row))
+    for each in found.values():
+        each.changes = standing(each.changes)
     for row in await connection.fetch(_LINKS, root_ids):
         found[row["root_id"]].links.append(_link(row))
     return found
+
+
+async def withdraw(connection: Connection, fields: Mapping[str, Mapping[str, Any]], told: Provenance, withdrawn: str) -> None:
+    """Take back what an import told of records whose families are locked.
+
+    Args:
+        connection: of the transaction.
+        fields: what was told last without it, by record, then by field.
+        told: who takes it back.
+        withdrawn: the import.
+    """
+    texts = [orjson.dumps(each).decode() for each in fields.values()]
+    ids = [new_id("chg") for _ in fields]
+    await connection.execute(_WITHDRAW, list(fields), ids, texts, told.source, told.actor, told.cause, withdrawn)
 
 
 async def rule_sets(connection: Connection, versions: set[int]) -> dict[int, RuleSet]:
@@ -106,7 +130,7 @@ async def family_at(connection: Connection, customer_id: str, at: datetime) -> l
 
 
 async def changes_at(connection: Connection, ids: Sequence[str], at: datetime) -> list[Change]:
-    """Return what was told of records up to a moment."""
+    """Return what was told of records up to a moment, and what was withdrawn."""
     return [change_of(row) for row in await connection.fetch(_CHANGES_AT, ids, at)]
 
 
@@ -137,7 +161,8 @@ async def set_rules(connection: Connection, version: int, rules: RuleSet, set_by
 def change_of(row: Record) -> Change:
     """Return the change set of a row."""
     told = Provenance(row["source"], row["actor"], row["cause"], row["observed_at"])
-    return Change(row["number"], row["id"], row["customer_id"], row["recorded_at"], told, row["rules_version"], row["fields"])
+    kept = (row["rules_version"], row["fields"], row["withdraws"])
+    return Change(row["number"], row["id"], row["customer_id"], row["recorded_at"], told, *kept)
 
 
 def _link(row: Record) -> Link:

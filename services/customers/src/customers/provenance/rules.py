@@ -54,6 +54,7 @@ class Change(NamedTuple):
         provenance: who told it.
         rules_version: the rules that it was decided by.
         fields: value by field, None where it was emptied.
+        withdraws: the import whose word of the record counts no more; the fields then tell what was said last without it.
     """
 
     number: int
@@ -63,6 +64,7 @@ class Change(NamedTuple):
     provenance: Provenance
     rules_version: int
     fields: Mapping[str, Any]
+    withdraws: str | None = None
 
 
 class Link(NamedTuple):
@@ -132,11 +134,22 @@ class Folded:
         self._parents[merged] = survivor
 
 
+def standing(changes: Sequence[Change]) -> list[Change]:
+    """Return the changes that count: neither withdrawn by another of these, nor withdrawing.
+
+    As with a merge that is undone, what was withdrawn is left out, as if it had never been told.
+    """
+    withdrawn = {(change.record_id, change.withdraws) for change in changes if change.withdraws is not None}
+    if not withdrawn:
+        return list(changes)
+    return [change for change in changes if change.withdraws is None and (change.record_id, change.provenance.cause) not in withdrawn]
+
+
 def fold(changes: Iterable[Change], links: Iterable[Link], rule_sets: Mapping[int, RuleSet]) -> Folded:
     """Return the families that changes and links amount to.
 
     Args:
-        changes: of all records that the links touch, in any order.
+        changes: the standing ones of all records that the links touch, in any order.
         links: those that hold; an undone one is left out, as if it had never been.
         rule_sets: by the versions that changes and links name.
     """

@@ -62,6 +62,10 @@ class FieldChange(_Told):
     """A value that a field was given."""
 
     field: str = Field(description="Its name; each attribute is a field `attributes.<name>`.", examples=["city"])
+    withdraws: str | None = Field(
+        description="The import that this takes back: its word of the record counts no more, and the value is the last word without it.",
+        examples=[None],
+    )
 
     @classmethod
     def of(cls, row: Record, view: FieldView) -> Self:
@@ -76,6 +80,7 @@ class FieldChange(_Told):
             cause=row["cause"],
             recorded_at=row["recorded_at"],
             observed_at=row["observed_at"],
+            withdraws=row["withdraws"],
         )
 
 

@@ -14,7 +14,7 @@ from customers.profiles.rules import FIELDS
 from customers.provenance import repository
 from customers.provenance.errors import RulesRefused
 from customers.provenance.repository import SetRules
-from customers.provenance.rules import OWN, Change, Entry, fold, losing, moment_of
+from customers.provenance.rules import OWN, Change, Entry, fold, losing, moment_of, standing
 from shared.database.pool import Connection
 from shared.errors import PreconditionFailed
 from shared.http.etags import check_version
@@ -73,7 +73,8 @@ async def as_of(connection: Connection, customer_id: str, at: datetime | None, t
     records = await repository.family_at(connection, customer_id, at)
     if customer_id not in {record.id for record in records}:
         raise CustomerNotFound
-    changes = await repository.changes_at(connection, [record.id for record in records], at)
+    told = await repository.changes_at(connection, [record.id for record in records], at)
+    changes = standing(told)
     if true_at is not None:
         changes = [change for change in changes if moment_of(change) <= true_at]
     links = [record.link for record in records if record.link is not None]
@@ -81,7 +82,7 @@ async def as_of(connection: Connection, customer_id: str, at: datetime | None, t
     folded = fold(changes, links, rule_sets)
     root_id = folded.root(customer_id)
     created_at = next(record.created_at for record in records if record.id == root_id)
-    moments = [change.recorded_at for change in changes] + [record.linked_at for record in records if record.linked_at is not None]
+    moments = [change.recorded_at for change in told] + [record.linked_at for record in records if record.linked_at is not None]
     return Stored(root_id, 1, profile_of(folded.values(root_id)), created_at, max([created_at, *moments]))
 
 
