@@ -24,7 +24,7 @@ class TestConformance(ConformanceSuite):
         **dict.fromkeys(("consents_put", "stages_set"), "adds to a history; what was stays"),
         **dict.fromkeys(("restrictions_put", "restrictions_delete"), "somebody is restricted or not"),
         **dict.fromkeys(("organisations_set", "attribute_settings_set", "consent_purposes_put"), "written whole, whatever was there"),
-        "identities_remove": "an identity is there or not",
+        **dict.fromkeys(("identities_remove", "segments_remove"), "it is there or not"),
     }
 
 
