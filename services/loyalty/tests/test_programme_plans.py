@@ -9,8 +9,6 @@ from shared.testing.plans import plan_of
 
 _P = f"'{PROGRAMME_ID}'"
 _STATEMENTS = [
-    ("pk_orders", earning._DECIDED, "ARRAY['ord_7']"),
-    ("ix_occasion_returns_order_id", earning._DECIDED, "ARRAY['ord_7']"),
     ("pk_occasions", earning._OCCASIONS, "ARRAY['order_placed'], ARRAY['ord_7']"),
     ("ix_awards_entry_id", earning._OF_ENTRY, "'ent_7'"),
     ("pk_programme_absences", participations._ABSENT, f"{_P}, ARRAY['cus_7'], ARRAY[now()]"),

@@ -94,10 +94,10 @@ async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlace
     orders = [received.event for received in events]
     has_offers = await offers.bought(uow, orders)
     programmes = await earning.programmes_of(uow, orders)
-    ruled = await earning.accrue(uow, orders, programmes)
-    if ruled:
-        # A return may have come before its order.
-        await returning.settle(uow, ruled)
+    # Returns may have come before their orders.
+    awaited = await earning.accrue(uow, orders, programmes)
+    if awaited:
+        await returning.settle(uow, awaited)
     if has_offers:
         await offers.settle(uow, orders)
     if any(programme.is_challenging for programme in programmes):

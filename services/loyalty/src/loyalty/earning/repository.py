@@ -1,6 +1,6 @@
 """Every query of occasions, what was awarded for them, and the limits of rules; each one round trip a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,14 +15,10 @@ from shared.database.rows import transposed
 
 _LOCK = "SELECT ensure_members($1, $2)"
 _LOCK_POOLS = "SELECT lock_pools($1)"
-_REMEMBER = "SELECT * FROM remember_orders($1, $2, $3, $4, $5) AS order_id"
+_HEAR_ORDERS = "SELECT * FROM hear_orders($1, $2, $3, $4, $5, $6)"
+_HEAR_OCCASIONS = "SELECT seen_by FROM hear_occasions($1, $2, $3, $4)"
 # Which of the orders know their way already: 0 is by rules.
 _KNOWN = "SELECT order_id, rate_version FROM orders WHERE order_id = ANY ($1)"
-# Orders that were decided: of one that is known by a return only, which waits for it, the rules of the other programmes saw nothing yet.
-_DECIDED = """
-SELECT order_id FROM orders WHERE order_id = ANY ($1)
-AND NOT EXISTS (SELECT FROM occasion_returns WHERE occasion_returns.order_id = orders.order_id AND NOT is_applied)
-"""
 # Orders that earned nothing are no entries, and orders of before there were rules are no occasions; between them nothing is missed but
 # an early order too small for a point.
 _TRAITS = """
@@ -57,13 +53,6 @@ ON CONFLICT (customer_id) DO UPDATE SET stages = customer_traits.stages || (
     WHERE (value ->> 'since')::numeric > coalesce((customer_traits.stages -> key ->> 'since')::numeric, '-infinity')
 )
 """
-_ADD = """
-INSERT INTO occasions (programme_id, trigger, source_id, customer_id, occurred_at, facts, traits, rules)
-SELECT $1, trigger, source_id, customer_id, occurred_at, facts, traits, string_to_array(rules, ',')
-FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[], $7::jsonb[], $8::text[])
-    AS told (trigger, source_id, customer_id, occurred_at, facts, traits, rules)
-ON CONFLICT DO NOTHING RETURNING source_id
-"""
 _ALLOT = "SELECT item, allowed FROM allot_points($1, $2, $3, $4, $5, $6)"
 _GIVE_BACK = """
 UPDATE rule_usage SET points = greatest(rule_usage.points - freed.points, 0)
@@ -73,13 +62,23 @@ FROM (
 ) AS freed
 WHERE (rule_usage.rule_id, rule_usage.customer_id, rule_usage.period) = (freed.rule_id, freed.customer_id, freed.period)
 """
-_AWARD = """
+_KEEP_AWARDS = """
 INSERT INTO awards (trigger, source_id, programme_id, rule_id, rule_version, wallet, earned, allowed, kept, periods, entry_id)
 SELECT trigger, source_id, programme_id, rule_id, rule_version, wallet, earned, allowed, kept, string_to_array(periods, ','), entry_id
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[],
             $11::text[])
     AS told (trigger, source_id, programme_id, rule_id, rule_version, wallet, earned, allowed, kept, periods, entry_id)
 """
+# What was decided: the occasions as the rules saw them, with what was given for each.
+_KEEP_DECISIONS = f"""
+WITH seen AS (
+    INSERT INTO occasions (programme_id, trigger, source_id, customer_id, occurred_at, facts, traits, rules)
+    SELECT $12, trigger, source_id, customer_id, occurred_at, facts, traits, string_to_array(rules, ',')
+    FROM unnest($13::text[], $14::text[], $15::text[], $16::timestamptz[], $17::jsonb[], $18::jsonb[], $19::text[])
+        AS told (trigger, source_id, customer_id, occurred_at, facts, traits, rules)
+)
+{_KEEP_AWARDS}
+"""  # noqa: S608 (a constant of this module)
 _KEEP = """
 UPDATE awards SET kept = told.kept, forgiven = told.forgiven, entry_id = coalesce(awards.entry_id, told.entry_id)
 FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]) AS told (source_id, rule_id, kept, forgiven, entry_id)
@@ -183,6 +182,26 @@ class NewAward(NamedTuple):
     entry_id: str | None
 
 
+class HeardOrder(NamedTuple):
+    """What is known of an order that is told.
+
+    Attributes:
+        order_id: its id.
+        is_decided: whether members were given already what it earns.
+        is_new: whether it earns by rules and was remembered just now.
+        is_awaited: whether returns wait for it.
+        seen_by: the programmes whose rules have seen it.
+        is_put_off: whether there are points that activity keeps from expiring.
+    """
+
+    order_id: str
+    is_decided: bool
+    is_new: bool
+    is_awaited: bool
+    seen_by: Sequence[str]
+    is_put_off: bool
+
+
 class Taking(NamedTuple):
     """Points that are to be taken back from a lot."""
 
@@ -209,27 +228,31 @@ async def known(connection: Connection, order_ids: Sequence[str]) -> dict[str, i
     return {row["order_id"]: row["rate_version"] for row in await connection.fetch(_KNOWN, order_ids)}
 
 
-async def decided(connection: Connection, order_ids: Sequence[str]) -> set[str]:
-    """Return those of these orders for which members were given already what they earn; the members are locked."""
-    return {row["order_id"] for row in await connection.fetch(_DECIDED, order_ids)}
-
-
-async def remember_orders(connection: Connection, programme_id: str, orders: Sequence[OrderPlaced]) -> set[str]:
-    """Remember orders and return those that were not known yet.
+async def hear_orders(
+    connection: Connection, programme_id: str, orders: Sequence[OrderPlaced], ruled: Collection[str]
+) -> dict[str, HeardOrder]:
+    """Make the members that are missing, lock all, remember the orders that earn by rules, and return what is known of each order.
 
     Raises:
-        ContradictingEvent: one is known with other facts.
+        ContradictingEvent: one of those that earn by rules is known with other facts.
     """
     with telling_contradictions():
         rows = await connection.fetch(
-            _REMEMBER,
+            _HEAR_ORDERS,
             programme_id,
             [o.order_id for o in orders],
             [o.customer_id for o in orders],
             [o.placed_at for o in orders],
             [o.amount_minor for o in orders],
+            [o.order_id in ruled for o in orders],
         )
-    return {row["order_id"] for row in rows}
+    return {row["order_id"]: HeardOrder(*row) for row in rows}
+
+
+async def hear_occasions(connection: Connection, programme_id: str, occasions: Sequence[Occasion]) -> list[Sequence[str]]:
+    """Make the members that are missing, lock all, and return the programmes that have seen each occasion already."""
+    columns = [o.trigger for o in occasions], [o.source_id for o in occasions], [o.customer_id for o in occasions]
+    return [row["seen_by"] for row in await connection.fetch(_HEAR_OCCASIONS, programme_id, *columns)]
 
 
 async def traits(connection: Connection, of: Sequence[tuple[str, datetime]]) -> list[tuple[dict[str, Any], bool]]:
@@ -248,23 +271,6 @@ async def keep_stages(connection: Connection, told: Sequence[tuple[str, str, str
     await connection.execute(_KEEP_STAGES, *transposed(told, width=4))
 
 
-async def add_occasions(connection: Connection, programme_id: str, occasions: Sequence[tuple[Occasion, list[str]]]) -> set[str]:
-    """Keep occasions as a programme sees them, with the names of the rules in force; return the sources of those that are new."""
-    told = [occasion for occasion, _ in occasions]
-    rows = await connection.fetch(
-        _ADD,
-        programme_id,
-        [o.trigger for o in told],
-        [o.source_id for o in told],
-        [o.customer_id for o in told],
-        [o.occurred_at for o in told],
-        [dict(o.facts) for o in told],
-        [dict(o.traits) for o in told],
-        [",".join(names) for _, names in occasions],
-    )
-    return {row["source_id"] for row in rows}
-
-
 async def allot(connection: Connection, wanted: Sequence[tuple[int, str, str, str, int, int]]) -> dict[int, int]:
     """Return how much the limits allow of each item; a row is `(item, rule, customer, period, limit, wanted)`."""
     if not wanted:
@@ -279,10 +285,24 @@ async def give_back(connection: Connection, freed: Sequence[tuple[str, str, str,
 
 
 async def add_awards(connection: Connection, awards: Sequence[NewAward]) -> None:
-    """Keep what rules gave."""
+    """Keep what rules gave for occasions that are known."""
     if awards:
-        rows = [award._replace(periods=",".join(award.periods)) for award in awards]
-        await connection.execute(_AWARD, *transposed(rows))
+        await connection.execute(_KEEP_AWARDS, *_columns(awards))
+
+
+async def keep_decisions(
+    connection: Connection, programme_id: str, occasions: Sequence[tuple[Occasion, Sequence[str]]], awards: Sequence[NewAward]
+) -> None:
+    """Keep occasions as a programme sees them, with the names of the rules in force, and what these gave."""
+    told = [
+        (o.trigger, o.source_id, o.customer_id, o.occurred_at, dict(o.facts), dict(o.traits), ",".join(names)) for o, names in occasions
+    ]
+    if told:
+        await connection.execute(_KEEP_DECISIONS, *_columns(awards), programme_id, *transposed(told))
+
+
+def _columns(awards: Sequence[NewAward]) -> Sequence[Sequence[Any]]:
+    return transposed([award._replace(periods=",".join(award.periods)) for award in awards], len(NewAward._fields))
 
 
 async def keep(connection: Connection, kept: Sequence[tuple[str, str, int, int, str | None]]) -> None:

@@ -29,7 +29,10 @@ class Back:
 
 def order_facts(order: OrderPlaced, zone: ZoneInfo, *, first_purchase: bool) -> dict[str, Any]:
     """Return what conditions see of an order."""
-    lines = [line.model_dump(mode="json") for line in order.lines]
+    # By hand: pydantic takes four times as long.
+    lines = [
+        {"sku": line.sku, "quantity": line.quantity, "amount_minor": line.amount_minor, "category": line.category} for line in order.lines
+    ]
     return {
         "amount_minor": order.amount_minor,
         "currency": order.currency,

@@ -10,12 +10,13 @@ source `<source>:<rule>`; what the rules looked at is kept beside, so that the e
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from loyalty.earning import repository
-from loyalty.earning.repository import NewAward
+from loyalty.earning.repository import HeardOrder, NewAward
 from loyalty.earning.rules import calendar, limits_of, order_facts
 from loyalty.earning.standing import rounds, schemes_of, with_tiers
 from loyalty.ledger import service as ledger
@@ -41,7 +42,7 @@ async def programmes_of(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> list[
 
 
 async def accrue(uow: UnitOfWork, orders: Sequence[OrderPlaced], programmes: Sequence[Programme] | None = None) -> list[str]:
-    """Give the members what their orders earn in each programme that runs; return the ids of those that were decided by rules.
+    """Give the members what their orders earn in each programme that runs; return those decided by rules for which returns wait.
 
     In the default programme an order is decided by the rules of the day on which it was placed, when there were any, else by the rate of
     that day; in each other likewise, where its rate is one more rule. What is known already stays as it was decided.
@@ -60,19 +61,17 @@ async def accrue(uow: UnitOfWork, orders: Sequence[OrderPlaced], programmes: Seq
         await ledger.accrue(uow, orders)
         return []
     distinct(check_purchase(Purchase(o.order_id, o.customer_id, o.placed_at, o.amount_minor)) for o in orders)
-    # All members of the batch at once: two calls that lock after each other could wait for another batch in a ring.
-    await repository.lock(uow.connection, PROGRAMME_ID, [order.customer_id for order in orders])
-    first_told: dict[str, OrderPlaced] = {}
-    for order in orders:
-        first_told.setdefault(order.order_id, order)
-    decided = await repository.decided(uow.connection, list(first_told))
-    by_rules = await _remember(uow, programmes, list(first_told.values()))
-    fresh = [order for order in first_told.values() if order.order_id not in decided]
-    seen: set[str] = set()
-    for programme in programmes:
-        told = [o for o in fresh if (not programme.is_default or o.order_id in by_rules) and programme.rules_at(ORDER, o.placed_at)]
-        seen |= await _post(uow, programme, await _occasions(uow, programme, told))
-    return [order_id for order_id in first_told if order_id in seen]
+    first_told = list({order.order_id: order for order in reversed(orders)}.values())[::-1]
+    default = next((programme for programme in programmes if programme.is_default), None)
+    ruled = {o.order_id for o in first_told if default is not None and default.rules_at(ORDER, o.placed_at)}
+    # All members of the batch are locked at once: two calls that lock after each other could wait for another batch in a ring.
+    heard = await repository.hear_orders(uow.connection, PROGRAMME_ID, first_told, ruled)
+    if len(ruled) < len(first_told):
+        await ledger.accrue(uow, [order for order in first_told if order.order_id not in ruled])
+    if ruled and any(each.is_put_off for each in heard.values()):
+        await ledger.revive(uow, [(order.customer_id, order.placed_at) for order in first_told if order.order_id in ruled])
+    decided = await _decide_orders(uow, programmes, [o for o in first_told if not heard[o.order_id].is_decided], heard)
+    return [order.order_id for order in first_told if order.order_id in decided and heard[order.order_id].is_awaited]
 
 
 async def earn(uow: UnitOfWork, occasions: Sequence[Occasion], programme_id: str | None = None) -> None:
@@ -84,83 +83,74 @@ async def earn(uow: UnitOfWork, occasions: Sequence[Occasion], programme_id: str
         programme_id: the one that it is an occasion of; every one that runs at its moment when None.
     """
     told = {
-        programme: [o for o in occasions if programme.rules_at(o.trigger, o.occurred_at)]
+        programme: some
         for programme in await running(uow.connection, [occasion.occurred_at for occasion in occasions])
-        if programme_id in (None, programme.id)
+        if programme_id in (None, programme.id) and (some := [o for o in occasions if programme.rules_at(o.trigger, o.occurred_at)])
     }
-    customers = [occasion.customer_id for some in told.values() for occasion in some]
-    if not customers:
+    if not told:
         return
-    await repository.lock(uow.connection, PROGRAMME_ID, customers)
+    # Named twice it is decided once.
+    meant = {(o.trigger, o.source_id): o for some in told.values() for o in reversed(some)}
+    seen = await repository.hear_occasions(uow.connection, PROGRAMME_ID, list(meant.values()))
+    known = await repository.traits(uow.connection, [(o.customer_id, o.occurred_at) for o in meant.values()])
+    heard = {key: (seen_by, traits) for key, seen_by, (traits, _) in zip(meant, seen, known, strict=True)}
     for programme, some in told.items():
-        known = await repository.traits(uow.connection, [(o.customer_id, o.occurred_at) for o in some]) if some else []
-        seen = [
-            replace(o, facts={**o.facts, **calendar(o.occurred_at, programme.zone)}, traits={**traits, **o.traits})
-            for o, (traits, _) in zip(some, known, strict=True)
-        ]
-        await _post(uow, programme, seen)
+        completed = []
+        for o in some:
+            seen_by, traits = heard[o.trigger, o.source_id]
+            if programme.id not in seen_by and meant[o.trigger, o.source_id] is o:
+                completed.append(replace(o, facts={**o.facts, **calendar(o.occurred_at, programme.zone)}, traits={**traits, **o.traits}))
+        await _post(uow, programme, completed)
 
 
-async def _remember(uow: UnitOfWork, programmes: Sequence[Programme], orders: Sequence[OrderPlaced]) -> set[str]:
-    """Let the ledger know of orders: by the default programme's rate, or those that it has rules for; return the latter."""
-    ruled = {
-        order.order_id
-        for order in orders
-        if any(programme.is_default and programme.rules_at(ORDER, order.placed_at) for programme in programmes)
+async def _decide_orders(
+    uow: UnitOfWork, programmes: Sequence[Programme], orders: Sequence[OrderPlaced], heard: Mapping[str, HeardOrder]
+) -> set[str]:
+    """Give what each programme's rules give for orders that are not decided; return the ids of those that one has looked at."""
+    told: dict[Programme, list[OrderPlaced]] = {}
+    for programme in programmes:
+        fresh = [o for o in orders if programme.id not in heard[o.order_id].seen_by and programme.rules_at(ORDER, o.placed_at)]
+        # What the default one gave points for by its rate it has decided.
+        told[programme] = [o for o in fresh if not programme.is_default or heard[o.order_id].is_new]
+    looked_at = {order.order_id for some in told.values() for order in some}
+    meant = [order for order in orders if order.order_id in looked_at]
+    if not meant:
+        return set()
+    known = await repository.traits(uow.connection, [(order.customer_id, order.placed_at) for order in meant])
+    firsts = {order.customer_id: order.order_id for order in sorted(meant, key=lambda o: (o.placed_at, o.order_id), reverse=True)}
+    seen = {
+        o.order_id: (traits, is_first and firsts[o.customer_id] == o.order_id) for o, (traits, is_first) in zip(meant, known, strict=True)
     }
-    await ledger.accrue(uow, [order for order in orders if order.order_id not in ruled])
-    remembered = [order for order in orders if order.order_id in ruled]
-    fresh = await repository.remember_orders(uow.connection, PROGRAMME_ID, remembered)
-    await ledger.revive(uow, [(order.customer_id, order.placed_at) for order in remembered])
-    return fresh
+    decided: set[str] = set()
+    for programme, some in told.items():
+        decided |= await _post(uow, programme, [_occasion(programme, order, *seen[order.order_id]) for order in some])
+    return decided
 
 
-async def _occasions(uow: UnitOfWork, programme: Programme, orders: Sequence[OrderPlaced]) -> list[Occasion]:
-    known = await repository.traits(uow.connection, [(order.customer_id, order.placed_at) for order in orders]) if orders else []
-    earliest: dict[str, tuple] = {}
-    for order in orders:
-        key = (order.placed_at, order.order_id)
-        earliest[order.customer_id] = min(earliest.get(order.customer_id, key), key)
-    return [
-        Occasion(
-            ORDER,
-            order.order_id,
-            order.customer_id,
-            order.placed_at,
-            order_facts(order, programme.zone, first_purchase=is_first and earliest[order.customer_id][1] == order.order_id),
-            traits,
-        )
-        for order, (traits, is_first) in zip(orders, known, strict=True)
-    ]
+def _occasion(programme: Programme, order: OrderPlaced, traits: Mapping[str, Any], is_first: bool) -> Occasion:  # noqa: FBT001
+    facts = order_facts(order, programme.zone, first_purchase=is_first)
+    return Occasion(ORDER, order.order_id, order.customer_id, order.placed_at, facts, traits)
 
 
 async def _post(uow: UnitOfWork, programme: Programme, occasions: Sequence[Occasion]) -> set[str]:
-    """Give what a programme's rules give for occasions that it did not see yet; return the sources of those."""
+    """Give what a programme's rules give for occasions that it did not see yet; return the sources of those that are its members'."""
     if occasions and not programme.is_default:
         away = await absent(uow.connection, programme.id, [(o.customer_id, o.occurred_at) for o in occasions])
         occasions = [o for o in occasions if (o.customer_id, o.occurred_at) not in away]
     if not occasions:
         return set()
     schemes = await schemes_of(uow.connection, programme)
-    new: set[str] = set()
     for part in rounds(occasions, schemes):
-        new |= await _decide(uow, programme, await with_tiers(uow.connection, programme, part, schemes))
-    return new
+        await _decide(uow, programme, await with_tiers(uow.connection, programme, part, schemes))
+    return {occasion.source_id for occasion in occasions}
 
 
-async def _decide(uow: UnitOfWork, programme: Programme, occasions: Sequence[Occasion]) -> set[str]:
+async def _decide(uow: UnitOfWork, programme: Programme, occasions: Sequence[Occasion]) -> None:
     ruled = [(occasion, programme.rules_at(occasion.trigger, occasion.occurred_at)) for occasion in occasions]
+    given = [(occasion, award) for occasion, rules in ruled for award in evaluate(rules, occasion)]
+    awards = await _grant(uow, programme, given, await _allot(uow, programme, given))
     named = [(occasion, sorted(rule.name for rule in rules)) for occasion, rules in ruled]
-    new = await repository.add_occasions(uow.connection, programme.id, named)
-    given: list[tuple[Occasion, Award]] = []
-    left = set(new)
-    for occasion, rules in ruled:
-        if occasion.source_id in left:
-            # Named twice in a batch it is evaluated once.
-            left.discard(occasion.source_id)
-            given += [(occasion, award) for award in evaluate(rules, occasion)]
-    await _grant(uow, programme, given, await _allot(uow, programme, given))
-    return new
+    await repository.keep_decisions(uow.connection, programme.id, named, awards)
 
 
 async def _allot(uow: UnitOfWork, programme: Programme, given: Sequence[tuple[Occasion, Award]]) -> list[tuple[int | None, list[str]]]:
@@ -178,7 +168,7 @@ async def _grant(
     programme: Programme,
     given: Sequence[tuple[Occasion, Award]],
     allotted: Sequence[tuple[int | None, list[str]]],
-) -> None:
+) -> list[NewAward]:
     grants, places = [], []
     for place, ((occasion, award), (allowed, _)) in enumerate(zip(given, allotted, strict=True)):
         points = award.points if allowed is None else allowed
@@ -193,7 +183,7 @@ async def _grant(
         kept = (award.points if allowed is None else allowed) if is_posted else 0
         entry_id = outcome.lines[0].entry_id if outcome is not None and is_posted else None
         awards.append(new_award(occasion, award, allowed, kept, periods, entry_id))
-    await repository.add_awards(uow.connection, awards)
+    return awards
 
 
 def new_award(occasion: Occasion, award: Award, allowed: int | None, kept: int, periods: Sequence[str], entry_id: str | None) -> NewAward:
