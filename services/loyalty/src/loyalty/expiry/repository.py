@@ -74,8 +74,8 @@ ORDER BY due_at LIMIT $4
 """
 _REFRESH = """
 UPDATE expiry_watches SET due_at = next.lapses_at FROM (
-    SELECT id, next_lapse(id, $2) AS lapses_at FROM unnest($1::bigint[]) AS id ORDER BY id
-) AS next WHERE account_id = next.id AND due_at <> next.lapses_at
+    SELECT * FROM next_lapses($1, $2) ORDER BY account_id
+) AS next WHERE expiry_watches.account_id = next.account_id AND due_at <> next.lapses_at
 """
 # Against an erasure at the same time, which takes these rows for itself.
 _HOLD_MEMBERS = """

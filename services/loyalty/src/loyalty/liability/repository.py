@@ -58,13 +58,15 @@ told AS MATERIALIZED (
 ), reserved AS (
     SELECT lot_id, sum(hold_lots.points) AS points FROM hold_lots JOIN holds ON holds.id = hold_id
     WHERE created_at <= least($2, $3) AND until > $2 AND (closed_at IS NULL OR closed_at > least($2, $3)) GROUP BY lot_id
-), standing AS (
-    SELECT lots.account_id, earned_at, available_from,
-           granted - coalesce(taken.points, 0) AS remaining, coalesce(reserved.points, 0) AS held,
-           CASE WHEN expiry_version = 0 OR expires_at > $2 THEN expires_at ELSE lot_expiry(lots.id, $2, $3) END AS expires_at
+), own AS MATERIALIZED (
+    SELECT lots.id, lots.account_id, earned_at, available_from, expires_at, expiry_version,
+           granted - coalesce(taken.points, 0) AS remaining, coalesce(reserved.points, 0) AS held
     FROM told JOIN lots ON lots.entry_id = told.id
     LEFT JOIN taken ON taken.lot_id = lots.id LEFT JOIN reserved ON reserved.lot_id = lots.id
     WHERE granted > coalesce(taken.points, 0)
+), standing AS (
+    SELECT own.*, coalesce(lasting.expires_at, own.expires_at) AS lapses_at FROM own
+    LEFT JOIN lot_expiries(ARRAY(SELECT id FROM own WHERE expiry_version <> 0 AND expires_at <= $2), $2, $3) AS lasting ON lot_id = own.id
 )
 """
 _OUTSTANDING_THEN = f"""
@@ -78,8 +80,8 @@ LEFT JOIN (
     ) AS sums JOIN accounts ON accounts.id = account_id GROUP BY wallet
 ) AS totals ON totals.wallet = code
 LEFT JOIN (
-    SELECT wallet, sum(remaining - held) FILTER (WHERE expires_at <= $2)::bigint AS lapsed,
-           sum(remaining) FILTER (WHERE expires_at > $2 AND available_from > earned_at AND available_from > $2)::bigint AS waiting
+    SELECT wallet, sum(remaining - held) FILTER (WHERE lapses_at <= $2)::bigint AS lapsed,
+           sum(remaining) FILTER (WHERE lapses_at > $2 AND available_from > earned_at AND available_from > $2)::bigint AS waiting
     FROM standing JOIN accounts ON accounts.id = account_id GROUP BY wallet
 ) AS lots ON lots.wallet = code
 WHERE programme_id = $1 ORDER BY code
