@@ -18,6 +18,8 @@ EDITABLE := $(foreach package,$(PACKAGES),$(if $(wildcard $(package)/pyproject.t
 SERVICES := customers feedback loyalty analytics
 RUNNER := $(BIN)/python -m local_runner
 WORKERS ?= 2
+# A suite is twenty processes: each would compile all its modules anew where this is set, which takes longer than all else of a start.
+export PYTHONDONTWRITEBYTECODE :=
 
 ##@ Running it
 
