@@ -1,3 +1,22 @@
+DROP FUNCTION exempt_spans;
+--;;
+-- As the first version; each column says whose it is.
+CREATE FUNCTION exempt_spans(programme text, customers text[], tier_codes text[], known_at timestamptz)
+RETURNS TABLE (begins_at timestamptz, ends_at timestamptz) LANGUAGE sql STABLE AS $$
+    SELECT told.changed_at, told.until FROM (
+        SELECT changes.tier, changes.changed_at, coalesce(
+            lead(changes.changed_at) OVER (PARTITION BY changes.customer_id ORDER BY changes.changed_at, changes.recorded_at),
+            CASE WHEN NOT coalesce(standing.falls_to = ANY (tier_codes), false) THEN standing.until END,
+            'infinity'
+        ) AS until
+        FROM tier_changes AS changes LEFT JOIN tier_standings AS standing
+            ON (standing.programme_id, standing.customer_id, standing.tier) = (changes.programme_id, changes.customer_id, changes.tier)
+        WHERE changes.programme_id = programme AND changes.customer_id = ANY (customers)
+          AND (known_at = 'infinity' AND changes.superseded_at IS NULL
+               OR changes.recorded_at <= known_at AND coalesce(changes.superseded_at > known_at, true))
+    ) AS told WHERE told.tier = ANY (tier_codes)
+$$;
+--;;
 -- What lot_expiry says of each lot, of many at once and in a few scans. Signs are what puts the end off: activity, and a stay in a tier in
 -- which nothing expires, which counts from its beginning as activity at its end. Signs of a family that follow each other before the
 -- points of the one before would have lapsed are a chain; a lot lasts as long as the chain that has begun before its own end, if it has.

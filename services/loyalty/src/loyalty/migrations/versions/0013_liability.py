@@ -10,9 +10,14 @@ revision = "0013"
 down_revision = "0012"
 
 _SQL = Path(__file__).parents[1] / "sql"
-_MADE = ("book_expiries", "next_lapses", "due_lots", "lot_expiries")
+_MADE = ("book_expiries", "next_lapses", "due_lots", "lot_expiries", "exempt_spans")
 # What is put back when this one is taken back, each after what it calls.
-_REPLACED = {"due_lots": "0002_lots", "next_lapse": "0002_lots", "book_expiries": "0002_move"}
+_REPLACED = {
+    "exempt_spans": "0006_functions",
+    "due_lots": "0002_lots",
+    "next_lapse": "0002_lots",
+    "book_expiries": "0002_move",
+}
 
 
 def upgrade() -> None:
