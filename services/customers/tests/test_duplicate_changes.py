@@ -186,9 +186,11 @@ async def test_a_killed_scan_of_what_changed_goes_on(client, database, monkeypat
     ids = await load(client, synthetic_people(20).records)
     await marked(database, *ids)
     answer = await client.post("/v1/duplicates/scan", params={"scope": "changed"})
-    async with database.acquire() as connection:
+    async with UnitOfWork(database) as uow:
         # One that died after its first chunk.
-        await scan.compare_marked(connection)
+        await scan.compare_marked(uow)
+        await uow.commit()
+    async with database.acquire() as connection:
         await connection.execute("UPDATE jobs SET done = 10 WHERE id = $1", answer.json()["job_id"])
     assert await JobRunner(database, {scan.KIND: scan.run}).run_one()
     assert (await client.get(answer.headers["location"])).json()["result"]["customers"] == len(ids)

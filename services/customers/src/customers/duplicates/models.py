@@ -19,6 +19,8 @@ duplicate_pairs = sa.Table(
     sa.Column("decided_by", sa.Text),
     # What confirming it led to.
     sa.Column("merge_id", sa.Text),
+    # How many events have told of it.
+    sa.Column("told", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     # A pair has one row, whichever of the two was looked at.
     sa.CheckConstraint('first_id COLLATE "C" < second_id COLLATE "C"', name="order"),
     sa.CheckConstraint("score BETWEEN 0 AND 100", name="score"),

@@ -8,5 +8,5 @@ from shared.database.unit_of_work import UnitOfWork
 
 async def compare_changed(uow: UnitOfWork, _now: datetime) -> bool:
     """Compare one chunk of those who wait: a large import takes turns with the rest, unless somebody asks for a scan of what changed."""
-    await scan.compare_marked(uow.connection)
+    await scan.compare_marked(uow)
     return False

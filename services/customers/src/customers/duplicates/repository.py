@@ -59,7 +59,7 @@ UNION
 SELECT m.root_id, c.root_id FROM members AS m
 JOIN duplicate_pairs AS d ON d.second_id = m.id AND d.status = 'rejected' JOIN customers AS c ON c.id = d.first_id
 """
-_COLUMNS = "d.id, d.first_id, d.second_id, d.score, d.reasons, d.status, d.merge_id, d.found_at, d.decided_at, d.decided_by"
+_COLUMNS = "d.id, d.first_id, d.second_id, d.score, d.reasons, d.status, d.merge_id, d.found_at, d.decided_at, d.decided_by, d.told"
 _GET = f"SELECT {_COLUMNS} FROM duplicate_pairs AS d WHERE d.id = $1"
 _LOCK = f"{_GET} FOR UPDATE"
 # Open pairs of customers who are still their own; the others come back with an unmerge.
@@ -71,23 +71,24 @@ WHERE d.status = $1 AND d.score >= $2 AND (d.score, d.id) < ($3::bigint, $4)
 ORDER BY d.score DESC, d.id DESC LIMIT $5
 """
 # What people have decided is never proposed again; in the order of the pairs, so that two scans never wait in a circle.
-_STORE = """
-INSERT INTO duplicate_pairs (id, first_id, second_id, score, reasons)
-SELECT id, first_id, second_id, score, found -> 'reasons'
+_STORE = f"""
+INSERT INTO duplicate_pairs AS d (id, first_id, second_id, score, reasons, told)
+SELECT id, first_id, second_id, score, found -> 'reasons', 1
 FROM unnest($1::text[], $2::text[], $3::text[], $4::smallint[], $5::jsonb[]) AS t (id, first_id, second_id, score, found)
 ORDER BY first_id, second_id
-ON CONFLICT (first_id, second_id) DO UPDATE SET score = excluded.score, reasons = excluded.reasons
-WHERE duplicate_pairs.status = 'open' AND duplicate_pairs.reasons <> excluded.reasons
-RETURNING id
+ON CONFLICT (first_id, second_id) DO UPDATE SET score = excluded.score, reasons = excluded.reasons, told = d.told + 1
+WHERE d.status = 'open' AND d.reasons <> excluded.reasons
+RETURNING {_COLUMNS}
 """
 # Open pairs of scanned customers who resemble each other no more.
-_DROP_OTHERS = """
+_DROP_OTHERS = f"""
 DELETE FROM duplicate_pairs AS d
 WHERE d.second_id = ANY($1::text[]) AND d.status = 'open'
     AND NOT EXISTS (
         SELECT FROM unnest($2::text[], $3::text[]) AS kept (first_id, second_id)
         WHERE kept.first_id = d.first_id AND kept.second_id = d.second_id
     )
+RETURNING {_COLUMNS}
 """
 # Open pairs of two customers who are their own: a pair whose one is merged waits for an unmerge.
 _OPEN = """
@@ -97,18 +98,19 @@ SELECT d.first_id, d.second_id FROM (
 ) AS d
 JOIN customers AS f ON f.id = d.first_id AND f.merged_into IS NULL JOIN customers AS s ON s.id = d.second_id AND s.merged_into IS NULL
 """
-_DROP = """
+_DROP = f"""
 DELETE FROM duplicate_pairs AS d USING unnest($1::text[], $2::text[]) AS t (first_id, second_id)
 WHERE d.first_id = t.first_id AND d.second_id = t.second_id AND d.status = 'open'
+RETURNING {_COLUMNS}
 """
-_DECIDE = """
-UPDATE duplicate_pairs AS d SET status = $2, decided_at = now(), decided_by = $3, merge_id = $4 WHERE id = $1
-RETURNING d.id, d.first_id, d.second_id, d.score, d.reasons, d.status, d.merge_id, d.found_at, d.decided_at, d.decided_by
+_DECIDE = f"""
+UPDATE duplicate_pairs AS d SET status = $2, decided_at = now(), decided_by = $3, merge_id = $4, told = told + 1 WHERE id = $1
+RETURNING {_COLUMNS}
 """
-_FIND_OR_STORE = """
+_FIND_OR_STORE = f"""
 INSERT INTO duplicate_pairs AS d (id, first_id, second_id, score, reasons) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (first_id, second_id) DO UPDATE SET score = d.score
-RETURNING d.id, d.first_id, d.second_id, d.score, d.reasons, d.status, d.merge_id, d.found_at, d.decided_at, d.decided_by
+RETURNING {_COLUMNS}
 """
 _ERASE = "DELETE FROM duplicate_pairs WHERE first_id = ANY($1::text[]) OR second_id = ANY($1::text[])"
 _COLLECT = """
@@ -118,7 +120,7 @@ FROM duplicate_pairs WHERE first_id = ANY($1::text[]) OR second_id = ANY($1::tex
 
 
 class StoredPair(NamedTuple):
-    """A pair as the table holds it."""
+    """A pair as the table holds it; `told` numbers the last event that told of it."""
 
     id: str
     first_id: str
@@ -130,6 +132,7 @@ class StoredPair(NamedTuple):
     found_at: datetime
     decided_at: datetime | None
     decided_by: str | None
+    told: int
 
 
 class Sharing(NamedTuple):
@@ -210,18 +213,21 @@ async def page(connection: Connection, status: str, min_score: int, after: tuple
     return [_stored(row) for row in await connection.fetch(_PAGE, status, min_score, *after, limit)]
 
 
-async def store(connection: Connection, found: Sequence[FoundPair]) -> int:
-    """Keep pairs that were found, but for those that somebody decided; return how many are new or changed."""
+async def store(connection: Connection, found: Sequence[FoundPair]) -> list[StoredPair]:
+    """Keep pairs that were found, but for those that somebody decided; return those that are new or changed."""
+    if not found:
+        return []
     ids = [new_id("dup") for _ in found]
     firsts, seconds, scores = [each[0] for each in found], [each[1] for each in found], [each[2].score for each in found]
     # In an object each: a list of lists would be an array of two dimensions.
     reasons = [{"reasons": _written(each[2])} for each in found]
-    return len(await connection.fetch(_STORE, ids, firsts, seconds, scores, reasons))
+    return [_stored(row) for row in await connection.fetch(_STORE, ids, firsts, seconds, scores, reasons)]
 
 
-async def drop_others(connection: Connection, scanned: Sequence[str], kept: Sequence[FoundPair]) -> None:
-    """Forget open pairs whose second is one of the scanned and that were not found again."""
-    await connection.execute(_DROP_OTHERS, scanned, [each[0] for each in kept], [each[1] for each in kept])
+async def drop_others(connection: Connection, scanned: Sequence[str], kept: Sequence[FoundPair]) -> list[StoredPair]:
+    """Forget open pairs whose second is one of the scanned and that were not found again; return them."""
+    rows = await connection.fetch(_DROP_OTHERS, scanned, [each[0] for each in kept], [each[1] for each in kept])
+    return [_stored(row) for row in rows]
 
 
 async def open_pairs(connection: Connection, ids: Sequence[str]) -> list[tuple[str, str]]:
@@ -229,10 +235,9 @@ async def open_pairs(connection: Connection, ids: Sequence[str]) -> list[tuple[s
     return [(row["first_id"], row["second_id"]) for row in await connection.fetch(_OPEN, ids)]
 
 
-async def drop(connection: Connection, pairs: Sequence[tuple[str, str]]) -> None:
-    """Forget pairs that are still open."""
-    if pairs:
-        await connection.execute(_DROP, *transposed(pairs))
+async def drop(connection: Connection, pairs: Sequence[tuple[str, str]]) -> list[StoredPair]:
+    """Forget pairs that are still open; return them."""
+    return [_stored(row) for row in await connection.fetch(_DROP, *transposed(pairs))] if pairs else []
 
 
 async def find_or_store(connection: Connection, first_id: str, second_id: str, found: Likeness) -> StoredPair:
@@ -263,5 +268,5 @@ def _written(found: Likeness) -> list[dict[str, Any]]:
 
 def _stored(row: Record) -> StoredPair:
     reasons = tuple(Reason(each["feature"], each["weight"]) for each in row["reasons"])
-    decided = (row["status"], row["merge_id"], row["found_at"], row["decided_at"], row["decided_by"])
+    decided = (row["status"], row["merge_id"], row["found_at"], row["decided_at"], row["decided_by"], row["told"])
     return StoredPair(row["id"], row["first_id"], row["second_id"], row["score"], reasons, *decided)

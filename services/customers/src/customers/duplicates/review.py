@@ -31,4 +31,4 @@ async def _decided(uow: UnitOfWork, item: DuplicateReview, decided_by: str) -> S
         pair_id = (await service.pair_of(uow.connection, one, other)).id
     if item.decision == "confirm":
         return await service.confirm(uow, pair_id, item.survivor_id, decided_by)
-    return await service.reject(uow.connection, pair_id, decided_by)
+    return await service.reject(uow, pair_id, decided_by)

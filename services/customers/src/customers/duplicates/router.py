@@ -62,7 +62,7 @@ async def of_customer(
 @router.post("/duplicates/{pair_id}/reject", operation_id="duplicates_reject", responses=problems(DuplicateNotFound, DuplicateDecided))
 async def reject(pair_id: PairIdInPath, uow: Uow, caller: WritesCustomers) -> DuplicatePair:
     """Say that a pair is of two persons; it never comes back."""
-    return DuplicatePair.of(await service.reject(uow.connection, pair_id, caller.principal))
+    return DuplicatePair.of(await service.reject(uow, pair_id, caller.principal))
 
 
 @router.post(

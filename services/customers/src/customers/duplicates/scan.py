@@ -1,12 +1,14 @@
 """The job that goes through customers and keeps the pairs that it finds; a killed one goes on where it stopped."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from customers.duplicates import marks, repository
+from customers.duplicates import marks, repository, telling
 from customers.duplicates.matching import found_pairs, pairs_of_changed
+from customers.duplicates.repository import FoundPair, StoredPair
 from customers.search import service as search
-from shared.database.pool import Connection
+from shared.database.moments import database_now
+from shared.database.unit_of_work import UnitOfWork
 from shared.http.jobs import Job
 
 KIND = "duplicates_scan"
@@ -34,8 +36,8 @@ async def _all(job: Job) -> Mapping[str, Any]:
                 return {"customers": done, "pairs": changed}
             await repository.sort_documents(uow.connection)
             found = await found_pairs(uow.connection, scanned)
-            await repository.drop_others(uow.connection, [person.id for person in scanned], found)
-            changed += await repository.store(uow.connection, found) if found else 0
+            dropped = await repository.drop_others(uow.connection, [person.id for person in scanned], found)
+            changed += await _keep(uow, found, dropped)
         after, done = scanned[-1].id, done + len(scanned)
         await job.progress(done, max(total, done))
 
@@ -46,24 +48,34 @@ async def _changed(job: Job) -> Mapping[str, Any]:
     done, changed = job.done, 0
     while True:
         async with job.unit_of_work() as uow:
-            taken, pairs = await compare_marked(uow.connection)
+            taken, pairs = await compare_marked(uow)
         if not taken:
             return {"customers": done, "pairs": changed}
         done, changed = done + taken, changed + pairs
         await job.progress(done, max(total, done))
 
 
-async def compare_marked(connection: Connection) -> tuple[int, int]:
+async def compare_marked(uow: UnitOfWork) -> tuple[int, int]:
     """Compare a chunk of the customers who changed with all others; return how many marks it took and how many pairs are new or changed.
 
     Open pairs of theirs who resemble each other still stay, with their new score; the others are forgotten.
     """
+    connection = uow.connection
     taken, roots = await marks.take(connection, CHUNK)
     if not roots:
         return taken, 0
     persons = list((await repository.persons(connection, roots)).values())
     await search.remember_names(connection, [person.name for person in persons if person.name])
     await repository.sort_documents(connection)
-    kept, dropped = await pairs_of_changed(connection, persons)
-    await repository.drop(connection, dropped)
-    return taken, await repository.store(connection, kept) if kept else 0
+    found, unlike = await pairs_of_changed(connection, persons)
+    return taken, await _keep(uow, found, await repository.drop(connection, unlike))
+
+
+async def _keep(uow: UnitOfWork, found: Sequence[FoundPair], dropped: Sequence[StoredPair]) -> int:
+    """Keep what was found and tell of it, and of the pairs that were forgotten; return how many are new or changed."""
+    stored = await repository.store(uow.connection, found)
+    if stored or dropped:
+        now = await database_now(uow.connection)
+        telling.suspected(uow, stored, now)
+        telling.dropped(uow, dropped, now)
+    return len(stored)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from customers.duplicates import marks, repository
+from customers.duplicates import marks, repository, telling
 from customers.duplicates.errors import DuplicateDecided, DuplicateNotFound, DuplicateOfItself
 from customers.duplicates.matching import Match, matches
 from customers.duplicates.repository import StoredPair
@@ -58,19 +58,23 @@ async def get(connection: Connection, pair_id: str) -> StoredPair:
     return found
 
 
-async def reject(connection: Connection, pair_id: str, decided_by: str) -> StoredPair:
+async def reject(uow: UnitOfWork, pair_id: str, decided_by: str) -> StoredPair:
     """Note that a pair is of two persons; it is never proposed again, nor are others of their families.
 
     Raises:
         DuplicateNotFound: there is no such pair.
         DuplicateDecided: somebody confirmed it.
     """
-    present = await repository.lock(connection, pair_id)
+    present = await repository.lock(uow.connection, pair_id)
     if present is None:
         raise DuplicateNotFound
     if present.status == "confirmed":
         raise DuplicateDecided(status=present.status)
-    return present if present.status == "rejected" else await repository.decide(connection, present.id, "rejected", decided_by)
+    if present.status == "rejected":
+        return present
+    pair = await repository.decide(uow.connection, present.id, "rejected", decided_by)
+    telling.decided(uow, pair)
+    return pair
 
 
 async def confirm(uow: UnitOfWork, pair_id: str, survivor_id: str | None, decided_by: str) -> StoredPair:
@@ -93,7 +97,9 @@ async def confirm(uow: UnitOfWork, pair_id: str, survivor_id: str | None, decide
     if survivor_id == goes:
         stays, goes = goes, stays
     merge, _ = await merges.merge(uow, stays, goes, token=None, reason="duplicate", actor=decided_by)
-    return await repository.decide(uow.connection, pair_id, "confirmed", decided_by, merge.id)
+    confirmed = await repository.decide(uow.connection, pair_id, "confirmed", decided_by, merge.id)
+    telling.decided(uow, confirmed)
+    return confirmed
 
 
 async def pair_of(connection: Connection, one: str, other: str) -> StoredPair:

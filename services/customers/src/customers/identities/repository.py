@@ -59,6 +59,7 @@ _COUNT = """
 SELECT count(DISTINCT value) FROM customer_identities
 WHERE customer_id = ANY($1::text[]) AND kind = $2 AND value <> $3 AND ($4::timestamptz IS NULL OR first_seen_at > $4)
 """
+_FIND = "SELECT customer_id, kind, value, source FROM customer_identities WHERE id = $1 AND customer_id = ANY($2::text[])"
 _REMOVE = "DELETE FROM customer_identities WHERE id = $1 AND customer_id = ANY($2::text[]) RETURNING id"
 _ERASE = "DELETE FROM customer_identities WHERE customer_id = ANY($1::text[])"
 _COLLECT = """
@@ -111,6 +112,12 @@ async def add(connection: Connection, customer_id: str, identity: Identity, seen
     identity_id = new_id("idn")
     [row] = await connection.fetch(_ADD, identity_id, customer_id, identity.kind, identity.value, identity.source, seen_at)
     return _kept(row), row["id"] == identity_id
+
+
+async def find(connection: Connection, identity_id: str, ids: Sequence[str]) -> tuple[str, Identity] | None:
+    """Return an identity of a family, and the record that it was added to."""
+    row = await connection.fetchrow(_FIND, identity_id, ids)
+    return row and (row["customer_id"], Identity(row["kind"], row["value"], row["source"]))
 
 
 async def remove(connection: Connection, identity_id: str, ids: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from customers.duplicates import marks
-from customers.identities import repository
+from customers.identities import repository, sharing
 from customers.identities.errors import IdentityBlocked, IdentityLimitReached, IdentityNotFound, IdentityOfProfile
 from customers.identities.repository import Kept
 from customers.identities.rules import (
@@ -23,6 +23,7 @@ from customers.identities.rules import (
 from customers.links.repository import family
 from customers.privacy.erasures.errors import refusing_erased
 from shared.database.pool import Connection
+from shared.database.unit_of_work import UnitOfWork
 from shared.errors import PreconditionFailed
 from shared.http.etags import check_version
 
@@ -95,7 +96,7 @@ async def listed(connection: Connection, customer_id: str) -> list[Shown]:
     return sorted(shown, key=lambda each: (each.kept.first_seen_at, each.kept.id, each.kept.customer_id))
 
 
-async def add(connection: Connection, customer_id: str, identity: Identity, seen_at: datetime) -> tuple[Shown, bool]:
+async def add(uow: UnitOfWork, customer_id: str, identity: Identity, seen_at: datetime) -> tuple[Shown, bool]:
     """Give a customer an identity, on the record that was named; return it and whether it is new.
 
     Raises:
@@ -104,10 +105,12 @@ async def add(connection: Connection, customer_id: str, identity: Identity, seen
         IdentityLimitReached: he was given too many of this kind in the period of the rules.
         IdentityErased: whom it belonged to was erased.
     """
+    connection = uow.connection
     members = await family(connection, customer_id)
     _, present = await rules(connection)
     if is_blocked(present, identity.kind, identity.value):
         raise IdentityBlocked(pointer="/value")
+    await sharing.hold(connection, identity)
     limit = present.limit(identity.kind)
     if limit.max_values is not None:
         await repository.lock(connection, members.root_id)
@@ -118,11 +121,12 @@ async def add(connection: Connection, customer_id: str, identity: Identity, seen
         kept, is_new = await repository.add(connection, customer_id, identity, seen_at)
     if is_new:
         await marks.mark(connection, [customer_id])
+        await sharing.seen(uow, customer_id, identity)
     [found] = await _find(connection, present, [identity])
     return Shown(kept, _standing(found)), is_new
 
 
-async def remove(connection: Connection, customer_id: str, identity_id: str) -> None:
+async def remove(uow: UnitOfWork, customer_id: str, identity_id: str) -> None:
     """Take an identity from a customer.
 
     Raises:
@@ -130,21 +134,31 @@ async def remove(connection: Connection, customer_id: str, identity_id: str) -> 
         IdentityNotFound: he has no such identity.
         IdentityOfProfile: it is a field of his profile.
     """
-    members = await family(connection, customer_id)
+    members = await family(uow.connection, customer_id)
     if identity_id.startswith(_OF_PROFILE):
         raise IdentityOfProfile
-    if not await repository.remove(connection, identity_id, members.ids):
+    found = await repository.find(uow.connection, identity_id, members.ids)
+    if found is None:
         raise IdentityNotFound
+    record_id, identity = found
+    await sharing.hold(uow.connection, identity)
+    if not await repository.remove(uow.connection, identity_id, members.ids):
+        raise IdentityNotFound
+    await sharing.gone(uow, record_id, identity)
+    # Whoever resembled him by it may do so no more.
+    await marks.mark(uow.connection, [record_id])
 
 
 async def erase(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     """Delete what is kept of records here; return how many rows by table."""
-    return {"customer_identities": await repository.erase(connection, ids)}
+    shared = await sharing.erase(connection, ids)
+    return {"customer_identities": await repository.erase(connection, ids), "identity_sharings": shared}
 
 
 async def collect(connection: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """Return what is kept of records here, by table."""
-    return {"customer_identities": await repository.collect(connection, ids)}
+    shared = await sharing.collect(connection, ids)
+    return {"customer_identities": await repository.collect(connection, ids), "identity_sharings": shared}
 
 
 async def _find(connection: Connection, present: IdentityRules, identities: Sequence[Identity]) -> list[Found]:

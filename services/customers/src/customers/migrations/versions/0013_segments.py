@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 revision = "0013"
 down_revision = "0012"
@@ -40,8 +40,23 @@ def upgrade() -> None:
     op.create_index(
         "ix_segment_memberships_members", "segment_memberships", ["segment", "customer_id"], postgresql_where=sa.text("is_member")
     )
+    op.create_table(
+        "identity_sharings",
+        sa.Column("id", sa.Text, nullable=False),
+        sa.Column("first_id", sa.Text, sa.ForeignKey("customers.id"), nullable=False),
+        sa.Column("second_id", sa.Text, sa.ForeignKey("customers.id"), nullable=False),
+        sa.Column("kinds", ARRAY(sa.Text), nullable=False),
+        sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("1")),
+        sa.PrimaryKeyConstraint("id"),
+        sa.CheckConstraint('first_id COLLATE "C" < second_id COLLATE "C"', name="order"),
+        sa.UniqueConstraint("first_id", "second_id"),
+    )
+    op.create_index("ix_identity_sharings_second_id", "identity_sharings", ["second_id"])
+    op.add_column("duplicate_pairs", sa.Column("told", sa.BigInteger, nullable=False, server_default=sa.text("0")))
 
 
 def downgrade() -> None:
+    op.drop_column("duplicate_pairs", "told")
+    op.drop_table("identity_sharings")
     op.drop_table("segment_memberships")
     op.drop_table("segments")
