@@ -27,6 +27,7 @@ from shared.http.pagination import binding_of, write_cursor
 from shared.http.scopes import ALL_SCOPES, MEMBER_SCOPES
 from shared.http.tokens import SigningKey, mint_member_token
 from shared.service import Service
+from shared.settings import ServiceSettings
 
 _OPERATION_ID = re.compile(r"^[a-z]+(_[a-z0-9]+)+$")
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
@@ -96,11 +97,18 @@ class ConformanceSuite:
     untagged: ClassVar[frozenset[str]] = frozenset()
     unversioned: ClassVar[Mapping[str, str]] = {}
 
+    @pytest.fixture(scope="session")
+    @classmethod
+    def document(cls, service: Service) -> dict[str, Any]:
+        """The OpenAPI document of the service: describing a hundred routes takes longer than asking them."""
+        return create_app(service, _settings(service)).openapi()
+
     @pytest.fixture
-    def application(self, service: Service, database: Database, clock: FrozenClock) -> FastAPI:
+    def application(self, service: Service, database: Database, clock: FrozenClock, document: dict[str, Any]) -> FastAPI:
         """The service's application on a database that is rolled back."""
-        settings = service.settings.model_validate({"database_url": "postgresql://unused", "max_body_bytes": _MAX_BODY_BYTES})
-        return create_app(service, settings, database=database, clock=clock)
+        application = create_app(service, _settings(service), database=database, clock=clock)
+        application.openapi_schema = document
+        return application
 
     @pytest.fixture
     def operations(self, application: FastAPI) -> list[Operation]:
@@ -286,6 +294,10 @@ class ConformanceSuite:
             answer = await mighty.request(operation.method, operation.path(), headers={"x-request-id": "conformance-1"})
             assert answer.headers["x-request-id"] == "conformance-1"
             assert {"ratelimit", "ratelimit-policy"} <= set(answer.headers), operation.id
+
+
+def _settings(service: Service) -> ServiceSettings:
+    return service.settings.model_validate({"database_url": "postgresql://unused", "max_body_bytes": _MAX_BODY_BYTES})
 
 
 def _operations(application: FastAPI) -> Iterator[Operation]:
