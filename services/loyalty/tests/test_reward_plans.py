@@ -6,6 +6,7 @@ from loyalty.offers import generating, repository, settling
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.redemptions import repository as redemptions
 from loyalty.rewards import repository as rewards
+from loyalty.vouchers import repository as vouchers
 from shared.testing.plans import plan_of
 
 _NOW = "'2026-03-01'"
@@ -13,7 +14,9 @@ _AFTER = "'2100-01-01', 'x'"
 _STATEMENTS = [
     ("pk_rewards", rewards._FIND, "NULL, 'rew_7'"),
     ("ix_redemptions_waiting", rewards._FIND, "NULL, 'rew_7'"),
-    ("ix_rewards_sort_rank_id", rewards._PAGE_OF_ALL, "NULL, 20, 5, 'x'"),
+    ("ix_rewards_programme_id_sort_rank_id", rewards._PAGE_OF_ALL, f"NULL, '{PROGRAMME_ID}', 20, 5, 'x'"),
+    ("ix_voucher_batches_programme_id_created_at_id", vouchers._BATCHES, f"'{PROGRAMME_ID}', 20, {_AFTER}"),
+    ("ix_offer_campaigns_programme_id_created_at_id", repository._CAMPAIGNS, f"'{PROGRAMME_ID}', 20, {_AFTER}"),
     ("ix_rewards_open", rewards._OPEN, f"NULL, '{PROGRAMME_ID}', 500"),
     ("pk_rewards", rewards._TAKE, "'rew_7', 1"),
     ("ix_redemptions_customer_id_reward_id", rewards._HAD, f"ARRAY['cus_7'], ARRAY['rew_7'], {_NOW}"),
@@ -25,7 +28,7 @@ _STATEMENTS = [
     ("ix_redemptions_due", redemptions._DUE, "NULL, 200"),
     ("ix_redemptions_waiting", redemptions._DUE_OF_REWARD, "NULL, 200, 'rew_7'"),
     ("pk_offers", repository._FIND, "'ofr_7'"),
-    ("ix_offers_customer_id_valid_until_id", repository._OF_FAMILY, f"ARRAY['cus_7'], 20, {_NOW}, '', false"),
+    ("ix_offers_customer_id_valid_until_id", repository._OF_FAMILY, f"ARRAY['cus_7'], 20, {_NOW}, '', false, NULL"),
     ("ix_offers_due", repository._EXPIRE, "200, NULL"),
     ("ix_offers_customer_id_valid_until_id", settling._CONCERNED, f"ARRAY['cus_7'], {_NOW}"),
     ("pk_purchase_lines", settling._WINNERS, f"ARRAY['ofr_7'], '{PROGRAMME_ID}'"),
@@ -41,7 +44,8 @@ SELECT 'rdm_' || n, 'rew_' || 1 + n % 400, 'cus_' || 1 + n % 20, 1, 'points', 1,
        CASE WHEN n % 9 = 0 THEN 'pending' ELSE 'fulfilled' END, 'hol_' || n, now() - n * interval '1 minute',
        now() + n * interval '1 minute'
 FROM generate_series(1, 6000) AS n;
-INSERT INTO voucher_batches (id, campaign, kind, limit_per_code, count) VALUES ('vbt_1', 'x', 'shipping', 1, 3000);
+INSERT INTO voucher_batches (id, programme_id, campaign, kind, limit_per_code, count)
+SELECT 'vbt_' || n, '{programme}', 'x', 'shipping', 1, 3000 FROM generate_series(1, 40) AS n;
 INSERT INTO vouchers (code, batch_id, customer_id)
 SELECT 'C' || n, 'vbt_1', CASE WHEN n % 30 > 0 THEN 'cus_7' END FROM generate_series(1, 3000) AS n;
 INSERT INTO offer_campaigns (id, programme_id, name, strategy, parameters, benefit, validity_days, control_share_bp, max_per_member,

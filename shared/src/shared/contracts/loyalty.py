@@ -240,6 +240,7 @@ class VoucherRedeemed(
     customer_id: str = Field(description="Who used it, `cus_…`.")
     batch_id: str = Field(description="The batch that the code is of, `vbt_…`.")
     campaign: str = Field(description="What the batch is for.")
+    programme_id: ProgrammeId = None
     discount_minor: int | None = Field(default=None, description="What was taken off, in minor units, when the till told enough.")
     currency: str | None = Field(default=None, description="ISO 4217 code of the order.")
     redeemed_at: datetime = Field(description="UTC.")
@@ -270,6 +271,7 @@ class RewardRedeemed(
     quantity: int = Field(description="Pieces, at least 1.")
     points: int = Field(description="Points for all of them, at least 1.")
     wallet: str = Field(default="points", description="The wallet that pays them.")
+    programme_id: ProgrammeId = None
     amount_minor: int | None = Field(default=None, description="Money to be collected with them, in minor units.")
     currency: str | None = Field(default=None, description="ISO 4217 code of the money.")
     redeemed_at: datetime = Field(description="UTC.")
@@ -306,6 +308,7 @@ class OfferMade(Event, type="regulars.loyalty.offer_made.v1", aggregate="offer",
     offer_id: str = Field(description="The offer, `ofr_…`.")
     customer_id: str = Field(description="For whom, `cus_…`.")
     campaign_id: str = Field(description="Its campaign, `ofc_…`.")
+    programme_id: ProgrammeId = None
     made_at: datetime = Field(description="UTC.")
     valid_until: datetime = Field(description="The instant from which it counts no more, UTC.")
 
@@ -325,6 +328,7 @@ class OfferRedeemed(Event, type="regulars.loyalty.offer_redeemed.v1", aggregate=
     offer_id: str = Field(description="The offer, `ofr_…`.")
     customer_id: str = Field(description="Whose, `cus_…`.")
     campaign_id: str = Field(description="Its campaign, `ofc_…`.")
+    programme_id: ProgrammeId = None
     order_id: str | None = Field(default=None, description="The order; none when the one that was told was cancelled or came back.")
     points: int = Field(description="Points that it gives.")
     redeemed_at: datetime | None = Field(default=None, description="When the order was placed, UTC.")

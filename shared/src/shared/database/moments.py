@@ -1,9 +1,11 @@
 """The one clock that all processes and connections share."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from shared.database.pool import Connection
 
+# After everything that a list holds: where one that goes back in time begins.
+LAST_MOMENT = datetime(9999, 12, 31, tzinfo=UTC)
 _NOW = "SELECT clock_timestamp()"
 
 

@@ -10,7 +10,6 @@ households = sa.Table(
     "households",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("programme_id", sa.Text, sa.ForeignKey("programmes.id"), nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
 )
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from shared.database.pool import Connection
 
-_CREATE = "INSERT INTO households (id, programme_id) VALUES ($1, $2) RETURNING created_at"
+_CREATE = "INSERT INTO households (id) VALUES ($1)"
 _LOCK = "SELECT id FROM households WHERE id = $1 FOR UPDATE"
 # Whoever spends from a pool holds these locks, and looks again who belongs to it once he has them.
 _LOCK_MEMBERS = "SELECT lock_pools($1)"
@@ -32,9 +32,9 @@ class HouseholdRow(NamedTuple):
     customer_ids: list[str]
 
 
-async def create(connection: Connection, household_id: str, programme_id: str) -> None:
+async def create(connection: Connection, household_id: str) -> None:
     """Make a household without members."""
-    await connection.execute(_CREATE, household_id, programme_id)
+    await connection.execute(_CREATE, household_id)
 
 
 async def lock(connection: Connection, household_id: str) -> bool:

@@ -1,4 +1,7 @@
-"""Members who spend together: each keeps his own wallet, and whoever spends draws from all of them, first what expires first."""
+"""Members who spend together, in every programme.
+
+Each keeps his own wallets, and whoever spends draws from those of all of them, first what expires first.
+"""
 
 from collections.abc import Sequence
 
@@ -6,7 +9,6 @@ from loyalty.households import repository
 from loyalty.households.errors import AlreadyInHousehold, HouseholdFull, HouseholdNotFound
 from loyalty.households.repository import HouseholdRow
 from loyalty.members.errors import MemberNotFound
-from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.following.links import families
@@ -23,7 +25,7 @@ async def create(uow: UnitOfWork, customer_ids: Sequence[str]) -> HouseholdRow:
         AlreadyInHousehold: one of them is in a household.
     """
     household_id = new_id("hhd")
-    await repository.create(uow.connection, household_id, PROGRAMME_ID)
+    await repository.create(uow.connection, household_id)
     await _join(uow.connection, household_id, list(dict.fromkeys(customer_ids)))
     return await found(uow.connection, household_id)
 

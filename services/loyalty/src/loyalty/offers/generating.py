@@ -11,8 +11,9 @@ from typing import Any
 from asyncpg import Record
 
 from loyalty.earning.repository import lock_pools
+from loyalty.ledger.events import programme_of
 from loyalty.offers import repository, settling
-from loyalty.programmes.the_programme import PROGRAMME_ID
+from loyalty.participations.repository import absent
 from shared.contracts.loyalty import OfferMade
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
@@ -100,7 +101,8 @@ async def make_for(uow: UnitOfWork, campaign: Record, roots: Sequence[str], as_o
     """Make the offers of a campaign for members, who are locked so that no order of theirs is missed; return those that are new."""
     connection = uow.connection
     erased = await erased_among(connection, roots)
-    roots = [root for root in roots if root not in erased]
+    away = {root for root, _ in await absent(connection, campaign["programme_id"], [(root, as_of) for root in roots])}
+    roots = [root for root in roots if root not in erased | away]
     await lock_pools(connection, roots)
     made = await _make(connection, campaign, roots, as_of)
     for row in made:
@@ -110,6 +112,7 @@ async def make_for(uow: UnitOfWork, campaign: Record, roots: Sequence[str], as_o
                     offer_id=row["id"],
                     customer_id=row["customer_id"],
                     campaign_id=campaign["id"],
+                    programme_id=programme_of(campaign["programme_id"]),
                     made_at=row["made_at"],
                     valid_until=row["valid_until"],
                 ),
@@ -139,6 +142,6 @@ async def _make(connection: Connection, campaign: Record, roots: Sequence[str], 
         campaign["salt"],
         campaign["control_share_bp"],
         campaign["max_per_member"],
-        PROGRAMME_ID,
+        campaign["programme_id"],
         as_of + timedelta(days=campaign["validity_days"]),
     )

@@ -46,7 +46,7 @@ offer_campaigns = sa.Table(
     sa.CheckConstraint("control_share_bp BETWEEN 0 AND 10000", name="control"),
     sa.CheckConstraint("max_per_member BETWEEN 1 AND 20", name="most"),
     # The list, newest first.
-    sa.Index(None, "created_at", "id"),
+    sa.Index(None, "programme_id", "created_at", "id"),
 )
 
 offers = sa.Table(

@@ -6,7 +6,7 @@ from typing import Any
 
 from asyncpg import Record
 
-from shared.database.moments import database_now
+from shared.database.moments import LAST_MOMENT, database_now
 from shared.database.pool import Connection
 from shared.database.rows import affected
 from shared.http.pagination import SortKey
@@ -15,7 +15,7 @@ _TERMS = (
     *("name", "strategy", "parameters", "benefit", "voucher_batch_id", "validity_days", "control_share_bp", "max_per_member"),
     *("needs_activation", "salt"),
 )
-_CAMPAIGN = f"id, version, {', '.join(_TERMS)}, active, created_at"
+_CAMPAIGN = f"id, programme_id, version, {', '.join(_TERMS)}, active, created_at"
 _ADD = f"""
 INSERT INTO offer_campaigns (id, programme_id, {", ".join(_TERMS)})
 VALUES ($1, $2, {", ".join(f"${number}" for number in range(3, len(_TERMS) + 3))}) RETURNING {_CAMPAIGN}
@@ -23,13 +23,13 @@ VALUES ($1, $2, {", ".join(f"${number}" for number in range(3, len(_TERMS) + 3))
 _FIND_CAMPAIGN = f"SELECT {_CAMPAIGN} FROM offer_campaigns WHERE id = $1"  # noqa: S608
 _LOCK_CAMPAIGN = f"{_FIND_CAMPAIGN} FOR NO KEY UPDATE"
 _CAMPAIGNS = f"""
-SELECT {_CAMPAIGN} FROM offer_campaigns WHERE $2::timestamptz IS NULL OR (created_at, id) < ($2, $3)
-ORDER BY created_at DESC, id DESC LIMIT $1
+SELECT {_CAMPAIGN} FROM offer_campaigns WHERE programme_id = $1 AND (created_at, id) < ($3, $4)
+ORDER BY created_at DESC, id DESC LIMIT $2
 """  # noqa: S608
 _AMEND = f"UPDATE offer_campaigns SET version = version + 1, name = $2, active = $3 WHERE id = $1 RETURNING {_CAMPAIGN}"  # noqa: S608
 _OFFER = """
 SELECT offers.id, offers.version, campaign_id, offers.customer_id, target, reason, made_at, valid_until, viewed_at, activated_at,
-       voucher_code, order_id, redeemed_at, points, name, benefit, needs_activation, offer_campaigns.voucher_batch_id,
+       voucher_code, order_id, redeemed_at, points, programme_id, name, benefit, needs_activation, offer_campaigns.voucher_batch_id,
        clock_timestamp() AS now
 FROM offers JOIN offer_campaigns ON offer_campaigns.id = campaign_id
 """
@@ -40,7 +40,8 @@ _LOCK = f"{_FIND} FOR NO KEY UPDATE OF offers"
 _OF_FAMILY = f"""
 SELECT page.* FROM unnest($1::text[]) AS member (id) CROSS JOIN LATERAL (
     {_OFFER} WHERE offers.customer_id = member.id AND NOT is_control AND (valid_until, offers.id) > ($3, $4)
-      AND ($5 OR (order_id IS NULL AND valid_until > clock_timestamp())) ORDER BY valid_until, offers.id LIMIT $2
+      AND ($5 OR (order_id IS NULL AND valid_until > clock_timestamp())) AND ($6::text IS NULL OR programme_id = $6)
+    ORDER BY valid_until, offers.id LIMIT $2
 ) AS page ORDER BY valid_until, id LIMIT $2
 """  # noqa: S608
 _FIRST_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
@@ -121,9 +122,9 @@ async def find_campaign(connection: Connection, campaign_id: str, *, lock: bool 
     return await connection.fetchrow(_LOCK_CAMPAIGN if lock else _FIND_CAMPAIGN, campaign_id)
 
 
-async def campaigns(connection: Connection, limit: int, after: SortKey | None) -> list[Record]:
-    """Return campaigns, newest first."""
-    return await connection.fetch(_CAMPAIGNS, limit, *(after or (None, None)))
+async def campaigns(connection: Connection, programme_id: str, limit: int, after: SortKey | None) -> list[Record]:
+    """Return the campaigns of a programme, newest first."""
+    return await connection.fetch(_CAMPAIGNS, programme_id, limit, *(after or (LAST_MOMENT, "")))
 
 
 async def amend_campaign(connection: Connection, campaign_id: str, name: Mapping[str, str], *, active: bool) -> Record:
@@ -138,11 +139,16 @@ async def find(connection: Connection, offer_id: str, *, lock: bool = False) -> 
     return await connection.fetchrow(_LOCK if lock else _FIND, offer_id)
 
 
-async def page(connection: Connection, family: Sequence[str], limit: int, after: SortKey | None, *, ended: bool) -> list[Record]:
-    """Return the offers of a person, first what ends first, those after `(valid_until, id)`; without those that are redeemed or over."""
+async def page(
+    connection: Connection, family: Sequence[str], limit: int, after: SortKey | None, *, ended: bool, programme_id: str | None
+) -> list[Record]:
+    """Return the offers of a person, of one programme or of all, first what ends first, those after `(valid_until, id)`.
+
+    Those that are redeemed or over are left out unless `ended` is asked for.
+    """
     # Where nothing is behind yet, all that is over is not looked at.
     bound = after or (_FIRST_MOMENT if ended else await database_now(connection), "")
-    return await connection.fetch(_OF_FAMILY, family, limit, *bound, ended)
+    return await connection.fetch(_OF_FAMILY, family, limit, *bound, ended, programme_id)
 
 
 async def view(connection: Connection, offer_id: str, moment: datetime) -> None:

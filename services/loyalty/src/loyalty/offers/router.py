@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 
 from loyalty.dependencies import ManagesLoyalty, ReadsMember, WritesMember
-from loyalty.fields import CustomerIdPath
+from loyalty.fields import CustomerIdPath, ProgrammeQuery
 from loyalty.members.errors import MemberNotFound
 from loyalty.offers import repository, service
 from loyalty.offers.answers import offer_of
@@ -31,6 +31,9 @@ from loyalty.offers.schemas import (
     OfferIdPath,
     Uplift,
 )
+from loyalty.programmes.errors import ProgrammeNotFound, ProgrammeNotRunning
+from loyalty.programmes.service import require
+from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.rewards.schemas import Language
 from shared.errors import PreconditionFailed, PreconditionRequired
 from shared.http import APIRouter, Page, PageQuery, Reads, Uow, problems
@@ -50,7 +53,9 @@ _BP = 100
 _PLACES = 6
 
 
-@router.post("/offer-campaigns", operation_id="offer_campaigns_create", status_code=201, responses=problems(OfferTermsInvalid))
+@router.post(
+    "/offer-campaigns", operation_id="offer_campaigns_create", status_code=201, responses=problems(ProgrammeNotFound, OfferTermsInvalid)
+)
 async def create(draft: OfferCampaignDraft, response: Response, uow: Uow, _: ManagesLoyalty) -> OfferCampaign:
     """Describe how offers are made, what they give and who is held out; nothing is offered yet."""
     campaign = await service.make_campaign(uow, draft)
@@ -59,10 +64,10 @@ async def create(draft: OfferCampaignDraft, response: Response, uow: Uow, _: Man
     return _campaign(campaign)
 
 
-@router.get("/offer-campaigns", operation_id="offer_campaigns_list")
-async def list_campaigns(page: PageQuery, connection: Reads, _: ManagesLoyalty) -> Page[OfferCampaign]:
-    """List campaigns, newest first."""
-    rows = await repository.campaigns(connection, page.fetch, page.key(datetime, str))
+@router.get("/offer-campaigns", operation_id="offer_campaigns_list", responses=problems(ProgrammeNotFound))
+async def list_campaigns(page: PageQuery, connection: Reads, _: ManagesLoyalty, programme_id: ProgrammeQuery = None) -> Page[OfferCampaign]:
+    """List the campaigns of a programme, newest first."""
+    rows = await repository.campaigns(connection, await require(connection, programme_id), page.fetch, page.key(datetime, str))
     return page.page(rows, key=lambda row: (row["created_at"], row["id"]), item=_campaign)
 
 
@@ -92,7 +97,7 @@ async def amend_campaign(
     "/offer-campaigns/{campaign_id}/generate",
     operation_id="offer_campaigns_generate",
     status_code=202,
-    responses=problems(OfferCampaignNotFound, OfferCampaignStopped),
+    responses=problems(OfferCampaignNotFound, OfferCampaignStopped, ProgrammeNotRunning),
 )
 async def generate(campaign_id: CampaignIdPath, response: Response, uow: Uow, caller: ManagesLoyalty) -> Generation:
     """Make the offers of a campaign for all members, by what they bought until now, as a job."""
@@ -116,7 +121,7 @@ async def get_results(campaign_id: CampaignIdPath, connection: Reads, _: Manages
     )
 
 
-@router.get("/members/{customer_id}/offers", operation_id="members_list_offers", responses=problems(MemberNotFound))
+@router.get("/members/{customer_id}/offers", operation_id="members_list_offers", responses=problems(MemberNotFound, ProgrammeNotFound))
 async def list_offers(
     customer_id: CustomerIdPath,
     page: PageQuery,
@@ -124,9 +129,11 @@ async def list_offers(
     _: ReadsMember,
     language: _Wanted = None,
     ended: Annotated[bool, Query(description="Whether those that are redeemed or over are shown too.")] = False,
+    programme_id: Annotated[str | None, Query(description="Only those of this programme.", max_length=200, examples=[PROGRAMME_ID])] = None,
 ) -> Page[Offer]:
-    """List the offers of a member, first what ends first."""
-    rows = await service.offers_of(connection, customer_id, page.fetch, page.key(datetime, str), ended=ended)
+    """List the offers of a member in all programmes, first what ends first."""
+    after = page.key(datetime, str)
+    rows = await service.offers_of(connection, customer_id, page.fetch, after, ended=ended, programme_id=programme_id)
     return page.page(rows, key=lambda row: (row["valid_until"], row["id"]), item=lambda row: offer_of(row, language))
 
 

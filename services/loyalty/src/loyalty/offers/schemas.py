@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from pydantic import Field, StringConstraints
 
-from loyalty.fields import MAX_POINTS
+from loyalty.fields import MAX_POINTS, ProgrammeId
 from loyalty.offers.rules import State
 from loyalty.texts import LocalisedText
 from shared.http.schemas import InputModel, Moment, OutputModel, ShortText
@@ -85,6 +85,7 @@ Benefit = Annotated[FixedPoints | MultipliedPoints | PercentOff, Field(discrimin
 class OfferCampaignDraft(InputModel):
     """How offers are made, what they give, and who is held out."""
 
+    programme_id: ProgrammeId = None
     name: LocalisedText = Field(examples=[_EXAMPLE_NAME])
     looking: Looking = Field(
         description="What is looked for in the purchases of each member.",
@@ -122,6 +123,7 @@ class OfferCampaign(OutputModel):
     """A campaign of personal offers."""
 
     id: str = Field(description="`ofc_…`", examples=[_EXAMPLE_CAMPAIGN])
+    programme_id: str = Field(description="Its programme.", examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     name: dict[str, str] = Field(description="By language tag.", examples=[_EXAMPLE_NAME])
     looking: dict[str, Any] = Field(description="What is looked for.", examples=[{"strategy": "replenishment", "by": "sku"}])
     benefit: dict[str, Any] = Field(description="What an offer gives.", examples=[{"kind": "multiplier", "factor": "2"}])
@@ -159,6 +161,7 @@ class Offer(OutputModel):
 
     id: str = Field(description="`ofr_…`", examples=[_EXAMPLE_OFFER])
     campaign_id: str = Field(description="Its campaign.", examples=[_EXAMPLE_CAMPAIGN])
+    programme_id: str = Field(description="Its programme.", examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     customer_id: str = Field(description="For whom it was made.", examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     name: str = Field(description="Of the campaign, in the language asked for.", examples=["Tea again"])
     state: State = Field(description="Where it stands at this moment.", examples=["made"])

@@ -22,6 +22,7 @@ from loyalty.offers.errors import (
 )
 from loyalty.offers.rules import Group, State, state_of
 from loyalty.offers.schemas import OfferCampaignDraft, PercentOff
+from loyalty.programmes import service as programmes
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.rewards import repository as rewards
 from loyalty.vouchers import repository as vouchers
@@ -43,14 +44,17 @@ async def make_campaign(uow: UnitOfWork, draft: OfferCampaignDraft) -> Record:
     """Keep a campaign; nothing is offered yet.
 
     Raises:
+        ProgrammeNotFound: there is no such programme.
         OfferTermsInvalid: its benefit names a batch that is none of percentages, or needs an activation that it does not ask for.
     """
+    programme_id = await programmes.require(uow.connection, draft.programme_id)
     campaign_id = new_id("ofc")
     batch_id = None
     if isinstance(draft.benefit, PercentOff):
         batch_id = draft.benefit.voucher_batch_id
         batch = await vouchers.get_batch(uow.connection, batch_id)
-        if batch is None or batch["kind"] != "percent":
+        # Everybody takes part in the default programme, and may use its codes.
+        if batch is None or batch["kind"] != "percent" or batch["programme_id"] not in (programme_id, PROGRAMME_ID):
             raise OfferTermsInvalid(pointer="/benefit/voucher_batch_id")
         if not draft.needs_activation:
             raise OfferTermsInvalid(pointer="/needs_activation")
@@ -67,7 +71,7 @@ async def make_campaign(uow: UnitOfWork, draft: OfferCampaignDraft) -> Record:
         "needs_activation": draft.needs_activation,
         "salt": draft.salt or campaign_id,
     }
-    return await repository.add_campaign(uow.connection, campaign_id, PROGRAMME_ID, values)
+    return await repository.add_campaign(uow.connection, campaign_id, programme_id, values)
 
 
 async def found_campaign(connection: Connection, campaign_id: str) -> Record:
@@ -104,11 +108,13 @@ async def start(uow: UnitOfWork, campaign_id: str, *, caller: str) -> tuple[str,
     Raises:
         OfferCampaignNotFound: there is none.
         OfferCampaignStopped: it was stopped.
+        ProgrammeNotRunning: its programme does not run now.
     """
     campaign = await found_campaign(uow.connection, campaign_id)
     if not campaign["active"]:
         raise OfferCampaignStopped
     moment = await database_now(uow.connection)
+    await programmes.require_running(uow.connection, campaign["programme_id"], moment)
     arguments = {"campaign_id": campaign_id, "as_of": moment.isoformat()}
     return await enqueue(uow, generating.GENERATE, arguments, caller=caller), moment
 
@@ -126,15 +132,25 @@ async def results(connection: Connection, campaign_id: str) -> tuple[datetime, R
     return moment, await repository.counts(connection, campaign_id), offered, control
 
 
-async def offers_of(connection: Connection, customer_id: str, limit: int, after: tuple[Any, ...] | None, *, ended: bool) -> list[Record]:
-    """Return the offers of a person, first what ends first; those that are redeemed or over only when asked for.
+async def offers_of(
+    connection: Connection,
+    customer_id: str,
+    limit: int,
+    after: tuple[Any, ...] | None,
+    *,
+    ended: bool,
+    programme_id: str | None = None,
+) -> list[Record]:
+    """Return the offers of a person, of all programmes or of one, first what ends first; what is redeemed or over only when asked for.
 
     Raises:
         MemberNotFound: there is no such member.
+        ProgrammeNotFound: there is no such programme.
     """
     await members.require(connection, customer_id)
+    await programmes.require(connection, programme_id)
     person = await family(connection, customer_id)
-    return await repository.page(connection, person.ids, limit, after, ended=ended)
+    return await repository.page(connection, person.ids, limit, after, ended=ended, programme_id=programme_id)
 
 
 async def found(connection: Connection, offer_id: str, customer_id: str | None = None) -> Record:

@@ -14,7 +14,7 @@ from asyncpg import Record
 
 from loyalty.earning.repository import Taking, take_back
 from loyalty.ledger import service as ledger
-from loyalty.ledger.events import event_of_order
+from loyalty.ledger.events import event_of_order, programme_of
 from loyalty.ledger.repository import Posted
 from loyalty.ledger.rules import Grant, Rate, points_for
 from loyalty.offers.rules import Benefit, points_of
@@ -30,9 +30,10 @@ _CONCERNED = """
 SELECT DISTINCT offers.id FROM unnest($1::text[]) AS bought (customer_id), unnest(family_of(bought.customer_id)) AS member (id)
 JOIN offers ON offers.customer_id = member.id AND offers.valid_until > $2 WHERE NOT is_control
 """
-# What is left of the articles of an order, and never more than is left of the order itself, of which money can come back alone.
+# What is left of the articles of an order, and never more than is left of the order itself, of which money can come back alone. In a
+# programme beside the default one an order counts only while it runs, for who takes part, and by a rate that knows its currency.
 _WINNERS = """
-SELECT offers.id, offers.version, offers.campaign_id, offers.customer_id, offers.order_id, offers.points, offers.entry_id,
+SELECT offers.id, offers.version, offers.campaign_id, programme_id, offers.customer_id, offers.order_id, offers.points, offers.entry_id,
        offer_campaigns.benefit, winner.order_id AS winner_id, winner.customer_id AS buyer_id, winner.placed_at, winner.amount_minor,
        rate.numerator, rate.denominator
 FROM offers JOIN offer_campaigns ON offer_campaigns.id = campaign_id
@@ -46,12 +47,24 @@ LEFT JOIN LATERAL (
         GROUP BY l.order_id, l.customer_id, l.placed_at, l.sku HAVING sum(l.quantity) > 0
     ) AS fitting
     WHERE CASE target_kind WHEN 'sku' THEN fitting.sku ELSE fitting.category END = target AND (left_minor > 0 OR order_minor <= 0)
+      AND (programme_id = $2 OR EXISTS (
+          SELECT FROM programmes WHERE id = programme_id AND starts_at <= placed_at AND (ends_at IS NULL OR placed_at < ends_at)
+            AND NOT EXISTS (
+                SELECT FROM programme_absences AS away
+                WHERE away.customer_id = ANY (family_of(offers.customer_id)) AND away.programme_id = programmes.id
+                  AND left_at <= placed_at AND (back_at IS NULL OR placed_at < back_at)
+            )
+      ))
     GROUP BY order_id, customer_id, placed_at ORDER BY placed_at, order_id LIMIT 1
 ) AS winner ON true
 LEFT JOIN LATERAL (
-    SELECT numerator, denominator FROM programme_rates
-    WHERE programme_id = $2 AND effective_from <= winner.placed_at ORDER BY effective_from DESC LIMIT 1
-) AS rate ON true
+    SELECT numerator, denominator, currencies FROM programme_rates
+    WHERE programme_rates.programme_id = offer_campaigns.programme_id AND effective_from <= winner.placed_at
+    ORDER BY effective_from DESC LIMIT 1
+) AS rate ON rate.currencies IS NULL OR (
+    SELECT facts ->> 'currency' FROM occasions
+    WHERE (trigger, source_id, occasions.programme_id) = ('order_placed', winner.order_id, offer_campaigns.programme_id)
+) = ANY (rate.currencies)
 WHERE offers.id = ANY ($1::text[]) AND NOT is_control ORDER BY offers.id FOR UPDATE OF offers
 """
 _WRITE = """
@@ -85,6 +98,7 @@ async def settle(uow: UnitOfWork, offer_ids: Sequence[str]) -> None:
                 offer_id=row["id"],
                 customer_id=row["customer_id"],
                 campaign_id=row["campaign_id"],
+                programme_id=programme_of(row["programme_id"]),
                 order_id=row["winner_id"],
                 points=points,
                 redeemed_at=row["placed_at"],
@@ -116,33 +130,39 @@ def _source(row: Record) -> str:
 
 async def _take(uow: UnitOfWork, changed: Sequence[tuple[Record, int]]) -> None:
     moment = await database_now(uow.connection)
+    gone = [(row, points) for row, now in changed if row["entry_id"] is not None and (points := row["points"] - _left(row, now)) > 0]
     takings = [
-        Taking(f"lot_{row['entry_id'].removeprefix('ent_')}", gone, _source(row), row["order_id"], row["campaign_id"], moment)
-        for row, points in changed
-        if row["entry_id"] is not None and (gone := row["points"] - _left(row, points)) > 0
+        Taking(f"lot_{row['entry_id'].removeprefix('ent_')}", points, _source(row), row["order_id"], row["campaign_id"], moment)
+        for row, points in gone
     ]
     for taken in await take_back(uow.connection, takings):
-        order_id = takings[taken["item"] - 1].order_id
-        posted = Posted(taken["kind"], taken["entry_id"], taken["customer_id"], order_id, abs(taken["points"]), moment, taken["sequence"])
-        uow.publish(event_of_order(posted), sequence=taken["sequence"])
+        row, _ = gone[taken["item"] - 1]
+        points, sequence = abs(taken["points"]), taken["sequence"]
+        posted = Posted(taken["kind"], taken["entry_id"], taken["customer_id"], row["order_id"], points, moment, sequence)
+        uow.publish(event_of_order(posted, programme_id=row["programme_id"]), sequence=sequence)
 
 
 async def _give(uow: UnitOfWork, changed: Sequence[tuple[Record, int]]) -> dict[str, str | None]:
-    """Give what is missing; return the entry of each offer."""
+    """Give what is missing, each offer to the wallets of its programme; return the entry of each."""
     entries: dict[str, str | None] = {row["id"]: row["entry_id"] if _left(row, points) else None for row, points in changed}
-    given = [(row, points - left) for row, points in changed if points > (left := _left(row, points))]
-    grants = [
-        Grant(
-            row["buyer_id"],
-            points,
-            _source(row),
-            row["placed_at"],
-            order_id=row["winner_id"],
-            rule_version=row["campaign_id"],
-            explanation={"offer": row["id"], "benefit": row["benefit"], "amount_minor": row["amount_minor"], "points": points},
-        )
-        for row, points in given
-    ]
-    for (row, _), outcome in zip(given, await ledger.grant(uow, grants), strict=True):
-        entries[row["id"]] = outcome.lines[0].entry_id if outcome.lines else None
+    given: dict[str, list[tuple[Record, int]]] = {}
+    for row, points in changed:
+        if points > (left := _left(row, points)):
+            given.setdefault(row["programme_id"], []).append((row, points - left))
+    for programme_id, some in given.items():
+        outcomes = await ledger.grant(uow, [_grant(row, points) for row, points in some], programme_id=programme_id)
+        for (row, _), outcome in zip(some, outcomes, strict=True):
+            entries[row["id"]] = outcome.lines[0].entry_id if outcome.lines else None
     return entries
+
+
+def _grant(row: Record, points: int) -> Grant:
+    return Grant(
+        row["buyer_id"],
+        points,
+        _source(row),
+        row["placed_at"],
+        order_id=row["winner_id"],
+        rule_version=row["campaign_id"],
+        explanation={"offer": row["id"], "benefit": row["benefit"], "amount_minor": row["amount_minor"], "points": points},
+    )

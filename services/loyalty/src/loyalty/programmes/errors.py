@@ -6,6 +6,7 @@ NotFound
 Conflict
 ├── ProgrammePublished    it is published already
 ├── ProgrammeNotPublished it is a draft still
+├── ProgrammeNotRunning   it has not begun, or it has ended
 ├── RateExists            a rate begins at that moment already
 └── DefaultProgramme      the one that there always is can neither be ended nor left, and looks at no currency
 
@@ -29,6 +30,11 @@ class ProgrammePublished(Conflict):
 class ProgrammeNotPublished(Conflict):
     code = "programme_not_published"
     title = "The programme is a draft still."
+
+
+class ProgrammeNotRunning(Conflict):
+    code = "programme_not_running"
+    title = "The programme does not run at this moment."
 
 
 class RateExists(Conflict):

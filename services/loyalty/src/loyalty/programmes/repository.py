@@ -64,6 +64,10 @@ SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5 FROM programme_rates WH
 """
 
 _EXISTS = "SELECT EXISTS (SELECT FROM programmes WHERE id = $1)"
+_IS_RUNNING = """
+SELECT published_at IS NOT NULL AND (starts_at IS NULL OR starts_at <= $2) AND (ends_at IS NULL OR ends_at > $2)
+FROM programmes WHERE id = $1
+"""
 _HAS_WALLET = "SELECT EXISTS (SELECT FROM wallets WHERE programme_id = $1 AND code = $2)"
 
 # One round trip for all that earning asks: a row is a version of a rule or of a rate, or a programme without any.
@@ -153,6 +157,11 @@ class VersionRow(NamedTuple):
 async def exists(connection: Connection, programme_id: str) -> bool:
     """Return whether there is such a programme."""
     return bool(await connection.fetchval(_EXISTS, programme_id))
+
+
+async def is_running(connection: Connection, programme_id: str, moment: datetime) -> bool:
+    """Return whether a programme runs at a moment."""
+    return bool(await connection.fetchval(_IS_RUNNING, programme_id, moment))
 
 
 async def has_wallet(connection: Connection, programme_id: str, code: str) -> bool:

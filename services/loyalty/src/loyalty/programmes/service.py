@@ -11,7 +11,14 @@ from typing import Any
 from loyalty.ledger.errors import WalletNotFound
 from loyalty.ledger.rules import POINTS, TIER_POINTS
 from loyalty.programmes import repository
-from loyalty.programmes.errors import DefaultProgramme, ProgrammeNotFound, ProgrammeNotPublished, ProgrammePublished, RunInvalid
+from loyalty.programmes.errors import (
+    DefaultProgramme,
+    ProgrammeNotFound,
+    ProgrammeNotPublished,
+    ProgrammeNotRunning,
+    ProgrammePublished,
+    RunInvalid,
+)
 from loyalty.programmes.repository import ProgrammeRow, Standing
 from loyalty.programmes.rules import Programme
 from loyalty.programmes.schemas import NewRate, ProgrammeDraft, ProgrammePatch
@@ -42,6 +49,16 @@ async def require(connection: Connection, programme_id: str | None) -> str:
     if not await repository.exists(connection, programme_id):
         raise ProgrammeNotFound
     return programme_id
+
+
+async def require_running(connection: Connection, programme_id: str, moment: datetime) -> None:
+    """Make sure that a programme runs at a moment.
+
+    Raises:
+        ProgrammeNotRunning: it does not.
+    """
+    if not await repository.is_running(connection, programme_id, moment):
+        raise ProgrammeNotRunning
 
 
 async def require_wallet(connection: Connection, code: str, programme_id: str = PROGRAMME_ID) -> None:

@@ -19,8 +19,9 @@ INSERT INTO redemptions ({", ".join(_OWN)}) VALUES ({", ".join(f"${number}" for 
 """  # noqa: S608 - names of columns only
 # What has timed out is so from its instant on, whether it was noted or not.
 _SHOWN = """
-SELECT id, version, reward_id, customer_id, quantity, option, points, wallet, amount_minor, currency, hold_id, voucher_codes, cancel_reason,
-       created_at, expires_at, fulfilled_at, voucher_codes[1] AS voucher_code,
+SELECT id, version, reward_id, (SELECT programme_id FROM rewards WHERE rewards.id = reward_id) AS programme_id, customer_id, quantity,
+       option, points, wallet, amount_minor, currency, hold_id, voucher_codes, cancel_reason, created_at, expires_at, fulfilled_at,
+       voucher_codes[1] AS voucher_code,
        CASE WHEN status = 'pending' AND expires_at <= coalesce($1, clock_timestamp()) THEN 'timed_out' ELSE status END AS status,
        CASE WHEN status = 'pending' AND expires_at <= coalesce($1, clock_timestamp()) THEN expires_at ELSE closed_at END AS closed_at
 FROM redemptions

@@ -1,6 +1,6 @@
 """Routes of redemptions."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import Query, Response
@@ -14,6 +14,7 @@ from loyalty.redemptions import service
 from loyalty.redemptions.errors import OptionUnknown, RedemptionClosed, RedemptionNotFound, RedemptionVoucherUsed
 from loyalty.redemptions.schemas import CancelRequest, MemberRedemptionRequest, Redemption, RedemptionIdPath, RedemptionRequest, Status
 from loyalty.rewards.errors import RewardNotFound, RewardRefused
+from shared.database.moments import LAST_MOMENT
 from shared.http import APIRouter, Caller, Page, PageQuery, Reads, Uow, problems
 from shared.http.etags import set_etag
 
@@ -22,7 +23,6 @@ router = APIRouter(prefix="/v1", tags=["redemptions"])
 _REDEEMING = problems(
     MemberNotFound, MemberFrozen, VelocityExceeded, RewardNotFound, OptionUnknown, InsufficientPoints, *RewardRefused.REASONS.values()
 )
-_LAST_MOMENT = datetime(9999, 12, 31, tzinfo=UTC)
 _Of = Annotated[
     str | None,
     Query(max_length=200, description="Whose; a member's token must name its own.", examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"]),
@@ -52,7 +52,7 @@ async def list_redemptions(
     status: Annotated[Status | None, Query(description="Only those that stand so at this moment.")] = None,
 ) -> Page[Redemption]:
     """List redemptions, newest first: all, of a member, of a status, or both."""
-    after = page.key(datetime, str) or (_LAST_MOMENT, "")
+    after = page.key(datetime, str) or (LAST_MOMENT, "")
     rows = await service.listed(connection, page.fetch, after, customer_id=customer_id, status=status)
     return page.page(rows, key=lambda row: (row["created_at"], row["id"]), item=lambda row: Redemption.model_validate(dict(row)))
 

@@ -39,6 +39,7 @@ class Redemption(OutputModel):
     id: str = Field(description="`rdm_…`", examples=["rdm_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     customer_id: str = Field(description="Who took it.", examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     reward_id: str = Field(description="The reward.", examples=["rew_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+    programme_id: str = Field(description="Its programme.", examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     quantity: int = Field(description="Pieces.", examples=[1])
     option: str = Field(description="The way to pay.", examples=["points"])
     points: int = Field(description="Points for all pieces.", examples=[500])

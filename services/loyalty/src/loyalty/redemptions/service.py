@@ -15,10 +15,10 @@ from loyalty.earning.repository import lock_pools
 from loyalty.holds import service as holds
 from loyalty.ledger import service as ledger
 from loyalty.ledger.errors import InsufficientPoints
+from loyalty.ledger.events import programme_of
 from loyalty.ledger.rules import Draw, Restoration
 from loyalty.members import service as members
 from loyalty.members.errors import MemberNotFound
-from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.redemptions import repository
 from loyalty.redemptions.errors import OptionUnknown, RedemptionClosed, RedemptionNotFound, RedemptionVoucherUsed
 from loyalty.redemptions.schemas import MemberRedemptionRequest
@@ -75,7 +75,7 @@ async def redeem(
     await repository.add(connection, values)
     # Last, so that all who want a piece of it wait for a commit and for nothing else.
     await _take(uow, reward, wanted.quantity)
-    _tell(uow, values)
+    _tell(uow, values, reward["programme_id"])
     return await found(connection, values["id"], at)
 
 
@@ -192,15 +192,16 @@ async def _allowed(
     if price is None:
         raise OptionUnknown(pointer="/option")
     person = await family(connection, customer_id)
-    tier = await standing.tier_of(connection, customer_id, at) if terms.tiers or terms.condition else None
+    programme_id = reward["programme_id"]
+    tier = await standing.tier_of(connection, customer_id, programme_id, at) if terms.tiers or terms.condition else None
     traits = await standing.traits_of(connection, customer_id, moment) if terms.condition else {}
     spendable = 0
     if terms.minimum_balance:
-        spendable = (await rewards.spendable(connection, PROGRAMME_ID, [reward["wallet"]], customer_id, moment))[reward["wallet"]]
+        spendable = (await rewards.spendable(connection, programme_id, [reward["wallet"]], customer_id, moment))[reward["wallet"]]
     reason = not_eligible(terms, Standing(spendable, tier, traits))
     if reason is not None:
         raise RewardNotEligible(pointer="/reward_id", reason=reason)
-    had = await catalogue.had_of(connection, person.ids, reward["id"], moment) if terms.limits else {}
+    had = await catalogue.had_of(connection, reward, person.ids, moment) if terms.limits else {}
     limit = exceeded(terms.limits, had, wanted.quantity)
     if limit is not None:
         raise RewardLimitReached(pointer="/quantity", period=limit.period, limit=limit.quantity)
@@ -226,13 +227,16 @@ def _values(reward: Record, customer_id: str, wanted: MemberRedemptionRequest, p
 
 
 async def _pay(uow: UnitOfWork, reward: Record, values: dict[str, Any], moment: datetime) -> dict[str, Any]:
-    customer_id, points, wallet = values["customer_id"], values["points"], values["wallet"]
+    customer_id, points, wallet, programme_id = values["customer_id"], values["points"], values["wallet"], reward["programme_id"]
     if reward["kind"] in HANDED_OVER:
         seconds = reward["fulfil_within_days"] * _DAY_SECONDS
-        hold = await holds.place(uow, customer_id, points, seconds=seconds, reference=values["id"], wallet=wallet, at=moment)
+        hold = await holds.place(
+            uow, customer_id, points, seconds=seconds, reference=values["id"], wallet=wallet, programme_id=programme_id, at=moment
+        )
         return {"hold_id": hold.id, "status": "pending", "expires_at": hold.expires_at, "fulfilled_at": None}
     explanation = {"reward": reward["id"], "quantity": values["quantity"], "option": values["option"]}
-    [outcome] = await ledger.draw(uow, [Draw(customer_id, points, values["id"], wallet=wallet, explanation=explanation)], at=moment)
+    draw = Draw(customer_id, points, values["id"], wallet=wallet, explanation=explanation)
+    [outcome] = await ledger.draw(uow, [draw], programme_id=programme_id, at=moment)
     if outcome.status == "insufficient":
         raise InsufficientPoints(spendable=outcome.spendable)
     if outcome.status != "posted":
@@ -284,10 +288,11 @@ async def _return_points(uow: UnitOfWork, row: Record, moment: datetime) -> None
         raise MemberNotFound
 
 
-def _tell(uow: UnitOfWork, values: dict[str, Any]) -> None:
+def _tell(uow: UnitOfWork, values: dict[str, Any], programme_id: str) -> None:
     names = ("customer_id", "reward_id", "quantity", "points", "wallet", "amount_minor", "currency", "expires_at")
     facts: dict[str, Any] = {name: values[name] for name in names}
-    uow.publish(RewardRedeemed(redemption_id=values["id"], redeemed_at=values["created_at"], **facts), sequence=1)
+    event = RewardRedeemed(redemption_id=values["id"], redeemed_at=values["created_at"], programme_id=programme_of(programme_id), **facts)
+    uow.publish(event, sequence=1)
     if values["status"] == "fulfilled":
         _tell_fulfilled(uow, values, values["created_at"], values["version"])
 

@@ -42,6 +42,6 @@ rewards = sa.Table(
     sa.CheckConstraint("valid_to > valid_from", name="validity"),
     sa.CheckConstraint("fulfil_within_days BETWEEN 1 AND 31", name="fulfil"),
     # The catalogue as people see it, with and without what is archived.
-    sa.Index(None, "sort_rank", "id"),
+    sa.Index(None, "programme_id", "sort_rank", "id"),
     sa.Index("ix_rewards_open", "programme_id", "sort_rank", "id", postgresql_where=sa.text("archived_at IS NULL")),
 )

@@ -33,8 +33,8 @@ _COUNT_OPEN = "SELECT count(*) FROM rewards WHERE programme_id = $1 AND archived
 _FIND = f"{_VIEW} WHERE id = $2"
 _TERMS = f"SELECT {_ROW} FROM rewards WHERE id = $1"  # noqa: S608
 _LOCK = f"{_TERMS} FOR NO KEY UPDATE"
-_PAGE = f"{_VIEW} WHERE (sort_rank, id) > ($3::bigint, $4) AND archived_at IS NULL ORDER BY sort_rank, id LIMIT $2"
-_PAGE_OF_ALL = f"{_VIEW} WHERE (sort_rank, id) > ($3::bigint, $4) ORDER BY sort_rank, id LIMIT $2"
+_PAGE_OF_ALL = f"{_VIEW} WHERE programme_id = $2 AND (sort_rank, id) > ($4::bigint, $5) ORDER BY sort_rank, id LIMIT $3"
+_PAGE = _PAGE_OF_ALL.replace("ORDER BY", "AND archived_at IS NULL ORDER BY")
 _OPEN = f"{_VIEW} WHERE programme_id = $2 AND archived_at IS NULL ORDER BY sort_rank, id LIMIT $3"
 _ARCHIVE = "UPDATE rewards SET archived_at = coalesce(archived_at, clock_timestamp()), version = version + 1 WHERE id = $1"
 # The one statement that decides who gets the last piece.
@@ -100,9 +100,9 @@ async def lock(connection: Connection, reward_id: str) -> Record | None:
     return await connection.fetchrow(_LOCK, reward_id)
 
 
-async def page(connection: Connection, limit: int, after: SortKey | None, *, archived: bool) -> list[Record]:
-    """Return rewards in the order of the catalogue, those after the one with this `(sort_rank, id)`."""
-    return await connection.fetch(_PAGE_OF_ALL if archived else _PAGE, None, limit, *(after or (-1, "")))
+async def page(connection: Connection, programme_id: str, limit: int, after: SortKey | None, *, archived: bool) -> list[Record]:
+    """Return the rewards of a programme in the order of its catalogue, those after the one with this `(sort_rank, id)`."""
+    return await connection.fetch(_PAGE_OF_ALL if archived else _PAGE, None, programme_id, limit, *(after or (-1, "")))
 
 
 async def catalogue(connection: Connection, programme_id: str, most: int, at: datetime | None = None) -> list[Record]:

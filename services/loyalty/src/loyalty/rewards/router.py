@@ -5,9 +5,11 @@ from typing import Annotated
 from fastapi import Query, Response
 
 from loyalty.dependencies import ManagesLoyalty, ReadsLoyalty, ReadsMember
-from loyalty.fields import CustomerIdPath
+from loyalty.fields import CustomerIdPath, ProgrammeQuery
 from loyalty.ledger.errors import WalletNotFound
 from loyalty.members.errors import MemberNotFound
+from loyalty.programmes.errors import ProgrammeNotFound
+from loyalty.programmes.service import require
 from loyalty.rewards import repository, service
 from loyalty.rewards.answers import next_reward_of, reward_of
 from loyalty.rewards.errors import RewardNotFound, RewardTermsInvalid, TooManyRewards
@@ -35,7 +37,7 @@ _Wanted = Annotated[Language | None, Query(description="Language tag of the text
     "/rewards",
     operation_id="rewards_create",
     status_code=201,
-    responses=problems(RewardTermsInvalid, ConditionInvalid, WalletNotFound, TooManyRewards),
+    responses=problems(ProgrammeNotFound, RewardTermsInvalid, ConditionInvalid, WalletNotFound, TooManyRewards),
 )
 async def create(draft: RewardDraft, response: Response, uow: Uow, _: ManagesLoyalty) -> Reward:
     """Put a reward into the catalogue."""
@@ -45,15 +47,16 @@ async def create(draft: RewardDraft, response: Response, uow: Uow, _: ManagesLoy
     return Reward.model_validate(dict(reward))
 
 
-@router.get("/rewards", operation_id="rewards_list")
+@router.get("/rewards", operation_id="rewards_list", responses=problems(ProgrammeNotFound))
 async def list_rewards(
     page: PageQuery,
     connection: Reads,
     _: ReadsLoyalty,
     archived: Annotated[bool, Query(description="Whether those taken out of the catalogue are shown too.")] = False,
+    programme_id: ProgrammeQuery = None,
 ) -> Page[Reward]:
-    """List the rewards in the order of the catalogue."""
-    rows = await repository.page(connection, page.fetch, page.key(int, str), archived=archived)
+    """List the rewards of a programme in the order of its catalogue."""
+    rows = await repository.page(connection, await require(connection, programme_id), page.fetch, page.key(int, str), archived=archived)
     return page.page(rows, key=lambda row: (row["sort_rank"], row["id"]), item=lambda row: Reward.model_validate(dict(row)))
 
 
@@ -90,7 +93,7 @@ async def archive(reward_id: RewardIdPath, match: IfMatch, uow: Uow, _: ManagesL
     await service.archive(uow, reward_id, match)
 
 
-@router.get("/members/{customer_id}/rewards", operation_id="members_list_rewards", responses=problems(MemberNotFound))
+@router.get("/members/{customer_id}/rewards", operation_id="members_list_rewards", responses=problems(MemberNotFound, ProgrammeNotFound))
 async def list_of_member(
     customer_id: CustomerIdPath,
     connection: Reads,
@@ -98,9 +101,11 @@ async def list_of_member(
     language: _Wanted = None,
     category: Annotated[str | None, Query(max_length=200, description="Only rewards of this category.")] = None,
     tag: Annotated[str | None, Query(max_length=200, description="Only rewards with this tag.")] = None,
+    programme_id: ProgrammeQuery = None,
 ) -> MemberRewards:
-    """Return what a member may have now, which of it he can pay, how many points he lacks, and what is next."""
-    return _view(customer_id, await service.choice(connection, customer_id), language, category, tag)
+    """Return what a member may have of a programme now, which of it he can pay, how many points he lacks, and what is next."""
+    programme = await require(connection, programme_id)
+    return _view(customer_id, await service.choice(connection, customer_id, programme), language, category, tag)
 
 
 def _view(customer_id: str, chosen: Choice, language: str | None, category: str | None, tag: str | None) -> MemberRewards:

@@ -6,7 +6,7 @@ from fastapi import Path
 from pydantic import AfterValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from loyalty.fields import MAX_POINTS, WalletCode
+from loyalty.fields import MAX_POINTS, ProgrammeId, WalletCode
 from loyalty.ledger.rules import POINTS
 from loyalty.texts import LocalisedText
 from shared.http.schemas import InputModel, Moment, MomentInput, OutputModel, ShortText
@@ -82,6 +82,7 @@ _Stock = Annotated[int, Field(strict=True, ge=0, le=_MAX_STOCK)]
 class RewardDraft(InputModel):
     """A reward to be put into the catalogue."""
 
+    programme_id: ProgrammeId = None
     name: LocalisedText = Field(examples=[_EXAMPLE_NAME])
     description: LocalisedText | None = Field(default=None, examples=[{"en": "Stoneware, 300 ml."}])
     images: _Images = Field(default=[], description="Addresses of pictures.", examples=[["https://shop.example/mug.jpg"]])
@@ -94,7 +95,8 @@ class RewardDraft(InputModel):
     prices: Prices = Field(description="Ways to pay, the usual one first.", examples=[[{"option": "points", "points": 500}]])
     voucher_batch_id: ShortText | None = Field(
         default=None,
-        description="Where the codes of a voucher or discount come from; that of a discount takes money off.",
+        description="Where the codes of a voucher or discount come from: a batch of the programme, or of the default one. That of a "
+        "discount takes money off.",
         examples=[None],
     )
     stock: _Stock | None = Field(default=None, description="Pieces that there are in all; endless when null.", examples=[100])
@@ -138,6 +140,7 @@ class Reward(OutputModel):
     """A reward, as who manages the catalogue sees it."""
 
     id: str = Field(description="`rew_…`", examples=[_EXAMPLE_ID])
+    programme_id: str = Field(description="Its programme.", examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     name: dict[str, str] = Field(description="By language tag.", examples=[_EXAMPLE_NAME])
     description: dict[str, str] | None = Field(description="By language tag.", examples=[None])
     images: list[str] = Field(description="Addresses of pictures.", examples=[["https://shop.example/mug.jpg"]])

@@ -9,7 +9,7 @@ from asyncpg import Record
 
 from loyalty.ledger.rules import POINTS
 from loyalty.members import service as members
-from loyalty.programmes.service import require_wallet
+from loyalty.programmes.service import require, require_wallet
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.rewards import repository, standing
 from loyalty.rewards.errors import RewardNotFound, RewardTermsInvalid, TooManyRewards
@@ -76,18 +76,20 @@ async def make(uow: UnitOfWork, draft: RewardDraft) -> Record:
     """Put a reward into the catalogue.
 
     Raises:
+        ProgrammeNotFound: there is no such programme.
         RewardTermsInvalid: the terms contradict each other.
         ConditionInvalid: its condition cannot be used.
-        WalletNotFound: there is no such wallet.
+        WalletNotFound: the programme has no such wallet.
         TooManyRewards: the catalogue is full.
     """
     connection = uow.connection
+    programme_id = await require(connection, draft.programme_id)
     values = draft.model_dump()
-    await require_wallet(connection, draft.wallet)
-    await _check(connection, values)
-    if await repository.count_open(connection, PROGRAMME_ID) >= MAX_OPEN:
+    await require_wallet(connection, draft.wallet, programme_id)
+    await _check(connection, programme_id, values)
+    if await repository.count_open(connection, programme_id) >= MAX_OPEN:
         raise TooManyRewards(limit=MAX_OPEN)
-    return await found(connection, await repository.add(connection, PROGRAMME_ID, values))
+    return await found(connection, await repository.add(connection, programme_id, values))
 
 
 async def found(connection: Connection, reward_id: str, at: datetime | None = None) -> Record:
@@ -116,7 +118,7 @@ async def amend(uow: UnitOfWork, reward_id: str, changes: Mapping[str, Any], mat
     if row is None:
         raise RewardNotFound
     check_version(match, row["version"])
-    await _check(connection, {**row, **changes})
+    await _check(connection, row["programme_id"], {**row, **changes})
     if changes.get("stock") is not None:
         taken = row["taken"]
         if row["stock"] is None:
@@ -143,22 +145,22 @@ async def archive(uow: UnitOfWork, reward_id: str, match: int) -> None:
     await repository.archive(uow.connection, reward_id)
 
 
-async def choice(connection: Connection, customer_id: str, *, at: datetime | None = None) -> Choice:
-    """Return what a member may have at this moment: in force, meant for him, in stock and within his limits.
+async def choice(connection: Connection, customer_id: str, programme_id: str = PROGRAMME_ID, *, at: datetime | None = None) -> Choice:
+    """Return what a member may have in a programme at this moment: in force, meant for him, in stock and within his limits.
 
     Raises:
         MemberNotFound: there is no such member.
     """
     await members.require(connection, customer_id)
     moment = at or await database_now(connection)
-    rows = await repository.catalogue(connection, PROGRAMME_ID, MAX_OPEN, at)
+    rows = await repository.catalogue(connection, programme_id, MAX_OPEN, at)
     terms = {row["id"]: terms_of(row) for row in rows}
     rows = [row for row in rows if in_force(terms[row["id"]], moment) and row["remaining"] != 0]
     person = await family(connection, customer_id)
-    spendable = await repository.spendable(connection, PROGRAMME_ID, [POINTS, *(row["wallet"] for row in rows)], customer_id, at)
+    spendable = await repository.spendable(connection, programme_id, [POINTS, *(row["wallet"] for row in rows)], customer_id, at)
     traits = await standing.traits_of(connection, customer_id, moment)
-    tier = await standing.tier_of(connection, customer_id, at)
-    had = await _had(connection, person.ids, [row["id"] for row in rows if row["limits"]], moment)
+    tier = await standing.tier_of(connection, customer_id, programme_id, at)
+    had = await _had(connection, programme_id, person.ids, [row["id"] for row in rows if row["limits"]], moment)
     offered = []
     for row in rows:
         own = terms[row["id"]]
@@ -168,15 +170,17 @@ async def choice(connection: Connection, customer_id: str, *, at: datetime | Non
     return Choice(spendable[POINTS], offered)
 
 
-async def had_of(connection: Connection, family_ids: Sequence[str], reward_id: str, moment: datetime) -> dict[str, int]:
+async def had_of(connection: Connection, reward: Record, family_ids: Sequence[str], moment: datetime) -> dict[str, int]:
     """Return how many pieces of a reward a person has had in each of the periods of a moment."""
-    return (await _had(connection, family_ids, [reward_id], moment)).get(reward_id, {})
+    return (await _had(connection, reward["programme_id"], family_ids, [reward["id"]], moment)).get(reward["id"], {})
 
 
-async def _had(connection: Connection, family_ids: Sequence[str], reward_ids: Sequence[str], moment: datetime) -> dict[str, dict[str, int]]:
+async def _had(
+    connection: Connection, programme_id: str, family_ids: Sequence[str], reward_ids: Sequence[str], moment: datetime
+) -> dict[str, dict[str, int]]:
     if not reward_ids:
         return {}
-    zone = await repository.zone(connection, PROGRAMME_ID)
+    zone = await repository.zone(connection, programme_id)
     taken: dict[str, list[tuple[datetime, int]]] = {}
     for row in await repository.had(connection, family_ids, reward_ids, moment):
         taken.setdefault(row["reward_id"], []).append((row["created_at"], row["quantity"]))
@@ -198,7 +202,7 @@ def terms_of(row: Mapping[str, Any] | Record) -> Terms:
     )
 
 
-async def _check(connection: Connection, values: Mapping[str, Any]) -> None:
+async def _check(connection: Connection, programme_id: str, values: Mapping[str, Any]) -> None:
     if (values["kind"] in HANDED_OVER) != (values["voucher_batch_id"] is None):
         raise RewardTermsInvalid(pointer="/voucher_batch_id")
     if None not in (values["valid_from"], values["valid_to"]) and values["valid_from"] >= values["valid_to"]:
@@ -207,5 +211,7 @@ async def _check(connection: Connection, values: Mapping[str, Any]) -> None:
         check(values["eligibility"]["condition"])
     if values["voucher_batch_id"] is not None:
         batch = await vouchers.get_batch(connection, values["voucher_batch_id"])
-        if batch is None or (values["kind"] == "discount" and batch["kind"] not in _DISCOUNTS):
+        # Everybody takes part in the default programme, and may use its codes.
+        is_usable = batch is not None and batch["programme_id"] in (programme_id, PROGRAMME_ID)
+        if batch is None or not is_usable or (values["kind"] == "discount" and batch["kind"] not in _DISCOUNTS):
             raise RewardTermsInvalid(pointer="/voucher_batch_id")

@@ -14,7 +14,7 @@ async def traits_of(connection: Connection, customer_id: str, moment: datetime) 
     return traits
 
 
-async def tier_of(connection: Connection, customer_id: str, at: datetime | None = None) -> str | None:
-    """Return the code of a member's tier, now or at a moment; None below the first."""
-    tier, _ = await tiers.tier_of(connection, customer_id, at, None)
+async def tier_of(connection: Connection, customer_id: str, programme_id: str, at: datetime | None = None) -> str | None:
+    """Return the code of a member's tier in a programme, now or at a moment; None below the first."""
+    tier, _ = await tiers.tier_of(connection, customer_id, at, None, programme_id)
     return tier

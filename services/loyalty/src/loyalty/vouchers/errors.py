@@ -69,6 +69,11 @@ class VoucherOfAnotherCustomer(VoucherRefused):
     title = "This voucher belongs to another customer."
 
 
+class VoucherProgrammeLeft(VoucherRefused):
+    code = "voucher_programme_left"
+    title = "This customer takes no part in the programme of this voucher."
+
+
 class VoucherUsedUp(VoucherRefused):
     code = "voucher_used_up"
     title = "This voucher has been used as often as it may be."

@@ -11,6 +11,8 @@ voucher_batches = sa.Table(
     "voucher_batches",
     metadata,
     sa.Column("id", sa.Text, primary_key=True),
+    # Whose members may use its codes.
+    sa.Column("programme_id", sa.Text, sa.ForeignKey("programmes.id"), nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("1")),
     sa.Column("campaign", sa.Text, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
@@ -42,7 +44,7 @@ voucher_batches = sa.Table(
     sa.CheckConstraint("redeemed >= 0 AND (limit_total IS NULL OR redeemed <= limit_total)", name="redeemed"),
     sa.CheckConstraint("generated BETWEEN 0 AND count", name="generated"),
     # The list, newest first.
-    sa.Index(None, "created_at", "id"),
+    sa.Index(None, "programme_id", "created_at", "id"),
 )
 
 vouchers = sa.Table(

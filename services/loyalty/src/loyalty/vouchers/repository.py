@@ -5,6 +5,7 @@ from typing import Any
 
 from asyncpg import Record
 
+from shared.database.moments import LAST_MOMENT
 from shared.database.pool import Connection
 from shared.database.rows import affected
 from shared.http.pagination import SortKey
@@ -12,17 +13,17 @@ from shared.ids import new_id
 
 _TERMS = "campaign, kind, percent_bp, amount_minor, currency, sku, max_discount_minor, min_order_minor"
 _LIMITS = "limit_per_code, limit_per_customer, limit_total, valid_from, valid_to, prefix, count"
-_BATCH = f"id, version, {_TERMS}, {_LIMITS}, active, generated, created_at"
+_BATCH = f"id, programme_id, version, {_TERMS}, {_LIMITS}, active, generated, created_at"
 _FIELDS = tuple(f"{_TERMS}, {_LIMITS}".split(", "))
 _ADD_BATCH = f"""
-INSERT INTO voucher_batches (id, {", ".join(_FIELDS)})
-VALUES ($1, {", ".join(f"${number}" for number in range(2, len(_FIELDS) + 2))}) RETURNING {_BATCH}
+INSERT INTO voucher_batches (id, programme_id, {", ".join(_FIELDS)})
+VALUES ($1, $2, {", ".join(f"${number}" for number in range(3, len(_FIELDS) + 3))}) RETURNING {_BATCH}
 """  # noqa: S608 - names of columns only
 _GET_BATCH = f"SELECT {_BATCH} FROM voucher_batches WHERE id = $1"  # noqa: S608
 _LOCK_BATCH = f"{_GET_BATCH} FOR NO KEY UPDATE"
 _BATCHES = f"""
-SELECT {_BATCH} FROM voucher_batches WHERE $2::timestamptz IS NULL OR (created_at, id) < ($2, $3)
-ORDER BY created_at DESC, id DESC LIMIT $1
+SELECT {_BATCH} FROM voucher_batches WHERE programme_id = $1 AND (created_at, id) < ($3, $4)
+ORDER BY created_at DESC, id DESC LIMIT $2
 """  # noqa: S608
 _AMEND_BATCH = f"""
 UPDATE voucher_batches SET version = version + 1, active = $2, valid_to = $3 WHERE id = $1 RETURNING {_BATCH}
@@ -39,7 +40,8 @@ SELECT code, batch_id, customer_id, redeemed FROM vouchers WHERE batch_id = $1 A
 """
 _OF_BATCH = ", ".join(f"b.{name}" for name in _FIELDS)
 _VOUCHER = f"""
-SELECT v.code, v.batch_id, v.customer_id, v.redeemed, b.active AND v.voided_at IS NULL AS active, statement_timestamp() AS now, {_OF_BATCH}
+SELECT v.code, v.batch_id, b.programme_id, v.customer_id, v.redeemed, b.active AND v.voided_at IS NULL AS active,
+       statement_timestamp() AS now, {_OF_BATCH}
 FROM vouchers AS v JOIN voucher_batches AS b ON b.id = v.batch_id WHERE v.code = $1
 """  # noqa: S608
 # Whoever uses a code holds it until his transaction ends: the count decides who comes first.
@@ -80,9 +82,9 @@ _BLANK = "UPDATE voucher_redemptions SET reference = id WHERE customer_id = ANY(
 _ALL_OF_CUSTOMERS = f"SELECT {_REDEMPTION} FROM voucher_redemptions WHERE customer_id = ANY($1::text[]) ORDER BY redeemed_at"  # noqa: S608
 
 
-async def add_batch(connection: Connection, values: Mapping[str, Any]) -> Record:
+async def add_batch(connection: Connection, programme_id: str, values: Mapping[str, Any]) -> Record:
     """Add a batch without codes."""
-    row = await connection.fetchrow(_ADD_BATCH, new_id("vbt"), *(values[name] for name in _FIELDS))
+    row = await connection.fetchrow(_ADD_BATCH, new_id("vbt"), programme_id, *(values[name] for name in _FIELDS))
     assert row is not None
     return row
 
@@ -92,9 +94,9 @@ async def get_batch(connection: Connection, batch_id: str, *, lock: bool = False
     return await connection.fetchrow(_LOCK_BATCH if lock else _GET_BATCH, batch_id)
 
 
-async def batches(connection: Connection, limit: int, after: SortKey | None) -> list[Record]:
-    """Return batches, newest first."""
-    return await connection.fetch(_BATCHES, limit, *(after or (None, None)))
+async def batches(connection: Connection, programme_id: str, limit: int, after: SortKey | None) -> list[Record]:
+    """Return the batches of a programme, newest first."""
+    return await connection.fetch(_BATCHES, programme_id, limit, *(after or (LAST_MOMENT, "")))
 
 
 async def amend_batch(connection: Connection, batch_id: str, *, active: bool, valid_to: Any) -> Record:

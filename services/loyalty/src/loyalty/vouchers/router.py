@@ -6,8 +6,10 @@ from fastapi import Response
 
 from loyalty.abuse.errors import MemberFrozen, VelocityExceeded
 from loyalty.dependencies import ManagesLoyalty, ReadsLoyalty, ReadsMember, WritesLoyalty
-from loyalty.fields import CustomerIdPath
+from loyalty.fields import CustomerIdPath, ProgrammeQuery
 from loyalty.members.errors import MemberNotFound
+from loyalty.programmes.errors import ProgrammeNotFound
+from loyalty.programmes.service import require
 from loyalty.vouchers import repository, service
 from loyalty.vouchers.errors import (
     VoucherBatchNotFound,
@@ -43,7 +45,7 @@ router = APIRouter(prefix="/v1", tags=["vouchers"])
     "/voucher-batches",
     operation_id="voucher_batches_create",
     status_code=201,
-    responses={202: {"model": VoucherBatch, "description": "The codes are being made."}} | problems(VoucherTermsInvalid),
+    responses={202: {"model": VoucherBatch, "description": "The codes are being made."}} | problems(ProgrammeNotFound, VoucherTermsInvalid),
 )
 async def make_batch(draft: VoucherBatchDraft, response: Response, uow: Uow, caller: ManagesLoyalty) -> VoucherBatch:
     """Make up to a million codes: ten thousand at once, more in the background (202, with the job in Location)."""
@@ -54,10 +56,11 @@ async def make_batch(draft: VoucherBatchDraft, response: Response, uow: Uow, cal
     return VoucherBatch.model_validate(dict(batch))
 
 
-@router.get("/voucher-batches", operation_id="voucher_batches_list")
-async def list_batches(page: PageQuery, connection: Reads, _: ManagesLoyalty) -> Page[VoucherBatch]:
-    """List batches, newest first."""
-    rows = await repository.batches(connection, page.fetch, page.key(datetime, str))
+@router.get("/voucher-batches", operation_id="voucher_batches_list", responses=problems(ProgrammeNotFound))
+async def list_batches(page: PageQuery, connection: Reads, _: ManagesLoyalty, programme_id: ProgrammeQuery = None) -> Page[VoucherBatch]:
+    """List the batches of a programme, newest first."""
+    programme = await require(connection, programme_id)
+    rows = await repository.batches(connection, programme, page.fetch, page.key(datetime, str))
     return page.page(rows, key=lambda row: (row["created_at"], row["id"]), item=lambda row: VoucherBatch.model_validate(dict(row)))
 
 

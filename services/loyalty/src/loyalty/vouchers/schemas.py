@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import Path
 from pydantic import Field, StringConstraints
 
-from loyalty.fields import CustomerId
+from loyalty.fields import CustomerId, ProgrammeId
 from shared.http.schemas import InputModel, Moment, MomentInput, OutputModel, ShortText
 
 MAX_CODES = 1_000_000
@@ -29,6 +29,7 @@ Kind = Literal["percent", "amount", "free_article", "shipping"]
 class VoucherBatchDraft(InputModel):
     """Codes to be made, and what they are worth."""
 
+    programme_id: ProgrammeId = None
     campaign: ShortText = Field(description="What the codes are for.", examples=["spring-2026"])
     count: int = Field(
         strict=True, ge=1, le=MAX_CODES, description="How many codes; more than ten thousand are made in the background.", examples=[500]
@@ -74,6 +75,7 @@ class VoucherBatch(OutputModel):
     """Codes that belong together."""
 
     id: str = Field(description="`vbt_…`", examples=["vbt_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+    programme_id: str = Field(description="Its programme.", examples=["prg_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     campaign: str = Field(description="What the codes are for.", examples=["spring-2026"])
     kind: Kind = Field(description="What a code gives.", examples=["percent"])
     percent_bp: int | None = Field(description="Hundredths of a per cent.", examples=[1_500])

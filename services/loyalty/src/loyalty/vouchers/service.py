@@ -7,13 +7,18 @@ from typing import Any
 from asyncpg import Record
 
 from loyalty.abuse.guard import guard, guard_guesses, note_wrong_guess
+from loyalty.ledger.events import programme_of
 from loyalty.members import service as members
+from loyalty.participations.repository import absent
+from loyalty.programmes import service as programmes
+from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.vouchers import repository
 from loyalty.vouchers.errors import (
     VoucherBatchNotFound,
     VoucherCampaignLimit,
     VoucherCustomerLimit,
     VoucherNotFound,
+    VoucherProgrammeLeft,
     VoucherRedemptionNotFound,
     VoucherReferenceTaken,
     VoucherRefused,
@@ -39,15 +44,17 @@ async def make_batch(uow: UnitOfWork, draft: VoucherBatchDraft, caller: str) -> 
     """Make a batch; return it, and the job that makes its codes when there are many.
 
     Raises:
+        ProgrammeNotFound: there is no such programme.
         VoucherTermsInvalid: a field does not belong to the kind, or is missing.
     """
+    programme_id = await programmes.require(uow.connection, draft.programme_id)
     values = draft.model_dump()
     if draft.kind == "percent" and draft.percent_bp is None:
         values["percent_bp"] = _DEFAULT_PERCENT_BP
     field = offending_field(_terms(values | {"active": True}))
     if field is not None:
         raise VoucherTermsInvalid(pointer=f"/{field}")
-    batch = await repository.add_batch(uow.connection, values)
+    batch = await repository.add_batch(uow.connection, programme_id, values)
     if draft.count > AT_ONCE:
         return batch, await enqueue(uow, GENERATE, {"batch_id": batch["id"]}, caller=caller, total=draft.count)
     await _fill(uow.connection, batch, draft.count)
@@ -144,6 +151,8 @@ async def validate(uow: UnitOfWork, question: VoucherQuestion, *, caller: str | 
     person = None if question.customer_id is None else await family(connection, question.customer_id)
     purchase = _purchase(question, person)
     reason = refusal(_terms(voucher), voucher["customer_id"], voucher["redeemed"], purchase, voucher["now"])
+    if reason is None and question.customer_id is not None and await _has_left(connection, voucher, question.customer_id):
+        reason = VoucherProgrammeLeft.code
     if reason is None and person is not None and voucher["limit_per_customer"] is not None:
         used = await repository.used_by_family(connection, voucher["batch_id"], person.ids)
         reason = VoucherCustomerLimit.code if used >= voucher["limit_per_customer"] else None
@@ -180,12 +189,21 @@ async def redeem(uow: UnitOfWork, use: VoucherUse, *, caller: str | None = None)
     reason = refusal(terms, voucher["customer_id"], voucher["redeemed"], purchase, voucher["now"])
     if reason is not None:
         raise VoucherRefused.REASONS[reason](pointer="/code")
+    if await _has_left(connection, voucher, use.customer_id):
+        raise VoucherProgrammeLeft(pointer="/customer_id")
     await guard(uow, "voucher_redemption", customer_id=use.customer_id, caller=caller)
     await _count(connection, voucher, use.customer_id, person)
     facts = (code, voucher["batch_id"], use.customer_id, use.reference, use.order_minor, discount(terms, purchase), use.currency)
     redemption = await repository.add_redemption(connection, facts)
-    _tell_redeemed(uow, redemption, voucher["campaign"])
+    _tell_redeemed(uow, redemption, voucher)
     return redemption, True
+
+
+async def _has_left(connection: Connection, voucher: Record, customer_id: str) -> bool:
+    # Everybody takes part in the default programme.
+    return voucher["programme_id"] != PROGRAMME_ID and bool(
+        await absent(connection, voucher["programme_id"], [(customer_id, voucher["now"])])
+    )
 
 
 async def _count(connection: Connection, voucher: Record, customer_id: str, person: Family) -> None:
@@ -263,12 +281,13 @@ def _purchase(shown: VoucherQuestion | VoucherUse, person: Family | None) -> Pur
     return Purchase(frozenset(person.ids if person else ()), order_minor, shown.shipping_minor, shown.currency, lines)
 
 
-def _tell_redeemed(uow: UnitOfWork, redemption: Record, campaign: str) -> None:
+def _tell_redeemed(uow: UnitOfWork, redemption: Record, voucher: Record) -> None:
     event = VoucherRedeemed(
         redemption_id=redemption["id"],
         customer_id=redemption["customer_id"],
         batch_id=redemption["batch_id"],
-        campaign=campaign,
+        campaign=voucher["campaign"],
+        programme_id=programme_of(voucher["programme_id"]),
         discount_minor=redemption["discount_minor"],
         currency=redemption["currency"],
         redeemed_at=redemption["redeemed_at"],
