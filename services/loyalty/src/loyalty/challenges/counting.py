@@ -6,17 +6,20 @@ met gives its reward once, and one that rested on what came back is taken with i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import count
+from typing import Any, NamedTuple
 
 from loyalty.challenges import repository
-from loyalty.challenges.repository import ChallengeRow, Counted, Locked
+from loyalty.challenges.repository import ChallengeRow, Completed, Counted, Locked
 from loyalty.challenges.rewarding import Cause, reward, take
-from loyalty.challenges.rules import Challenge, Fact, amount_of, progress
+from loyalty.challenges.rules import Challenge, Fact, Tally, advance, amount_of, progress, tally_of, told_tally
 from loyalty.earning import repository as earning
 from loyalty.earning.rules import Back, calendar, interaction, left_of, order_facts, response
 from loyalty.programmes.the_programme import PROGRAMME_ID
+from loyalty.rules.conditions import Scene
 from loyalty.rules.rules import Occasion
 from loyalty.tiers import service as tiers
 from shared.contracts.customers import InteractionRecorded, OrderCancelled, OrderPlaced, OrderReturned
@@ -36,8 +39,9 @@ async def ordered(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> None:
         Occasion(ORDER, o.order_id, o.customer_id, o.placed_at, order_facts(o, found[0].rule.zone, first_purchase=False)) for o in orders
     ]
     seen = await _with_traits(uow, found, told)
-    await repository.add_orders(uow.connection, seen)
-    await _count_orders(uow, found, [order.order_id for order in orders])
+    apart = await repository.add_orders(uow.connection, seen)
+    counted = _counted(found, [(order, order) for order in seen if order.source_id not in apart])
+    await _count(uow, found, [*counted, *await _left(uow, found, apart)])
 
 
 async def returned(uow: UnitOfWork, returns: Sequence[OrderReturned]) -> None:
@@ -68,8 +72,8 @@ async def responded(uow: UnitOfWork, events: Sequence[ResponseRecorded]) -> None
 async def moved(uow: UnitOfWork, customer_ids: Iterable[str]) -> None:
     """Count for customers who belong together now, or no more; what each has met stays."""
     ids = sorted(set(customer_ids))
-    found = await repository.begun(uow.connection, ids)
-    await _recount(uow, found, ids, None)
+    await repository.forget_tallies(uow.connection, ids)
+    await _count(uow, await repository.begun(uow.connection, ids), [], moved=ids)
 
 
 async def _looking(uow: UnitOfWork, trigger: str, moments: Sequence[datetime]) -> list[ChallengeRow]:
@@ -80,9 +84,7 @@ async def _happened(uow: UnitOfWork, trigger: str, occasions: Sequence[Occasion]
     found = await _looking(uow, trigger, [occasion.occurred_at for occasion in occasions])
     if found:
         seen = await _with_traits(uow, found, occasions)
-        counted = [one for occasion in seen for one in _counted(found, occasion, occasion) if one.amount]
-        await repository.count(uow.connection, _each_once(counted))
-        await _recount(uow, found, sorted({one.customer_id for one in counted}), None)
+        await _count(uow, found, [one for one in _counted(found, [(occasion, occasion) for occasion in seen]) if one.amount])
 
 
 async def _with_traits(uow: UnitOfWork, found: Sequence[ChallengeRow], occasions: Sequence[Occasion]) -> list[Occasion]:
@@ -105,34 +107,42 @@ async def _come_back(uow: UnitOfWork, found: Sequence[ChallengeRow], backs: Sequ
     if found:
         await repository.add_returns(uow.connection, backs)
         last = max(backs, key=lambda back: (back.returned_at, back.return_id))
-        await _count_orders(uow, found, [back.order_id for back in backs], Cause(last.order_id, last.return_id, last.returned_at))
+        cause = Cause(last.order_id, last.return_id, last.returned_at)
+        await _count(uow, found, await _left(uow, found, {back.order_id for back in backs}), cause)
 
 
-async def _count_orders(uow: UnitOfWork, found: Sequence[ChallengeRow], order_ids: Sequence[str], cause: Cause | None = None) -> None:
-    ids = sorted(set(order_ids))
+async def _left(uow: UnitOfWork, found: Sequence[ChallengeRow], order_ids: Collection[str]) -> list[Counted]:
+    """Return how much of orders that are known counts, less what came back."""
+    if not order_ids:
+        return []
+    ids = sorted(order_ids)
     backs: dict[str, list[Back]] = defaultdict(list)
     for back in await repository.returns_of(uow.connection, ids):
         backs[back.order_id].append(back)
-    counted: list[Counted] = []
+    left: list[tuple[Occasion, Occasion | None]] = []
     for order in await repository.orders(uow.connection, ids):
-        left = left_of(order.facts, backs[order.source_id])
-        counted += _counted(found, order, replace(order, facts=left) if left is not None else None)
-    await repository.count(uow.connection, counted)
-    await _recount(uow, found, sorted({one.customer_id for one in counted}), cause)
+        facts = left_of(order.facts, backs[order.source_id])
+        left.append((order, replace(order, facts=facts) if facts is not None else None))
+    return _counted(found, left)
 
 
-def _counted(found: Sequence[ChallengeRow], told: Occasion, left: Occasion | None) -> list[Counted]:
-    rules = [rule for row in found if (rule := row.rule).counts(told.trigger, told.occurred_at)]
-    return [
-        Counted(
-            rule.id,
-            told.source_id,
-            told.customer_id,
-            told.occurred_at,
-            amount_of(rule, _seen_by(rule, left)) if left is not None else 0,
-        )
-        for rule in rules
-    ]
+def _counted(found: Sequence[ChallengeRow], told: Sequence[tuple[Occasion, Occasion | None]]) -> list[Counted]:
+    """Return how much of events counts for each challenge that looks at them: of what is left of each, if anything is."""
+    counted: dict[tuple[str, str], Counted] = {}
+    for occasion, left in told:
+        scenes: dict[str, tuple[Occasion, Scene]] = {}
+        for rule in (row.rule for row in found if row.rule.counts(occasion.trigger, occasion.occurred_at)):
+            amount = 0
+            if left is not None:
+                if rule.programme_id not in scenes:
+                    seen = _seen_by(rule, left)
+                    scenes[rule.programme_id] = seen, Scene(seen.variables)
+                amount = amount_of(rule, *scenes[rule.programme_id])
+            # Told twice it counts once.
+            counted.setdefault(
+                (rule.id, occasion.source_id), Counted(rule.id, occasion.source_id, occasion.customer_id, occasion.occurred_at, amount)
+            )
+    return list(counted.values())
 
 
 def _seen_by(rule: Challenge, told: Occasion) -> Occasion:
@@ -140,43 +150,61 @@ def _seen_by(rule: Challenge, told: Occasion) -> Occasion:
     return replace(told, facts={**told.facts, **calendar(told.occurred_at, rule.zone)}, traits={**told.traits, "tier": tier})
 
 
-def _each_once(counted: Sequence[Counted]) -> list[Counted]:
-    return list({(one.challenge_id, one.source_id): one for one in reversed(counted)}.values())
-
-
-async def _recount(uow: UnitOfWork, found: Sequence[ChallengeRow], customer_ids: Sequence[str], cause: Cause | None) -> None:
-    if not found or not customer_ids:
+async def _count(
+    uow: UnitOfWork, found: Sequence[ChallengeRow], counted: Sequence[Counted], cause: Cause | None = None, moved: Sequence[str] = ()
+) -> None:
+    if not found or not (counted or moved):
         return
-    await earning.lock(uow.connection, PROGRAMME_ID, customer_ids)
-    await earning.lock_pools(uow.connection, customer_ids)
+    by_id = {challenge.id: challenge for challenge in found}
     rows: dict[tuple[str, str], list[Locked]] = defaultdict(list)
-    for row in await repository.lock_all(uow.connection, [one.id for one in found], customer_ids):
+    for row in await repository.count(uow.connection, PROGRAMME_ID, found, counted, moved):
         rows[row.challenge_id, row.root].append(row)
-    for challenge in sorted(found, key=lambda one: one.id):
-        for (challenge_id, root), locked in sorted(rows.items()):
-            if challenge_id == challenge.id:
-                await _settle(uow, challenge, root, locked, cause)
+    settled = [_settled(by_id[challenge_id], root, some, cause) for (challenge_id, root), some in sorted(rows.items())]
+    await repository.dated(uow.connection, [one for each in settled for one in each.dated])
+    await reward(uow, [each.tally for each in settled], [one for each in settled for one in each.met])
+    if cause is not None:
+        await take(uow, [(each.challenge, completion_id) for each in settled for completion_id in each.taken], cause)
 
 
-async def _settle(uow: UnitOfWork, challenge: ChallengeRow, root: str, rows: Sequence[Locked], cause: Cause | None) -> None:
+class _Settled(NamedTuple):
+    """What is to be done about a challenge and a family."""
+
+    challenge: ChallengeRow
+    tally: tuple[str, str, dict[str, Any] | None]
+    met: Sequence[Completed]
+    dated: Sequence[tuple[str, datetime]] = ()
+    taken: Sequence[str] = ()
+
+
+def _settled(challenge: ChallengeRow, root: str, rows: Sequence[Locked], cause: Cause | None) -> _Settled:
+    known = next(row.tally for row in rows if row.kind == "pair")
+    if known is None:
+        return _counted_anew(challenge, root, rows, cause)
+    before, later = tally_of(known, _facts(rows))
+    tally, met = advance(challenge.rule, before, later)
+    new = [Completed(challenge, root, number, at) for number, at in enumerate(met, before.met + 1)]
+    return _Settled(challenge, (challenge.id, root, told_tally(tally, challenge.zone)), new)
+
+
+def _counted_anew(challenge: ChallengeRow, root: str, rows: Sequence[Locked], cause: Cause | None) -> _Settled:
     rule = challenge.rule
-    met = progress(rule, _facts(rows)).completed
+    tally, met = advance(rule, Tally(), _facts(rows))
     done = sorted((row for row in rows if row.kind == "done"), key=lambda row: (row.moment, row.customer_id, row.amount))
-    for row, at in zip(done, met, strict=False):
-        if row.moment != at:
-            await repository.dated(uow.connection, row.source_id, at)
+    dated = [(row.source_id, at) for row, at in zip(done, met, strict=False) if row.moment != at]
     own = {row.amount for row in done if row.customer_id == root}
-    number = 0
-    for at in met[len(done) :]:
-        # Who had lost one gets that one again.
-        number = next(n for n in range(number + 1, number + len(own) + 2) if n not in own)
-        await reward(uow, challenge, root, number, at)
+    # Who had lost one gets that one again.
+    free = (number for number in count(1) if number not in own)
+    new = [Completed(challenge, root, next(free), at) for at in met[len(done) :]]
+    taken: list[Locked] = []
     if cause is not None:
         # What each of a family had met by himself before they were one stays met.
         members = {row.customer_id for row in rows}
         kept = max(len(met), sum(len(progress(rule, _facts(rows, one)).completed) for one in members))
-        for row in reversed(done[kept:]):
-            await take(uow, challenge, row.source_id, cause)
+        taken = done[kept:][::-1]
+    # Only where what is met is what was given, to the family's root and one after the other, can the next time be counted from here.
+    stay = {(row.customer_id, row.amount) for row in done if row not in taken} | {(root, one.number) for one in new}
+    told = told_tally(tally, challenge.zone) if stay == {(root, number) for number in range(1, len(met) + 1)} else None
+    return _Settled(challenge, (challenge.id, root, told), new, dated, [row.source_id for row in taken])
 
 
 def _facts(rows: Sequence[Locked], customer_id: str | None = None) -> list[Fact]:

@@ -73,6 +73,8 @@ challenge_locks = sa.Table(
     metadata,
     sa.Column("challenge_id", sa.Text, nullable=False),
     sa.Column("customer_id", sa.Text, nullable=False),
+    # How far the family is after all that counted until something; none where it has to be counted anew.
+    sa.Column("tally", JSONB),
     sa.PrimaryKeyConstraint("challenge_id", "customer_id"),
 )
 

@@ -1,7 +1,9 @@
 """Every query of challenges, what counts for them and who met them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -47,7 +49,18 @@ UPDATE challenges SET version = version + 1,
     ends_at = CASE WHEN $2 ? 'ends_at' THEN ($2 ->> 'ends_at')::timestamptz ELSE ends_at END
 WHERE id = $1
 """
+# Tells which of them were known already, or came back before they came.
 _ADD_ORDERS = """
+WITH told AS MATERIALIZED (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::jsonb[], $5::jsonb[])
+        AS told (order_id, customer_id, placed_at, facts, traits)
+), added AS (
+    INSERT INTO challenge_orders (order_id, customer_id, placed_at, facts, traits) SELECT * FROM told ON CONFLICT DO NOTHING
+)
+SELECT order_id FROM told WHERE EXISTS (SELECT FROM challenge_orders WHERE challenge_orders.order_id = told.order_id)
+    OR EXISTS (SELECT FROM challenge_returns WHERE challenge_returns.order_id = told.order_id)
+"""
+_ORDERS = """
 INSERT INTO challenge_orders (order_id, customer_id, placed_at, facts, traits)
 SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::jsonb[], $5::jsonb[]) ON CONFLICT DO NOTHING
 """
@@ -60,32 +73,54 @@ FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[],
 ON CONFLICT DO NOTHING
 """
 _RETURNS = "SELECT return_id, order_id, customer_id, returned_at, amount_minor, lines FROM challenge_returns WHERE order_id = ANY ($1)"
-_COUNT = """
-INSERT INTO challenge_facts (challenge_id, source_id, customer_id, occurred_at, amount)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::bigint[])
-ON CONFLICT (challenge_id, source_id) DO UPDATE SET amount = excluded.amount WHERE challenge_facts.amount <> excluded.amount
-"""
-_LOCK_ALL = "SELECT * FROM lock_challenges($1, $2)"
-_COMPLETE = """
+_COUNT = "SELECT * FROM count_challenges($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+# How far families are now, and what they have met: for the first time, or again after it was taken.
+_KEEP = """
+WITH tallied AS (
+    UPDATE challenge_locks SET tally = told.tally
+    FROM unnest($1::text[], $2::text[], $3::jsonb[]) AS told (challenge_id, customer_id, tally)
+    WHERE (challenge_locks.challenge_id, challenge_locks.customer_id) = (told.challenge_id, told.customer_id)
+      AND challenge_locks.tally IS DISTINCT FROM told.tally
+)
 INSERT INTO challenge_completions (id, challenge_id, customer_id, number, completed_at, points, voucher_code)
-VALUES ($1, $2, $3, $4, $5, $6, $7)
+SELECT * FROM unnest($4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[], $9::bigint[], $10::text[])
 ON CONFLICT (challenge_id, customer_id, number) DO UPDATE SET sequence = challenge_completions.sequence + 1, revoked_at = NULL,
     completed_at = excluded.completed_at, points = excluded.points, voucher_code = excluded.voucher_code, recorded_at = clock_timestamp()
-RETURNING id, sequence
+RETURNING challenge_id, customer_id, number, id, sequence
 """
-_POSTED = "UPDATE challenge_completions SET entry_id = $2 WHERE id = $1"
-_DATED = "UPDATE challenge_completions SET completed_at = $2 WHERE id = $1"
+_FORGET_TALLIES = """
+UPDATE challenge_locks SET tally = NULL WHERE tally IS NOT NULL AND challenge_id IN (SELECT id FROM challenges) AND customer_id = ANY ($1)
+"""
+_GIVE_CODES = """
+WITH free AS (
+    SELECT code, row_number() OVER (ORDER BY code) AS place FROM (
+        SELECT code FROM vouchers WHERE batch_id = $1 AND customer_id IS NULL AND redeemed = 0 AND voided_at IS NULL
+        ORDER BY code LIMIT cardinality($2::text[]) FOR NO KEY UPDATE SKIP LOCKED
+    ) AS taken
+)
+UPDATE vouchers SET customer_id = wanted.customer_id
+FROM free JOIN unnest($2::text[]) WITH ORDINALITY AS wanted (customer_id, place) USING (place)
+WHERE vouchers.code = free.code RETURNING place, vouchers.code
+"""
+_POSTED = """
+UPDATE challenge_completions SET entry_id = told.entry_id FROM unnest($1::text[], $2::text[]) AS told (id, entry_id)
+WHERE challenge_completions.id = told.id
+"""
+_DATED = """
+UPDATE challenge_completions SET completed_at = told.completed_at FROM unnest($1::text[], $2::timestamptz[]) AS told (id, completed_at)
+WHERE challenge_completions.id = told.id
+"""
 _REVOKE = """
-UPDATE challenge_completions SET revoked_at = clock_timestamp(), sequence = sequence + 1 WHERE id = $1 AND revoked_at IS NULL
-RETURNING id, challenge_id, customer_id, number, points, entry_id, voucher_code, sequence, revoked_at
+UPDATE challenge_completions SET revoked_at = clock_timestamp(), sequence = sequence + 1 WHERE id = ANY ($1) AND revoked_at IS NULL
+RETURNING id, challenge_id, customer_id, number, points, entry_id, voucher_code, sequence
 """
-# What rules gave for a completion.
+# What rules gave for completions.
 _AWARDED = """
-SELECT entry_id, kept AS points, rule_id || '@' || rule_version AS rule FROM awards
-WHERE trigger = 'challenge_completed' AND source_id = $1 AND entry_id IS NOT NULL
+SELECT source_id, entry_id, kept AS points, rule_id || '@' || rule_version AS rule FROM awards
+WHERE trigger = 'challenge_completed' AND source_id = ANY ($1) AND entry_id IS NOT NULL ORDER BY source_id, rule_id
 """
 # Whoever saw the code may have kept it.
-_VOID = "UPDATE vouchers SET voided_at = clock_timestamp() WHERE code = $1 AND redeemed = 0 AND voided_at IS NULL"
+_VOID = "UPDATE vouchers SET voided_at = clock_timestamp() WHERE code = ANY ($1) AND redeemed = 0 AND voided_at IS NULL"
 _FACTS = """
 SELECT challenge_id, occurred_at, source_id, amount FROM challenge_facts
 WHERE customer_id = ANY (family_of($2)) AND challenge_id = ANY ($1) AND amount > 0
@@ -99,7 +134,13 @@ _BY_IDS = f"{_VIEW} WHERE challenges.id = ANY ($1)"
 _ERASE: Mapping[str, str] = {
     "challenge_orders": "DELETE FROM challenge_orders WHERE customer_id = ANY ($1)",
     "challenge_returns": "DELETE FROM challenge_returns WHERE customer_id = ANY ($1)",
-    "challenge_facts": "DELETE FROM challenge_facts WHERE customer_id = ANY ($1)",
+    "challenge_facts": """
+        WITH counted AS (
+            UPDATE challenge_locks SET tally = NULL WHERE challenge_id IN (SELECT id FROM challenges)
+              AND customer_id IN (SELECT unnest(family_of(id)) FROM unnest($1::text[]) AS id)
+        )
+        DELETE FROM challenge_facts WHERE customer_id = ANY ($1)
+    """,
     "challenge_completions": """
         UPDATE challenge_completions SET voucher_code = NULL WHERE customer_id = ANY ($1) AND voucher_code IS NOT NULL
     """,
@@ -118,7 +159,8 @@ _COLLECT: Mapping[str, str] = {
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
 
 
-class ChallengeRow(NamedTuple):
+@dataclass(frozen=True)
+class ChallengeRow:
     """A challenge as it is kept."""
 
     id: str
@@ -132,7 +174,7 @@ class ChallengeRow(NamedTuple):
     created_at: datetime
     zone: str
 
-    @property
+    @cached_property
     def rule(self) -> Challenge:
         """What is to be done."""
         goal = self.terms["goal"]
@@ -156,7 +198,7 @@ class ChallengeRow(NamedTuple):
 
 
 class Locked(NamedTuple):
-    """A row of `lock_challenges`: a fact and its amount, or a completion and its number."""
+    """A row of `count_challenges`: a challenge and a family with its tally, a fact with its amount, or a completion with its number."""
 
     challenge_id: str
     root: str
@@ -165,7 +207,16 @@ class Locked(NamedTuple):
     source_id: str
     moment: datetime
     amount: int
-    sequence: int
+    tally: dict[str, Any] | None
+
+
+class Completed(NamedTuple):
+    """A challenge that a family has met; `number` counts those of the family."""
+
+    challenge: ChallengeRow
+    customer_id: str
+    number: int
+    at: datetime
 
 
 class Counted(NamedTuple):
@@ -227,11 +278,10 @@ async def change(connection: Connection, challenge_id: str, changes: Mapping[str
     await connection.execute(_CHANGE, challenge_id, dict(changes))
 
 
-async def add_orders(connection: Connection, orders: Sequence[Occasion]) -> None:
-    """Keep orders as challenges saw them."""
+async def add_orders(connection: Connection, orders: Sequence[Occasion]) -> set[str]:
+    """Keep orders as challenges saw them; return the ids of those that were known already, or of which anything came back."""
     rows = [(o.source_id, o.customer_id, o.occurred_at, dict(o.facts), dict(o.traits)) for o in orders]
-    if rows:
-        await connection.execute(_ADD_ORDERS, *transposed(rows))
+    return {row["order_id"] for row in await connection.fetch(_ADD_ORDERS, *transposed(rows, 5))}
 
 
 async def orders(connection: Connection, order_ids: Sequence[str]) -> list[Occasion]:
@@ -251,50 +301,79 @@ async def returns_of(connection: Connection, order_ids: Sequence[str]) -> list[B
     return [Back(*row) for row in await connection.fetch(_RETURNS, order_ids)]
 
 
-async def count(connection: Connection, counted: Sequence[Counted]) -> None:
-    """Keep how much of events counts; what is told again of one replaces what was told."""
-    if counted:
-        await connection.execute(_COUNT, *transposed(counted))
+async def count(
+    connection: Connection, programme_id: str, challenges: Sequence[ChallengeRow], counted: Sequence[Counted], moved: Sequence[str] = ()
+) -> list[Locked]:
+    """Keep how much of events counts, and return what is to be counted of the families for which that is news; they are locked.
+
+    Args:
+        connection: of the caller.
+        programme_id: of the wallets that members who are missing are made with.
+        challenges: those that look at the events.
+        counted: each challenge and event once; what is told again of an event replaces what was told.
+        moved: customers who belong to other families now: these are to be counted anew.
+    """
+    zones = [challenge.zone for challenge in challenges]
+    near_days = [challenge.rule.within_days for challenge in challenges]
+    columns = transposed(counted, len(Counted._fields))
+    rows = await connection.fetch(_COUNT, programme_id, [one.id for one in challenges], zones, near_days, *columns, list(moved))
+    return [Locked(*row) for row in rows]
 
 
-async def lock_all(connection: Connection, challenge_ids: Sequence[str], customer_ids: Sequence[str]) -> list[Locked]:
-    """Return what counts for challenges and was completed of them, by the families of customers, locked."""
-    return [Locked(*row) for row in await connection.fetch(_LOCK_ALL, challenge_ids, customer_ids)]
+async def keep(
+    connection: Connection,
+    tallies: Sequence[tuple[str, str, dict[str, Any] | None]],
+    completed: Sequence[Completed],
+    codes: Sequence[str | None],
+) -> list[tuple[str, int]]:
+    """Keep how far families are, as `(challenge, family, tally)`, and what they have met; return its id and the number of its event."""
+    rows = [
+        (new_id("chc"), one.challenge.id, one.customer_id, one.number, one.at, one.challenge.terms["reward"]["points"], code)
+        for one, code in zip(completed, codes, strict=True)
+    ]
+    kept = {
+        tuple(row[:3]): (row["id"], row["sequence"]) for row in await connection.fetch(_KEEP, *transposed(tallies, 3), *transposed(rows, 7))
+    }
+    return [kept[one.challenge.id, one.customer_id, one.number] for one in completed]
 
 
-async def complete(
-    connection: Connection, challenge_id: str, customer_id: str, number: int, completed_at: datetime, points: int, voucher_code: str | None
-) -> tuple[str, int]:
-    """Keep that a challenge is met, for the first time or again after it was taken; return the completion and the number of its event."""
-    values = (challenge_id, customer_id, number, completed_at, points, voucher_code)
-    row = await connection.fetchrow(_COMPLETE, new_id("chc"), *values)
-    assert row is not None
-    return row["id"], row["sequence"]
+async def forget_tallies(connection: Connection, customer_ids: Sequence[str]) -> None:
+    """Let families be counted anew."""
+    await connection.execute(_FORGET_TALLIES, customer_ids)
 
 
-async def posted(connection: Connection, completion_id: str, entry_id: str) -> None:
-    """Keep which entry gave the points of a completion."""
-    await connection.execute(_POSTED, completion_id, entry_id)
+async def give_codes(connection: Connection, batch_id: str, customer_ids: Sequence[str]) -> list[str | None]:
+    """Give each of customers a code of a batch that nobody has, as long as there are any."""
+    given = {row["place"]: row["code"] for row in await connection.fetch(_GIVE_CODES, batch_id, customer_ids)}
+    return [given.get(place) for place in range(1, len(customer_ids) + 1)]
 
 
-async def dated(connection: Connection, completion_id: str, completed_at: datetime) -> None:
-    """Keep that a challenge was met at another moment than it had seemed."""
-    await connection.execute(_DATED, completion_id, completed_at)
+async def posted(connection: Connection, entries: Sequence[tuple[str, str]]) -> None:
+    """Keep which entries gave the points of completions."""
+    if entries:
+        await connection.execute(_POSTED, *transposed(entries))
 
 
-async def revoke(connection: Connection, completion_id: str) -> asyncpg.Record | None:
-    """Take a completion; return it, or None when that was done before."""
-    return await connection.fetchrow(_REVOKE, completion_id)
+async def dated(connection: Connection, moments: Sequence[tuple[str, datetime]]) -> None:
+    """Keep that challenges were met at other moments than it had seemed."""
+    if moments:
+        await connection.execute(_DATED, *transposed(moments))
 
 
-async def awarded(connection: Connection, source_id: str) -> list[asyncpg.Record]:
-    """Return the entries that rules made for a completion."""
-    return await connection.fetch(_AWARDED, source_id)
+async def revoke(connection: Connection, completion_ids: Sequence[str]) -> dict[str, asyncpg.Record]:
+    """Take completions; return those that were not taken before, by id."""
+    return {row["id"]: row for row in await connection.fetch(_REVOKE, completion_ids)}
 
 
-async def void_voucher(connection: Connection, code: str) -> None:
-    """Let a code be worth nothing, unless it was used."""
-    await connection.execute(_VOID, code)
+async def awarded(connection: Connection, source_ids: Sequence[str]) -> list[asyncpg.Record]:
+    """Return the entries that rules made for completions."""
+    return await connection.fetch(_AWARDED, source_ids)
+
+
+async def void_vouchers(connection: Connection, codes: Sequence[str]) -> None:
+    """Let codes be worth nothing, unless they were used."""
+    if codes:
+        await connection.execute(_VOID, codes)
 
 
 async def facts_of(connection: Connection, challenge_ids: Sequence[str], customer_id: str) -> list[asyncpg.Record]:

@@ -8,12 +8,12 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from loyalty.rules.conditions import holds
+from loyalty.rules.conditions import Scene
 from loyalty.rules.rules import Occasion
 from loyalty.tiers.periods import shift
 
@@ -74,6 +74,27 @@ class Fact(NamedTuple):
     amount: int
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How far somebody is after all that counts until something: what comes later can be counted from there.
+
+    Attributes:
+        met: how often the challenge was met.
+        value: the sum of all amounts, or the periods of the present streak.
+        place: the last period of the streak.
+        counted_to: the last thing that counted, by its moment and source.
+        met_by: the thing by which it was met last, where what adds up has to lie close together ...
+        open: ... and what came after it and may still add up.
+    """
+
+    met: int = 0
+    value: int = 0
+    place: int | None = None
+    counted_to: tuple[datetime, str] | None = None
+    met_by: tuple[datetime, str] | None = None
+    open: tuple[Fact, ...] = ()
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far somebody is: `value` of the target, towards the next time that it is met."""
@@ -99,9 +120,17 @@ class Streak:
     breaks_at: datetime | None
 
 
-def amount_of(challenge: Challenge, occasion: Occasion) -> int:
-    """Return how much of an event counts for a challenge."""
-    if not challenge.counts(occasion.trigger, occasion.occurred_at) or not holds(challenge.condition, occasion.variables()):
+def amount_of(challenge: Challenge, occasion: Occasion, scene: Scene | None = None) -> int:
+    """Return how much of an event counts for a challenge.
+
+    Args:
+        challenge: what is to be done.
+        occasion: the event.
+        scene: of the occasion, where several challenges look at it.
+    """
+    if not challenge.counts(occasion.trigger, occasion.occurred_at):
+        return 0
+    if not (scene or Scene(occasion.variables)).holds(challenge.condition):
         return 0
     lines = _lines(challenge, occasion.facts)
     chosen = bool(challenge.skus or challenge.categories)
@@ -132,50 +161,87 @@ def progress(challenge: Challenge, facts: Iterable[Fact], at: datetime | None = 
         facts: in any order.
         at: what happened later does not count; a streak that has broken by then counts for nothing.
     """
-    ordered = sorted(fact for fact in facts if fact.amount > 0 and (at is None or fact.occurred_at <= at))
+    tally, met = advance(challenge, Tally(), (fact for fact in facts if at is None or fact.occurred_at <= at))
     if challenge.kind == "streak":
-        return _streak_progress(challenge, ordered, at)
-    if challenge.within_days is not None:
-        return _within(challenge, ordered, challenge.within_days, at)
-    total, met = 0, []
-    limit = _limit(challenge)
-    for fact in ordered:
-        total += fact.amount
-        while len(met) < limit and total >= challenge.target * (len(met) + 1):
-            met.append(fact.occurred_at)
-    return Progress(_left(challenge, total - challenge.target * len(met), met), met)
+        is_broken = at is not None and tally.place is not None and _is_broken(challenge, tally.place, at)
+        value = 0 if is_broken else tally.value % challenge.target
+    elif challenge.within_days is not None:
+        value = sum(one.amount for one in tally.open if at is None or _is_near(challenge, one, at))
+    else:
+        value = tally.value - challenge.target * tally.met
+    return Progress(_left(challenge, value, met), met)
 
 
-def _within(challenge: Challenge, facts: Sequence[Fact], days: int, at: datetime | None) -> Progress:
-    open_facts: list[Fact] = []
+def advance(challenge: Challenge, tally: Tally, facts: Iterable[Fact]) -> tuple[Tally, list[datetime]]:
+    """Return how far somebody is after more things, and when they met the challenge.
+
+    Counting on from a tally gives what counting everything gives.
+
+    Args:
+        challenge: what is to be done.
+        tally: of everything that was before the first of them, by moment and source.
+        facts: in any order.
+    """
+    step = _and_streak if challenge.kind == "streak" else _and_sum if challenge.within_days is None else _and_near
     met: list[datetime] = []
-    limit = _limit(challenge)
-    for fact in facts:
-        open_facts = [one for one in open_facts if fact.occurred_at < shift(one.occurred_at, challenge.zone, days=days)]
-        open_facts.append(fact)
-        if len(met) < limit and sum(one.amount for one in open_facts) >= challenge.target:
-            met.append(fact.occurred_at)
-            open_facts = []
-    if at is not None:
-        open_facts = [one for one in open_facts if at < shift(one.occurred_at, challenge.zone, days=days)]
-    return Progress(_left(challenge, sum(one.amount for one in open_facts), met), met)
+    for fact in sorted(fact for fact in facts if fact.amount > 0):
+        before = tally.met
+        tally = step(challenge, tally, fact)
+        met += [fact.occurred_at] * (tally.met - before)
+        tally = replace(tally, counted_to=(fact.occurred_at, fact.source_id))
+    return tally, met
 
 
-def _streak_progress(challenge: Challenge, facts: Sequence[Fact], at: datetime | None) -> Progress:
-    met: list[datetime] = []
-    length, last = 0, None
-    limit = _limit(challenge)
-    for fact in facts:
-        place = _place(fact.occurred_at, challenge.unit, challenge.zone)
-        if place == last:
-            continue
-        length = length + 1 if last is not None and place - last <= challenge.grace + 1 else 1
-        last = place
-        if length % challenge.target == 0 and len(met) < limit:
-            met.append(fact.occurred_at)
-    if at is not None and last is not None and _place(at, challenge.unit, challenge.zone) - last > challenge.grace + 1:
-        length = 0
-    return Progress(_left(challenge, length % challenge.target, met), met)
+def told_tally(tally: Tally, zone: str) -> dict[str, Any]:
+    """Return a tally as it is kept, with the name of the zone that it goes by; what may still add up is found among what counts."""
+    told: dict[str, Any] = {"met": tally.met, "value": tally.value, "place": tally.place, "zone": zone}
+    for name, at in (("counted", tally.counted_to), ("met", tally.met_by)):
+        if at is not None:
+            told |= {f"{name}_at": at[0].isoformat(), f"{name}_source": at[1]}
+    return told
+
+
+def tally_of(told: Mapping[str, Any], facts: Sequence[Fact]) -> tuple[Tally, list[Fact]]:
+    """Return a tally that was kept, and what is later than all that it has counted.
+
+    Args:
+        told: it, with anything counted.
+        facts: of those that it has counted all that may still add up, and the later ones.
+    """
+    counted_to = datetime.fromisoformat(told["counted_at"]), told["counted_source"]
+    met_by = (datetime.fromisoformat(told["met_at"]), told["met_source"]) if "met_at" in told else None
+    before = sorted(fact for fact in facts if (fact.occurred_at, fact.source_id) <= counted_to)
+    later = [fact for fact in facts if (fact.occurred_at, fact.source_id) > counted_to]
+    return Tally(told["met"], told["value"], told["place"], counted_to, met_by, tuple(before)), later
+
+
+def _and_sum(challenge: Challenge, tally: Tally, fact: Fact) -> Tally:
+    value = tally.value + fact.amount
+    return replace(tally, value=value, met=min(value // challenge.target, _limit(challenge)))
+
+
+def _and_near(challenge: Challenge, tally: Tally, fact: Fact) -> Tally:
+    near = (*(one for one in tally.open if _is_near(challenge, one, fact.occurred_at)), fact)
+    if tally.met < _limit(challenge) and sum(one.amount for one in near) >= challenge.target:
+        return replace(tally, met=tally.met + 1, met_by=(fact.occurred_at, fact.source_id), open=())
+    return replace(tally, open=near)
+
+
+def _and_streak(challenge: Challenge, tally: Tally, fact: Fact) -> Tally:
+    place = _place(fact.occurred_at, challenge.unit, challenge.zone)
+    if place == tally.place:
+        return tally
+    length = tally.value + 1 if tally.place is not None and place - tally.place <= challenge.grace + 1 else 1
+    is_met = length % challenge.target == 0 and tally.met < _limit(challenge)
+    return replace(tally, value=length, place=place, met=tally.met + is_met)
+
+
+def _is_near(challenge: Challenge, fact: Fact, moment: datetime) -> bool:
+    return moment < shift(fact.occurred_at, challenge.zone, days=challenge.within_days or 0)
+
+
+def _is_broken(challenge: Challenge, place: int, at: datetime) -> bool:
+    return _place(at, challenge.unit, challenge.zone) - place > challenge.grace + 1
 
 
 def streak(challenge: Challenge, facts: Iterable[Fact], at: datetime) -> Streak:

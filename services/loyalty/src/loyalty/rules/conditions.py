@@ -4,7 +4,7 @@ Source: https://github.com/google/cel-spec, the language definition.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -49,19 +49,36 @@ def variables_of(event: Mapping[str, Any], traits: Mapping[str, Any], tier: str 
     return {"event": event, "customer": customer, "tier": tier, "segments": customer["segments"]}
 
 
-def holds(expression: str | None, variables: Mapping[str, Any]) -> bool:
-    """Return whether a condition holds; one that asks for what an occasion does not have, or is not a truth, does not.
+class Scene:
+    """What conditions are evaluated over: handed to their interpreter once, and only if one asks, which takes longer than most conditions.
 
     Args:
-        expression: checked before; none always holds.
-        variables: of `variables_of`.
+        variables: returns those of `variables_of`.
     """
-    if expression is None:
-        return True
-    try:
-        return compiled(expression).execute(dict(variables)) is True
-    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError):
-        return False
+
+    def __init__(self, variables: Callable[[], Mapping[str, Any]]) -> None:
+        self._variables = variables
+        self._context: cel.Context | None = None
+
+    def holds(self, expression: str | None) -> bool:
+        """Return whether a condition holds; one that asks for what an occasion does not have, or is not a truth, does not.
+
+        Args:
+            expression: checked before; none always holds.
+        """
+        if expression is None:
+            return True
+        try:
+            if self._context is None:
+                self._context = cel.Context(dict(self._variables()))
+            return compiled(expression).execute(self._context) is True
+        except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError):
+            return False
+
+
+def holds(expression: str | None, variables: Mapping[str, Any]) -> bool:
+    """Return whether a single condition holds; see `Scene`."""
+    return Scene(lambda: variables).holds(expression)
 
 
 @lru_cache(maxsize=_VERSIONS_KEPT)

@@ -19,7 +19,7 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from loyalty.programmes.the_programme import PROGRAMME_ID
-from loyalty.rules.conditions import holds, variables_of
+from loyalty.rules.conditions import Scene, variables_of
 
 Period = Literal["day", "week", "month", "year", "ever"]
 
@@ -121,9 +121,9 @@ def evaluate(rules: Iterable[Rule], occasion: Occasion) -> tuple[Award, ...]:
         rules: the versions in force, in any order.
         occasion: what happened.
     """
-    variables = occasion.variables()
+    scene = Scene(occasion.variables)
     ordered = sorted(rules, key=lambda rule: (rule.priority, rule.id))
-    met = [rule for rule in ordered if rule.trigger == occasion.trigger and holds(rule.condition, variables)]
+    met = [rule for rule in ordered if rule.trigger == occasion.trigger and scene.holds(rule.condition)]
     of_tier = [Award(rule, 0, {}) for rule in tier_rules(occasion)]
     gives = [_given(rule, occasion.facts) for rule in met if rule.effect.kind != "multiplier"]
     multipliers = _best(

@@ -36,3 +36,85 @@ BEGIN
            ARRAY(SELECT programme_id FROM occasions WHERE (trigger, source_id) = ('order_placed', told.id)), is_put_off()
     FROM unnest(order_ids) AS told (id);
 END $$;
+--;;
+-- How far a family is with a challenge, after everything that counted until something; none where it has to be counted anew.
+ALTER TABLE challenge_locks ADD tally jsonb;
+--;;
+DROP FUNCTION lock_challenges;
+--;;
+-- Keeps how much of events counts for challenges, and returns what is to be counted, once the members and each pair of a challenge and a
+-- family are locked in one order. Where everything that is new is later than what the tally has seen, it is the tally and what is new, with
+-- what lies close enough before it where that matters; else all facts and completions, also of the families of those who `moved`.
+CREATE FUNCTION count_challenges(
+    programme text, asked text[], zones text[], near_days int[], told_challenges text[], told_sources text[], told_customers text[],
+    told_moments timestamptz[], told_amounts bigint[], moved text[]
+) RETURNS TABLE (challenge_id text, root text, kind text, customer_id text, source_id text, moment timestamptz, amount bigint, tally jsonb)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    new_challenges text[];
+    new_roots text[];
+    new_sources text[];
+    new_customers text[];
+    new_moments timestamptz[];
+    new_amounts bigint[];
+    are_new boolean[];
+BEGIN
+    PERFORM ensure_members(programme, told_customers || moved);
+    PERFORM lock_pools(told_customers || moved);
+    WITH written AS (
+        INSERT INTO challenge_facts (challenge_id, source_id, customer_id, occurred_at, amount)
+        SELECT * FROM unnest(told_challenges, told_sources, told_customers, told_moments, told_amounts)
+        ON CONFLICT (challenge_id, source_id) DO UPDATE SET amount = excluded.amount WHERE challenge_facts.amount <> excluded.amount
+        RETURNING challenge_id, source_id, customer_id, occurred_at, amount, xmax = 0 AS is_new
+    )
+    SELECT array_agg(challenge_id), array_agg(coalesce(root_id, customer_id)), array_agg(source_id), array_agg(customer_id),
+           array_agg(occurred_at), array_agg(amount), array_agg(is_new)
+    INTO new_challenges, new_roots, new_sources, new_customers, new_moments, new_amounts, are_new
+    FROM written LEFT JOIN customer_links USING (customer_id) WHERE amount > 0 OR NOT is_new;
+    IF moved <> '{}' THEN
+        -- As if something had changed, for each challenge and family.
+        SELECT new_challenges || array_agg(one), new_roots || array_agg(own), new_sources || array_agg(''::text), new_customers || array_agg(own),
+               new_moments || array_agg('infinity'::timestamptz), new_amounts || array_agg(0::bigint), are_new || array_agg(false)
+        INTO new_challenges, new_roots, new_sources, new_customers, new_moments, new_amounts, are_new
+        FROM unnest(asked) AS one, (SELECT DISTINCT (family_of(id))[1] AS own FROM unnest(moved) AS id) AS families;
+    END IF;
+    IF new_challenges IS NULL THEN
+        RETURN;
+    END IF;
+    INSERT INTO challenge_locks (challenge_id, customer_id)
+    SELECT DISTINCT * FROM unnest(new_challenges, new_roots) AS pair (challenge_id, customer_id) ORDER BY 1, 2 ON CONFLICT DO NOTHING;
+    PERFORM FROM challenge_locks
+    WHERE (challenge_id, customer_id) IN (SELECT * FROM unnest(new_challenges, new_roots)) ORDER BY challenge_id, customer_id FOR UPDATE;
+    RETURN QUERY
+    WITH news AS MATERIALIZED (
+        SELECT * FROM unnest(new_challenges, new_roots, new_sources, new_customers, new_moments, new_amounts, are_new)
+            AS news (challenge, family, source, customer, moment, amount, is_new)
+    ), pairs AS MATERIALIZED (
+        SELECT challenge, family, min(moment) AS first_at, days, coalesce(
+            bool_and(is_new) AND own.tally ->> 'zone' = zone
+            AND bool_and(((own.tally ->> 'counted_at')::timestamptz, own.tally ->> 'counted_source') < (moment, source)), false
+        ) AS goes_on, own.tally AS known
+        FROM news JOIN challenge_locks AS own ON (own.challenge_id, own.customer_id) = (challenge, family)
+        JOIN unnest(asked, zones, near_days) AS terms (id, zone, days) ON id = challenge
+        GROUP BY challenge, family, own.tally, zone, days
+    )
+    SELECT challenge, family, 'pair', family, '', first_at, 0::bigint, CASE WHEN goes_on THEN known END FROM pairs
+    UNION ALL
+    SELECT challenge, family, 'fact', customer, source, moment, news.amount, NULL FROM news JOIN pairs USING (challenge, family) WHERE goes_on
+    UNION ALL
+    SELECT challenge, family, 'fact', facts.customer_id, facts.source_id, occurred_at, facts.amount, NULL
+    FROM pairs, unnest(family_of(family)) AS member JOIN challenge_facts AS facts ON facts.customer_id = member
+    WHERE goes_on AND days IS NOT NULL AND facts.challenge_id = challenge AND facts.amount > 0
+      AND occurred_at > first_at - make_interval(days => days + 1)
+      AND (occurred_at, facts.source_id) <= ((known ->> 'counted_at')::timestamptz, known ->> 'counted_source')
+      AND (known ->> 'met_at' IS NULL OR (occurred_at, facts.source_id) > ((known ->> 'met_at')::timestamptz, known ->> 'met_source'))
+    UNION ALL
+    SELECT challenge, family, 'fact', facts.customer_id, facts.source_id, occurred_at, facts.amount, NULL
+    FROM pairs, unnest(family_of(family)) AS member JOIN challenge_facts AS facts ON facts.customer_id = member
+    WHERE NOT goes_on AND facts.challenge_id = challenge AND facts.amount > 0
+    UNION ALL
+    SELECT challenge, family, 'done', done.customer_id, done.id, completed_at, number, NULL
+    FROM pairs, unnest(family_of(family)) AS member JOIN challenge_completions AS done ON done.customer_id = member
+    WHERE NOT goes_on AND done.challenge_id = challenge AND revoked_at IS NULL;
+END $$;

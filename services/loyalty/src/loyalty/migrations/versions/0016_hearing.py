@@ -4,7 +4,7 @@ from pathlib import Path
 
 from alembic import op
 
-from shared.database.sql_scripts import run_scripts
+from shared.database.sql_scripts import run_scripts, statements_of
 
 revision = "0016"
 down_revision = "0015"
@@ -17,5 +17,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for function in ("hear_orders", "hear_occasions"):
+    for function in ("hear_orders", "hear_occasions", "count_challenges"):
         op.execute(f"DROP FUNCTION {function}")
+    op.execute("ALTER TABLE challenge_locks DROP tally")
+    op.execute(next(statement for statement in statements_of(_SQL, "0007_challenges") if "CREATE FUNCTION lock_challenges(" in statement))
