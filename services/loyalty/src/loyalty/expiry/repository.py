@@ -38,10 +38,10 @@ WITH expiring AS (
     SELECT account_id, expires_at, remaining, false AS is_extendable FROM lots
     WHERE remaining > 0 AND expires_at < 'infinity' AND expiry_version = 0 AND expires_at >= greatest($2, now()) AND expires_at < $3
     UNION ALL
-    SELECT account_id, greatest(expires_at, frontier), remaining, true
-    FROM (SELECT account_id AS watched FROM expiry_watches WHERE due_at < $3) AS due
-    CROSS JOIN LATERAL standing_of(ARRAY[watched], clock_timestamp()) AS standing JOIN lots USING (account_id, expiry_version)
-    WHERE standing.expiry_version <> 0 AND remaining > 0 AND expires_at > since
+    SELECT account_id, lasting.expires_at, remaining, true
+    FROM lot_expiries(ARRAY(
+        SELECT lots.id FROM expiry_watches JOIN lots USING (account_id) WHERE due_at < $3 AND expiry_version <> 0 AND remaining > 0
+    ), clock_timestamp()) AS lasting JOIN lots ON lots.id = lot_id
 )
 SELECT date_trunc($4, expires_at AT TIME ZONE zone)::date AS starts_on, wallet, sum(remaining)::bigint AS points,
        coalesce(sum(remaining) FILTER (WHERE is_extendable), 0)::bigint AS extendable, count(DISTINCT customer_id) AS members
@@ -84,12 +84,10 @@ SELECT FROM members WHERE customer_id IN (SELECT customer_id FROM accounts WHERE
 # Who is to be told of what in these wallets expires within so many days, and was not told of it so near before.
 _REMIND = """
 WITH counting AS (
-    SELECT accounts.id AS account_id, customer_id, wallet, greatest(lots.expires_at, frontier) AS expires_at, remaining
-    FROM unnest($1::bigint[]) AS asked (id) JOIN accounts USING (id) JOIN members USING (customer_id)
+    SELECT account_id, customer_id, wallet, lasting.expires_at, remaining
+    FROM lot_expiries(ARRAY(SELECT id FROM lots WHERE account_id = ANY ($1) AND remaining > 0), $4) AS lasting
+    JOIN lots ON lots.id = lot_id JOIN accounts ON accounts.id = account_id JOIN members USING (customer_id)
     JOIN wallets ON wallets.programme_id = accounts.programme_id AND code = wallet AND wallets.kind = 'points'
-    CROSS JOIN LATERAL standing_of(ARRAY[accounts.id], $4) AS standing
-    JOIN lots ON lots.account_id = accounts.id AND lots.expiry_version = standing.expiry_version
-        AND remaining > 0 AND lots.expires_at > since
     WHERE accounts.programme_id = $2 AND closed_at IS NULL
       AND NOT EXISTS (SELECT FROM erased_customers WHERE erased_customers.customer_id = accounts.customer_id)
 ), due AS (

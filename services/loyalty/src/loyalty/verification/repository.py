@@ -115,11 +115,15 @@ _CHECKS: Mapping[str, str] = {
         SELECT entries.id FROM entries JOIN lot_draws ON lot_draws.entry_id = entries.id JOIN lots ON lots.id = lot_id
         WHERE kind = 'expiry' AND occurred_at < expires_at
         UNION ALL
-        SELECT DISTINCT ON (lots.id) entries.id
-        FROM lots JOIN lot_draws ON lot_id = lots.id JOIN entries ON entries.id = lot_draws.entry_id JOIN members USING (customer_id)
-        WHERE expiry_version <> 0 AND kind = 'expiry' AND closed_at IS NULL AND occurred_at < lot_expiry(lots.id, clock_timestamp())
-          AND NOT starts_with(source_id, 'undo_ent_')
-          AND NOT EXISTS (SELECT FROM entries AS undone WHERE undone.source_id = 'undo_' || entries.id)
+        (WITH booked AS MATERIALIZED (
+            SELECT entries.id, occurred_at, lot_id
+            FROM lots JOIN lot_draws ON lot_id = lots.id JOIN entries ON entries.id = lot_draws.entry_id JOIN members USING (customer_id)
+            WHERE expiry_version <> 0 AND kind = 'expiry' AND closed_at IS NULL AND NOT starts_with(source_id, 'undo_ent_')
+              AND NOT EXISTS (SELECT FROM entries AS undone WHERE undone.source_id = 'undo_' || entries.id)
+        )
+        SELECT DISTINCT ON (lot_id) id
+        FROM booked JOIN lot_expiries(ARRAY(SELECT lot_id FROM booked), clock_timestamp()) AS lasting USING (lot_id)
+        WHERE occurred_at < expires_at)
     """,
     "hold_exceeds_lot": """
         SELECT lots.id FROM lots JOIN (

@@ -32,50 +32,46 @@ BEGIN
         LEFT JOIN customer_links ON customer_links.customer_id = accounts.customer_id
     ), families AS MATERIALIZED (
         -- What lies longer before their first end than the policy's time, and some days for months and zones, puts off none of them.
-        SELECT root, programme_id, expiry_version, min(expires_at) - units * CASE unit
+        SELECT row_number() OVER () AS family, root, programme_id, expiry_version, exempt_tiers, min(expires_at) - units * CASE unit
             WHEN 'day' THEN interval '1 day' WHEN 'month' THEN interval '1 month' WHEN 'quarter' THEN interval '3 months'
             ELSE interval '1 year' END - interval '7 days' AS since
         FROM asked JOIN expiry_policies AS policy USING (programme_id) WHERE policy.version = expiry_version
-        GROUP BY root, programme_id, expiry_version, unit, units
+        GROUP BY root, programme_id, expiry_version, exempt_tiers, unit, units
     ), active AS MATERIALIZED (
         SELECT families.*, root AS customer_id FROM families
-        UNION
-        SELECT families.*, customer_id FROM families JOIN customer_links ON root_id = root
+        UNION ALL
+        SELECT families.*, customer_id FROM families JOIN customer_links ON root_id = root WHERE customer_id <> root
     ), signs AS (
-        SELECT root, programme_id, expiry_version, occurred_at AS begins_at, occurred_at AS ends_at
+        SELECT family, occurred_at AS begins_at, occurred_at AS ends_at
         FROM active JOIN entries USING (customer_id) JOIN accounts USING (programme_id)
         WHERE accounts.id = account_id AND occurred_at BETWEEN since AND moment AND entries.kind IN ('accrual', 'redemption')
           AND (known_at = 'infinity' OR recorded_at <= known_at)
         UNION
-        SELECT root, active.programme_id, expiry_version, placed_at, placed_at
-        FROM active JOIN orders USING (customer_id)
+        SELECT family, placed_at, placed_at FROM active JOIN orders USING (customer_id)
         WHERE placed_at BETWEEN since AND moment AND (known_at = 'infinity' OR recorded_at <= known_at)
         UNION
-        SELECT root, programme_id, expiry_version, begins_at, CASE WHEN ends_at > moment THEN 'infinity' ELSE ends_at END
-        FROM active JOIN expiry_policies AS policy USING (programme_id)
-        CROSS JOIN LATERAL exempt_spans(programme_id, ARRAY[customer_id], exempt_tiers, known_at)
-        WHERE policy.version = expiry_version AND exempt_tiers <> '{}' AND begins_at <= moment
+        SELECT family, begins_at, CASE WHEN ends_at > moment THEN 'infinity' ELSE ends_at END
+        FROM active CROSS JOIN LATERAL exempt_spans(programme_id, ARRAY[customer_id], exempt_tiers, known_at)
+        WHERE exempt_tiers <> '{}' AND begins_at <= moment
     ), lasting AS (
-        SELECT root, programme_id, expiry_version, begins_at, expires_after(policy, latest) AS until
-        FROM (
-            SELECT signs.*, max(ends_at) OVER (PARTITION BY root, programme_id, expiry_version ORDER BY begins_at) AS latest FROM signs
-        ) AS signs JOIN expiry_policies AS policy USING (programme_id) WHERE policy.version = expiry_version
+        SELECT family, begins_at, expires_after(policy, latest) AS until
+        FROM (SELECT family, begins_at, max(ends_at) OVER (PARTITION BY family ORDER BY begins_at) AS latest FROM signs) AS signs
+        JOIN families USING (family) JOIN expiry_policies AS policy USING (programme_id) WHERE policy.version = expiry_version
     ), links AS (
-        SELECT lasting.*, lag(until) OVER (PARTITION BY root, programme_id, expiry_version ORDER BY begins_at) AS until_then,
-               max(until) OVER (PARTITION BY root, programme_id, expiry_version) AS until_at_last
+        SELECT lasting.*, lag(until) OVER (PARTITION BY family ORDER BY begins_at) AS until_then,
+               max(until) OVER (PARTITION BY family) AS until_at_last
         FROM lasting
     ), chains AS (
-        SELECT root, programme_id, expiry_version, begins_at, coalesce(
-            lead(until_then) OVER (PARTITION BY root, programme_id, expiry_version ORDER BY begins_at), until_at_last
-        ) AS until
+        SELECT family, begins_at, coalesce(lead(until_then) OVER (PARTITION BY family ORDER BY begins_at), until_at_last) AS until
         FROM links WHERE until_then IS NULL OR until_then <= begins_at
     )
     SELECT id, greatest(at, until) FROM (
-        SELECT id, at, max(until) OVER (PARTITION BY root, programme_id, expiry_version ORDER BY at, id) AS until FROM (
-            SELECT root, programme_id, expiry_version, expires_at AS at, id, NULL::timestamptz AS until FROM asked
+        -- A chain that begins at the very end of a lot comes too late, and so after it.
+        SELECT id, at, max(until) OVER (PARTITION BY family ORDER BY at, id IS NULL) AS until FROM (
+            SELECT family, expires_at AS at, id, NULL::timestamptz AS until
+            FROM asked LEFT JOIN families USING (root, programme_id, expiry_version)
             UNION ALL
-            -- A chain that begins at the very end of a lot comes too late, and so after it.
-            SELECT root, programme_id, expiry_version, begins_at, NULL, until FROM chains
+            SELECT family, begins_at, NULL, until FROM chains
         ) AS told
     ) AS told WHERE id IS NOT NULL;
 END $$;

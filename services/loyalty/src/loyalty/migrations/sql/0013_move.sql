@@ -19,12 +19,13 @@ BEGIN
     );
     RETURN QUERY
     WITH due AS MATERIALIZED (
-        SELECT due.*, new_id('ent') AS entry_id, new_id('exp') AS source_id
+        SELECT due.*, new_id('ent') AS entry_id
         FROM due_lots(many, watched, told_at) WITH ORDINALITY
             AS due (lot_id, account_id, customer_id, wallet, points, lapsed_at, place)
         WHERE customer_id = ANY (locked)
     ), numbered AS (
-        SELECT due.*, chain_hash, members.version + row_number() OVER (PARTITION BY customer_id ORDER BY place) AS sequence
+        SELECT due.*, 'exp_' || substr(entry_id, 5) AS source_id, chain_hash,
+               members.version + row_number() OVER (PARTITION BY customer_id ORDER BY place) AS sequence
         FROM due JOIN members USING (customer_id)
     ), expired AS MATERIALIZED (
         SELECT numbered.*, chained(chain_hash, entry_content(
