@@ -10,9 +10,9 @@ _P = f"'{PROGRAMME_ID}'"
 _US = "ARRAY['cus_7']"
 _STATEMENTS = [
     ("uq_tiers_programme_id_rank", tiers._TIERS, f"{_P}, 0, 20"),
-    ("ix_orders_customer_id_placed_at", tiers._HISTORIES, f"{_P}, true, ARRAY[]::text[], {_US}, now(), 'infinity'"),
-    ("ix_entries_of_member", tiers._HISTORIES, f"{_P}, false, ARRAY['points'], {_US}, now(), 'infinity'"),
-    ("ix_order_returns_order_id", tiers._HISTORIES, f"{_P}, true, ARRAY[]::text[], {_US}, now(), 'infinity'"),
+    ("ix_orders_customer_id_placed_at", tiers._HISTORIES, f"{_P}, true, ARRAY[]::text[], {_US}, '-infinity', now(), 'infinity'"),
+    ("ix_entries_of_member", tiers._HISTORIES, f"{_P}, false, ARRAY['points'], {_US}, '-infinity', now(), 'infinity'"),
+    ("ix_order_returns_order_id", tiers._HISTORIES, f"{_P}, true, ARRAY[]::text[], {_US}, '-infinity', now(), 'infinity'"),
     ("pk_tier_standings", tiers._STANDING, f"{_P}, 'cus_7'"),
     ("ix_tier_changes_customer_id", tiers._BOOKED, f"{_P}, 'cus_7'"),
     ("ix_tier_changes_customer_id", tiers._SUPERSEDE, f"{_P}, {_US}, ARRAY[now()]"),

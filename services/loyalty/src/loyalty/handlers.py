@@ -47,7 +47,7 @@ async def on_customers_registered(uow: UnitOfWork, events: Sequence[Received[Cus
     await members.enrol(uow, registrations)
     await triggers.registered(uow, registrations)
     customers = [registration.customer_id for registration in registrations]
-    await tiers.refresh(uow, customers)
+    await tiers.anew(uow, customers)
     await referrals.follow(uow, customers)
 
 
@@ -137,8 +137,9 @@ async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCa
 
 async def _on_moved(uow: UnitOfWork, moved: Sequence[Moved]) -> None:
     customers = [one for change in moved for one in change]
+    await tiers.forget(uow, customers)
     await challenges.moved(uow, customers)
-    await tiers.moved(uow, customers)
+    await tiers.refresh(uow, customers)
     # What one of them did puts off the expiry of what the others have.
     await ledger.revive(uow, [(change.customer_id, _EVER) for change in moved])
     await referrals.follow(uow, customers, either=True)

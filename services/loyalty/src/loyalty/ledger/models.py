@@ -93,7 +93,7 @@ entries = sa.Table(
     # One accrual an order and one reversal a return, whatever is told twice.
     sa.UniqueConstraint("source_id", "kind", "account_id"),
     # A member's entries, newest first.
-    sa.Index("ix_entries_of_member", "customer_id", "occurred_at", "id", postgresql_include=["kind", "points"]),
+    sa.Index("ix_entries_of_member", "customer_id", "occurred_at", "id", postgresql_include=["kind", "points", "account_id"]),
     # Whose chains have grown since the last seal.
     sa.Index("ix_entries_recorded_at", "recorded_at", postgresql_using="brin", postgresql_with={"pages_per_range": 32}),
 )
@@ -200,8 +200,12 @@ orders = sa.Table(
     # When the ledger heard of it, and of its cancellation.
     sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("clock_timestamp()")),
     sa.Column("cancellation_recorded_at", sa.DateTime(timezone=True)),
-    # What a customer bought in a window.
-    sa.Index("ix_orders_customer_id_placed_at", "customer_id", "placed_at"),
+    # What a customer bought in a window, and what is left of it.
+    sa.Index(
+        "ix_orders_customer_id_placed_at",
+        *("customer_id", "placed_at"),
+        postgresql_include=["order_id", "amount_minor", "returned_minor", "cancelled_at"],
+    ),
 )
 
 order_returns = sa.Table(

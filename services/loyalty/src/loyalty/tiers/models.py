@@ -62,7 +62,7 @@ tier_overrides = sa.Table(
     sa.Index("ix_tier_overrides_customer_id", "customer_id", "set_at"),
 )
 
-# Where families stood when last something happened to them, under the root's id: true until `until`. Its lock orders what is told of it.
+# Where families stand, under the root's id: true from `steady_since` until `until` but for the news of them. Its lock orders what is told.
 tier_standings = sa.Table(
     "tier_standings",
     metadata,
@@ -72,14 +72,31 @@ tier_standings = sa.Table(
     sa.Column("since", sa.DateTime(timezone=True)),
     sa.Column("until", sa.DateTime(timezone=True)),
     sa.Column("falls_to", sa.Text),
+    # 0 when it has to be looked at anew.
     sa.Column("scheme_version", sa.Integer, nullable=False, server_default=sa.text("0")),
     # What the last event told, and its number.
     sa.Column("told_tier", sa.Text),
     sa.Column("sequence", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    # Since when the tier, or none, has been what it is; with it a late order is told from one that comes after the last change.
+    sa.Column("steady_since", sa.DateTime(timezone=True)),
     sa.PrimaryKeyConstraint("programme_id", "customer_id"),
     sa.CheckConstraint("sequence >= 0", name="sequence"),
     # Who loses his tier next.
     sa.Index("ix_tier_standings_until", "programme_id", "until", "customer_id", postgresql_where=sa.text("until IS NOT NULL")),
+)
+
+# What happened to a customer that his standing does not know of yet, and from which instant on it may not be true therefore; written by
+# triggers of what counts, taken by who looks at the standing.
+tier_news = sa.Table(
+    "tier_news",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("programme_id", sa.Text, sa.ForeignKey("programmes.id"), nullable=False),
+    sa.Column("customer_id", sa.Text, nullable=False),
+    sa.Column("moment", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("is_less", sa.Boolean, nullable=False),
+    # The news of a family.
+    sa.Index("ix_tier_news_customer_id", "customer_id", "programme_id"),
 )
 
 # Changes as they were booked; what was learnt later superseded some.

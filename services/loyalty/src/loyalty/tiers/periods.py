@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _MICROSECOND = timedelta(microseconds=1)
+# Further apart than any two readings of the same clock.
+_NEAR = timedelta(hours=3)
 # The same orders are looked at again with each order that follows.
 _KEPT = 65_536
 
@@ -61,3 +63,33 @@ def _instant(local: datetime, zone: ZoneInfo) -> datetime:
         else:
             high = middle
     return high
+
+
+def opening(moment: datetime, zone: ZoneInfo, *, days: int = 0, months: int = 0) -> datetime | None:
+    """Return the instant such that exactly what is later has not been shifted to or before a moment; None where there is none.
+
+    There is none where a month ends earlier than the other, or near a change of the clocks.
+    """
+    local = moment.astimezone(zone)
+    year, month = divmod(local.year * 12 + local.month - 1 - months, 12)
+    before, now = calendar.monthrange(year, month + 1)[1], calendar.monthrange(local.year, local.month)[1]
+    if months and local.day == now and before > now:
+        return None
+    if months and local.day > before:
+        found = _midnight(local, year + (month + 1) // 12, (month + 1) % 12 + 1, zone) - _MICROSECOND
+    else:
+        found = shift(moment, zone, days=-days, months=-months)
+    return found if is_steady(found, zone) and is_steady(moment, zone) else None
+
+
+def is_in_order(moment: datetime, zone: ZoneInfo, months: int) -> bool:
+    """Return whether nothing before a moment is later than it once both are shifted by months or days, and nothing after it earlier."""
+    local = moment.astimezone(zone)
+    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
+    own, other = calendar.monthrange(local.year, local.month)[1], calendar.monthrange(year, month + 1)[1]
+    return is_steady(moment, zone) and (not months or local.day < other or local.day == own <= other)
+
+
+def is_steady(moment: datetime, zone: ZoneInfo) -> bool:
+    """Return whether no clocks change near a moment."""
+    return (moment - _NEAR).astimezone(zone).utcoffset() == (moment + _NEAR).astimezone(zone).utcoffset()

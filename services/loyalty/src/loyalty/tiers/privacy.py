@@ -9,10 +9,12 @@ from shared.database.rows import affected
 _ERASE: Mapping[str, str] = {
     "tier_overrides": "DELETE FROM tier_overrides WHERE customer_id = ANY ($1)",
     "tier_standings": "DELETE FROM tier_standings WHERE customer_id = ANY ($1)",
+    "tier_news": "DELETE FROM tier_news WHERE customer_id = ANY ($1)",
     "tier_changes": "DELETE FROM tier_changes WHERE customer_id = ANY ($1)",
 }
 _COLLECT: Mapping[str, str] = {
     "tier_standings": "SELECT programme_id, customer_id, tier, since, until FROM tier_standings WHERE customer_id = ANY ($1)",
+    "tier_news": "SELECT programme_id, customer_id, moment FROM tier_news WHERE customer_id = ANY ($1)",
     "tier_changes": """
         SELECT programme_id, customer_id, tier, previous, changed_at, reason, recorded_at, superseded_at FROM tier_changes
         WHERE customer_id = ANY ($1) ORDER BY changed_at, recorded_at

@@ -12,7 +12,8 @@ import orjson
 
 from loyalty.tiers.errors import TierExists
 from loyalty.tiers.facts import Row
-from loyalty.tiers.rules import Change, Scheme, Tier
+from loyalty.tiers.rules import EVER, Change, Scheme, Tier
+from loyalty.tiers.steps import Kept, Sum, Window
 from shared.database.pool import Connection
 from shared.database.rows import transposed
 from shared.http.pagination import SortKey
@@ -47,8 +48,31 @@ _SCHEMES = """
 SELECT programme_id, version, effective_from, zone, qualification::text, tiers::text FROM tier_schemes
 WHERE ($1::text IS NULL OR programme_id = $1) AND recorded_at <= $2
 """
-_HISTORIES = "SELECT * FROM tier_histories($1, $2, $3, $4, $5, $6)"
-_LOCK_HISTORIES = "SELECT * FROM lock_tier_histories($1, $2, $3, $4)"
+_HISTORIES = "SELECT * FROM tier_histories($1, $2, $3, $4, $5, $6, $7)"
+_LOCK = "SELECT * FROM lock_tier_standings($1, $2)"
+_SUMS = "SELECT total, earned_at, moved_at FROM tier_sums($1, $2, $3, $4, $5, $6, $7) ORDER BY place"
+_FALLS = """
+SELECT tier_falls($1, $2, $3, customer, after, upto, $7) FROM unnest($4::text[], $5::timestamptz[], $6::timestamptz[])
+    WITH ORDINALITY AS asked (customer, after, upto, place) ORDER BY place
+"""
+# Who has no row was never looked at. News that lie ahead change nothing before they come.
+_KEPT = """
+SELECT asked.id, family[1] AS root, clock_timestamp(), tier, since, steady_since, until, falls_to, coalesce(scheme_version, 0), told_tier,
+    coalesce(sequence, 0), news_from, is_less, NOT is_less, EXISTS (
+        SELECT FROM tier_overrides AS given WHERE given.customer_id = ANY (family) AND given.programme_id = $1
+          AND coalesce(given.until, 'infinity') > least(news_from, clock_timestamp())
+    )
+FROM unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL (SELECT family_of(asked.id) AS family OFFSET 0) AS own
+CROSS JOIN LATERAL (
+    SELECT min(moment) AS news_from, bool_or(is_less) AS is_less FROM tier_news
+    WHERE programme_id = $1 AND customer_id = ANY (family)
+) AS news
+LEFT JOIN tier_standings AS standing ON standing.programme_id = $1 AND standing.customer_id = family[1]
+"""
+_BOOKED_OF = """
+SELECT customer_id, changed_at, tier, previous, reason, scheme_version FROM tier_changes
+WHERE programme_id = $1 AND customer_id = ANY ($2) AND superseded_at IS NULL ORDER BY changed_at, recorded_at
+"""
 _SUPERSEDE = """
 UPDATE tier_changes SET superseded_at = clock_timestamp()
 FROM unnest($2::text[], $3::timestamptz[]) AS gone (customer_id, changed_at)
@@ -62,25 +86,32 @@ FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $
     AS told (id, customer_id, changed_at, tier, previous, reason, version)
 """
 _STAND = """
-UPDATE tier_standings SET tier = told.tier, since = told.since, until = told.until, falls_to = told.falls_to,
-    scheme_version = told.version, told_tier = told.tier, sequence = told.sequence
-FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::int[], $8::bigint[])
-    AS told (customer_id, tier, since, until, falls_to, version, sequence)
+UPDATE tier_standings SET tier = told.tier, since = told.since, steady_since = told.steady_since, until = told.until,
+    falls_to = told.falls_to, scheme_version = told.version, told_tier = told.tier, sequence = told.sequence
+FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::int[], $9::bigint[])
+    AS told (customer_id, tier, since, steady_since, until, falls_to, version, sequence)
 WHERE tier_standings.programme_id = $1 AND tier_standings.customer_id = told.customer_id
 """
-# Those who belong to somebody else now are looked at through him.
-_LEAVE = """
-UPDATE tier_standings SET tier = NULL, since = NULL, until = NULL, falls_to = NULL
-WHERE customer_id = ANY ($1) AND customer_id <> (family_of(customer_id))[1]
+# Those who belong to somebody else now are looked at through him; of all of them nothing is known any more.
+_FORGET = """
+UPDATE tier_standings SET scheme_version = 0, tier = CASE WHEN is_own THEN tier END, since = CASE WHEN is_own THEN since END,
+    until = CASE WHEN is_own THEN until END, falls_to = CASE WHEN is_own THEN falls_to END
+FROM (
+    SELECT DISTINCT one AS id, one = (family_of(one))[1] AS is_own FROM unnest($1::text[]) AS asked, unnest(family_of(asked)) AS one
+) AS own
+WHERE customer_id = own.id
 """
 _STANDING = """
 SELECT tier, since, until, falls_to FROM tier_standings
 WHERE programme_id = $1 AND customer_id = (family_of($2))[1] AND (until IS NULL OR until > clock_timestamp())
   AND scheme_version = (SELECT max(version) FROM tier_schemes WHERE programme_id = $1)
+  AND NOT EXISTS (
+      SELECT FROM tier_news AS news WHERE news.programme_id = $1 AND news.customer_id = ANY (family_of($2)) AND moment <= clock_timestamp()
+  )
 """
 _BOOKED = """
-SELECT changed_at, tier, recorded_at FROM tier_changes
-WHERE programme_id = $1 AND customer_id = (family_of($2))[1] AND superseded_at IS NULL
+SELECT changed_at, tier, previous, reason, scheme_version, recorded_at FROM tier_changes
+WHERE programme_id = $1 AND customer_id = (family_of($2))[1] AND superseded_at IS NULL ORDER BY changed_at, recorded_at
 """
 _LOSSES = """
 SELECT customer_id, tier, until, falls_to FROM tier_standings
@@ -90,10 +121,14 @@ WHERE programme_id = $1 AND until > clock_timestamp() AND until <= clock_timesta
 _OVERRIDE = """
 INSERT INTO tier_overrides (id, programme_id, customer_id, tier, until, reason, actor, set_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp())
+RETURNING set_at
 """
+_ADD_NEWS = "INSERT INTO tier_news (programme_id, customer_id, moment, is_less) VALUES ($1, $2, $3, true)"
 _LAPSED = """
 SELECT programme_id, customer_id FROM tier_standings WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED
 """
+# What nobody looked at who told it, and what has come since it was told. Not locked: who looks at a family holds its standing first.
+_UNHEARD = "SELECT programme_id, customer_id FROM tier_news WHERE moment <= clock_timestamp() ORDER BY id LIMIT $1"
 _UNBOOKED = """
 SELECT programme_id, version, booked_to FROM tier_schemes WHERE NOT is_booked
 ORDER BY programme_id, version LIMIT 1 FOR UPDATE SKIP LOCKED
@@ -101,7 +136,6 @@ ORDER BY programme_id, version LIMIT 1 FOR UPDATE SKIP LOCKED
 _NEXT_MEMBERS = "SELECT customer_id FROM members WHERE customer_id > $1 AND closed_at IS NULL ORDER BY customer_id LIMIT $2"
 _BOOKED_TO = "UPDATE tier_schemes SET booked_to = $3, is_booked = $4 WHERE (programme_id, version) = ($1, $2)"
 _SCHEMES_KEPT = 1_024
-_EARLIEST = datetime(1, 1, 2, tzinfo=UTC)
 # As asyncpg writes Postgres' own infinity.
 LATEST = datetime.max.replace(tzinfo=UTC)
 
@@ -142,10 +176,18 @@ class Stand(NamedTuple):
     customer_id: str
     tier: str | None
     since: datetime | None
+    steady_since: datetime | None
     until: datetime | None
     falls_to: str | None
     version: int
     sequence: int
+
+
+class Booked(NamedTuple):
+    """A change as it was booked."""
+
+    change: Change
+    recorded_at: datetime
 
 
 async def page(connection: Connection, programme_id: str, limit: int, after: SortKey | None) -> list[TierRow]:
@@ -218,17 +260,51 @@ async def histories(
     customer_ids: Sequence[str],
     valid_at: datetime | None = None,
     known_at: datetime | None = None,
-) -> list[Row]:
-    """Return what counts by some schemes for the families of customers."""
-    with_orders, wallets = _wanted(some)
-    rows = await connection.fetch(_HISTORIES, programme_id, with_orders, wallets, customer_ids, valid_at, known_at or LATEST)
-    return [Row(*row) for row in rows]
+    since: datetime = EVER,
+) -> dict[str, list[Row]]:
+    """Return what counts from a moment on by some schemes for the families of customers, by family."""
+    with_orders, wallets = any(s.measure != "points" for s in some), sorted({s.wallet for s in some if s.measure == "points"})
+    rows = await connection.fetch(_HISTORIES, programme_id, with_orders, wallets, customer_ids, since, valid_at, known_at or LATEST)
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["root"]].append(Row(*row))
+    return found
 
 
-async def lock_histories(connection: Connection, programme_id: str, some: Sequence[Scheme], customer_ids: Sequence[str]) -> list[Row]:
-    """Return what counts for the families of customers and what is booked of them, with their standings locked."""
-    with_orders, wallets = _wanted(some)
-    return [Row(*row) for row in await connection.fetch(_LOCK_HISTORIES, programme_id, with_orders, wallets, customer_ids)]
+async def lock(connection: Connection, programme_id: str, customer_ids: Sequence[str]) -> list[Kept]:
+    """Return where the families of customers stand, locked, with the news of them, which are taken."""
+    return [Kept(*row) for row in await connection.fetch(_LOCK, programme_id, customer_ids)]
+
+
+async def kept_of(connection: Connection, programme_id: str, customer_ids: Sequence[str]) -> dict[str, Kept]:
+    """Return where customers stand, with the news of them; nothing is locked or taken."""
+    return {row["id"]: Kept(*list(row)[1:]) for row in await connection.fetch(_KEPT, programme_id, customer_ids)}
+
+
+async def sums(
+    connection: Connection, programme_id: str, scheme: Scheme, windows: Sequence[Window], moments: Sequence[datetime]
+) -> list[Sum]:
+    """Return what counts in windows, as it is left at a moment each."""
+    if not windows:
+        return []
+    rows = await connection.fetch(_SUMS, programme_id, scheme.measure, scheme.wallet, *transposed(windows), moments)
+    return [Sum(*row) for row in rows]
+
+
+async def falls(connection: Connection, programme_id: str, scheme: Scheme, windows: Sequence[Window]) -> list[list[datetime]]:
+    """Return for each threshold that a window meets the moment whose leaving of it loses it."""
+    if not windows:
+        return []
+    rows = await connection.fetch(_FALLS, programme_id, scheme.measure, scheme.wallet, *transposed(windows), scheme.thresholds)
+    return [row[0] for row in rows]
+
+
+async def booked_of(connection: Connection, programme_id: str, roots: Sequence[str]) -> dict[str, list[Change]]:
+    """Return the changes of families that still are some, the first first."""
+    found: dict[str, list[Change]] = defaultdict(list)
+    for row in await connection.fetch(_BOOKED_OF, programme_id, roots):
+        found[row["customer_id"]].append(Change(*list(row)[1:]))
+    return found
 
 
 async def book(
@@ -248,9 +324,9 @@ async def book(
         await connection.execute(_STAND, programme_id, *transposed(standings))
 
 
-async def leave(connection: Connection, customer_ids: Sequence[str]) -> None:
-    """Forget where customers stood who belong to others now."""
-    await connection.execute(_LEAVE, customer_ids)
+async def forget(connection: Connection, customer_ids: Sequence[str]) -> None:
+    """Forget where customers and their families stood."""
+    await connection.execute(_FORGET, customer_ids)
 
 
 async def kept(connection: Connection, programme_id: str, customer_id: str) -> asyncpg.Record | None:
@@ -258,27 +334,33 @@ async def kept(connection: Connection, programme_id: str, customer_id: str) -> a
     return await connection.fetchrow(_STANDING, programme_id, customer_id)
 
 
-async def booked(connection: Connection, programme_id: str, customer_id: str) -> dict[tuple[datetime, str | None], datetime]:
-    """Return when each change of a member that still is one was booked."""
+async def booked(connection: Connection, programme_id: str, customer_id: str) -> list[Booked]:
+    """Return the changes of a member that still are some, the first first."""
     rows = await connection.fetch(_BOOKED, programme_id, customer_id)
-    return {(row["changed_at"], row["tier"]): row["recorded_at"] for row in rows}
+    return [Booked(Change(*list(row)[:5]), row["recorded_at"]) for row in rows]
 
 
 async def losses(connection: Connection, programme_id: str, within_days: int, limit: int, after: SortKey | None) -> list[LossRow]:
     """Return who loses his tier in so many days, those after `(until, customer_id)`."""
-    rows = await connection.fetch(_LOSSES, programme_id, within_days, limit, *(after or (_EARLIEST, "")))
+    rows = await connection.fetch(_LOSSES, programme_id, within_days, limit, *(after or (EVER, "")))
     return [LossRow(*row) for row in rows]
 
 
 async def override(connection: Connection, programme_id: str, customer_id: str, given: Mapping[str, Any], actor: str) -> None:
     """Keep that somebody gave a member a tier."""
     values = (given["tier"], given["until"], given["reason"], actor)
-    await connection.execute(_OVERRIDE, new_id("tov"), programme_id, customer_id, *values)
+    set_at = await connection.fetchval(_OVERRIDE, new_id("tov"), programme_id, customer_id, *values)
+    await connection.execute(_ADD_NEWS, programme_id, customer_id, set_at)
 
 
 async def lapsed(connection: Connection, now: datetime, many: int) -> list[tuple[str, str]]:
     """Return programme and customer of up to so many standings that have ended, locked."""
     return [tuple(row) for row in await connection.fetch(_LAPSED, now, many)]
+
+
+async def unheard(connection: Connection, many: int) -> list[tuple[str, str]]:
+    """Return programme and customer of news that were not looked at."""
+    return [tuple(row) for row in await connection.fetch(_UNHEARD, many)]
 
 
 async def unbooked(connection: Connection) -> asyncpg.Record | None:
@@ -294,10 +376,6 @@ async def next_members(connection: Connection, after: str, many: int) -> list[st
 async def booked_to(connection: Connection, programme_id: str, version: int, customer_id: str, *, is_all: bool) -> None:
     """Keep how far the changes that a scheme makes are booked."""
     await connection.execute(_BOOKED_TO, programme_id, version, customer_id, is_all)
-
-
-def _wanted(some: Sequence[Scheme]) -> tuple[bool, list[str]]:
-    return any(s.measure != "points" for s in some), sorted({s.wallet for s in some if s.measure == "points"})
 
 
 @lru_cache(maxsize=_SCHEMES_KEPT)

@@ -32,7 +32,8 @@ Reason = Literal["earned", "lapsed", "returned", "scheme", "given"]
 _DAY = timedelta(days=1)
 # At most, with an hour for a change of the clocks in `reach`.
 _LONGEST = {"days": _DAY, "months": 31 * _DAY, "month": 31 * _DAY, "quarter": 92 * _DAY, "year": 366 * _DAY}
-# The end of what has none.
+# The beginning of what has none, and the end.
+EVER = datetime(1, 1, 2, tzinfo=UTC)
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
@@ -184,34 +185,43 @@ class Change(NamedTuple):
     version: int
 
 
-@dataclass(frozen=True)
-class Standing:
-    """Where a member stands at an instant.
+@dataclass(frozen=True, kw_only=True)
+class Stood:
+    """What a member has at an instant.
 
     Attributes:
         tier: its code; None below the first.
-        since: since when without a break.
-        until: when it ends if nothing else is earned; None when it does not end.
-        falls_to: the tier that he has then.
-        progress: points, minor units or visits that count now.
-        next: the next higher tier.
-        distance: how much is missing for it.
         scheme: in force at the instant; None before there was one.
     """
 
     tier: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    falls_to: str | None = None
-    progress: int = 0
-    next: str | None = None
-    distance: int | None = None
     scheme: Scheme | None = None
 
     @property
     def benefits(self) -> Mapping[str, Any]:
         """What the tier gives."""
         return {} if self.scheme is None or self.tier is None else self.scheme.tiers[self.scheme.level_of(self.tier) - 1].benefits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing(Stood):
+    """Where a member stands at an instant.
+
+    Attributes:
+        since: since when without a break.
+        until: when it ends if nothing else is earned; None when it does not end.
+        falls_to: the tier that he has then.
+        progress: points, minor units or visits that count now.
+        next: the next higher tier.
+        distance: how much is missing for it.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    falls_to: str | None = None
+    progress: int = 0
+    next: str | None = None
+    distance: int | None = None
 
 
 def in_force(schemes: Iterable[Scheme], at: datetime) -> Scheme | None:
@@ -246,14 +256,22 @@ def standing_of(changes: Sequence[Change], known: History, scheme: Scheme, at: d
     """
     last = next((change for change in reversed(changes) if change.at <= at), None)
     ahead = next((change for change in changes if change.at > at), None)
-    progress = progress_at(known.of(scheme.counts), scheme, at)
-    following = scheme.level_of(last.tier if last else None)
+    held = (last.tier, last.at) if last is not None and last.tier is not None else (None, None)
+    then = (ahead.at, ahead.tier) if ahead is not None else (None, None)
+    return standing_on(scheme, *held, *then, progress_at(known.of(scheme.counts), scheme, at))
+
+
+def standing_on(
+    scheme: Scheme, tier: str | None, since: datetime | None, until: datetime | None, falls_to: str | None, progress: int
+) -> Standing:
+    """Return the standing of who has a tier and a progress; see `Standing`."""
+    following = scheme.level_of(tier)
     above = scheme.tiers[following] if following < len(scheme.tiers) else None
     return Standing(
-        tier=last.tier if last else None,
-        since=last.at if last and last.tier is not None else None,
-        until=ahead.at if ahead else None,
-        falls_to=ahead.tier if ahead else None,
+        tier=tier,
+        since=since,
+        until=until,
+        falls_to=falls_to,
         progress=progress,
         next=above.code if above else None,
         distance=max(above.threshold - progress, 0) if above else None,
@@ -279,12 +297,14 @@ def progress_at(history: History, scheme: Scheme, at: datetime) -> int:
     return sum(fact.amount for fact in history.facts if begins <= fact.counts_at <= at)
 
 
-def chronicle(history: History, schemes: Sequence[Scheme]) -> list[Change]:
+def chronicle(history: History, schemes: Sequence[Scheme], since: datetime = EVER, before: str | None = None) -> list[Change]:
     """Return every change of tier, the first first; those that lie ahead are what time alone will bring.
 
     Args:
         history: in any order.
         schemes: in any order; none changes anything before it counts.
+        since: only changes from then on; what lies further back than the scheme's `reach` need not be in the history.
+        before: the tier that he had until then.
     """
     begins = sorted({scheme.effective_from for scheme in schemes if in_force(schemes, scheme.effective_from) is scheme})
     given = {moment for override in history.overrides for moment in (override.set_at, override.until)}
@@ -293,10 +313,13 @@ def chronicle(history: History, schemes: Sequence[Scheme]) -> list[Change]:
         scheme = in_force(schemes, begin)
         assert scheme is not None
         end = begins[place + 1] if place + 1 < len(begins) else None
+        if end is not None and end <= since:
+            continue
+        first = max(begin, since)
         own = history.of(scheme.counts)
         returns = {fact.happened_at for fact in own.facts if fact.happened_at > fact.counts_at}
-        for at, level in _between(_with_overrides(_levels(own, scheme), history.overrides, scheme), begin, end):
-            code, previous = scheme.code(level), changes[-1].tier if changes else None
+        for at, level in _between(_with_overrides(_levels(own, scheme, first), history.overrides, scheme), first, end):
+            code, previous = scheme.code(level), changes[-1].tier if changes else before
             if code != previous and at < FOREVER:
                 is_rise = level > scheme.level_of(previous)
                 changes.append(Change(at, code, previous, _reason(at, begin, given, returns, is_rise=is_rise), scheme.version))
@@ -324,8 +347,8 @@ def _between(steps: Sequence[_Step], begin: datetime, end: datetime | None) -> l
     return [(begin, before[-1] if before else 0), *inside]
 
 
-def _levels(history: History, scheme: Scheme) -> list[_Step]:
-    """Return the steps by what was earned, of the scheme's facts: between two returns, those of what was kept until then."""
+def _levels(history: History, scheme: Scheme, since: datetime) -> list[_Step]:
+    """Return the steps from an instant on by what was earned, of the scheme's facts: between two returns, by what was kept until then."""
     late = sorted({fact.happened_at for fact in history.facts if fact.happened_at > fact.counts_at})
     starts: list[datetime] = [fact.counts_at for fact in history.facts]
     if history.started_at is not None:
@@ -336,13 +359,15 @@ def _levels(history: History, scheme: Scheme) -> list[_Step]:
     steps: list[_Step] = []
     for place, begin in enumerate([start, *late]):
         end = late[place] if place < len(late) else None
+        if end is not None and end <= since:
+            continue
         # What lies too far back for the stretch, or after it, need not be looked at.
-        first = begin - scheme.reach if place and scheme.reach is not None else start
+        first = max(begin, since) - scheme.reach if scheme.reach is not None and max(begin, since) > start else start
         kept: dict[datetime, int] = defaultdict(int)
         for fact in history.facts:
             if first <= fact.counts_at and (end is None or fact.counts_at < end) and fact.happened_at <= max(fact.counts_at, begin):
                 kept[fact.counts_at] += fact.amount
-        steps += _between(_fold(sorted(kept.items()), scheme, start), begin, end)
+        steps += _between(_fold(sorted(kept.items()), scheme, start), max(begin, since), end)
     return steps
 
 

@@ -6,7 +6,6 @@ Whoever earns, sells or shows something asks here:
     found.tier, found.benefits                                                             # None and {} below the first tier
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from fractions import Fraction
@@ -18,14 +17,14 @@ from loyalty.programmes import repository as programmes
 from loyalty.programmes.errors import ProgrammeNotFound
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.tiers import booking, repository
+from loyalty.tiers import standing as standings
 from loyalty.tiers.errors import TierCodeReserved, TierNotFound, TiersNotRising, TierTimeInvalid
-from loyalty.tiers.facts import Row, history_of
+from loyalty.tiers.facts import history_of
 from loyalty.tiers.repository import SchemeRow, TierRow
-from loyalty.tiers.rules import Change, History, Scheme, Standing, chronicle, standing
+from loyalty.tiers.rules import Change, History, Scheme, Standing, Stood, chronicle, standing
 from loyalty.tiers.schemas import Qualification, QualificationWish, TierDraft, TierGift
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
-from shared.following.links import families
 from shared.http.etags import check_version
 
 _RESERVED = {"qualification", "losses"}
@@ -170,7 +169,12 @@ async def member_tier(
         MemberNotFound: there is no such member.
     """
     await members.require(connection, customer_id)
-    history, some, moment = await _known(connection, programme_id, customer_id, as_of, known_at)
+    some = (await repository.schemes(connection, programme_id, known_at)).get(programme_id, [])
+    if as_of is None and known_at is None:
+        found = await standings.now(connection, programme_id, customer_id, some)
+        if found is not None:
+            return found
+    history, moment = await _known(connection, programme_id, customer_id, some, as_of, known_at)
     return standing(history, some, moment), moment
 
 
@@ -183,10 +187,14 @@ async def changes_of(
         MemberNotFound: there is no such member.
     """
     await members.require(connection, customer_id)
-    history, some, moment = await _known(connection, programme_id, customer_id, None, known_at)
     booked = await repository.booked(connection, programme_id, customer_id)
+    some = (await repository.schemes(connection, programme_id, known_at)).get(programme_id, [])
+    if known_at is None and some and await repository.kept(connection, programme_id, customer_id) is not None:
+        return [(one.change, one.recorded_at) for one in reversed(booked)]
+    history, moment = await _known(connection, programme_id, customer_id, some, None, known_at)
+    recorded = {(one.change.at, one.change.tier): one.recorded_at for one in booked}
     changes = [change for change in chronicle(history, some) if change.at <= moment]
-    return [(change, booked.get((change.at, change.tier))) for change in reversed(changes)]
+    return [(change, recorded.get((change.at, change.tier))) for change in reversed(changes)]
 
 
 async def tier_of(
@@ -200,15 +208,15 @@ async def tier_of(
     some = (await repository.schemes(connection, programme_id, known_at)).get(programme_id, [])
     if not any(scheme.tiers for scheme in some):
         return None, None
-    rows = await repository.histories(connection, programme_id, some, [customer_id], as_of, known_at)
-    found = standing(history_of(rows), some, next(row.happened_at for row in rows if row.kind == "now"))
+    history, moment = await _known(connection, programme_id, customer_id, some, as_of, known_at)
+    found = standing(history, some, moment)
     return found.tier, found.until
 
 
 async def standings_at(
     connection: Connection, programme_id: str, of: Sequence[tuple[str, datetime]], some: Sequence[Scheme] | None = None
-) -> list[Standing]:
-    """Return where customers stood at moments, before what happened at each; at most one round trip more than the schemes.
+) -> list[Stood]:
+    """Return what customers had at moments, before what happened at each; mostly with one round trip more than the schemes.
 
     Args:
         connection: of the caller.
@@ -219,17 +227,11 @@ async def standings_at(
     if some is None:
         some = (await repository.schemes(connection, programme_id)).get(programme_id, [])
     if not of or not any(scheme.tiers for scheme in some):
-        return [Standing()] * len(of)
-    ids = sorted({customer_id for customer_id, _ in of})
-    roots = {one: family.root_id for one, family in (await families(connection, ids)).items()}
-    by_root: dict[str, list[Row]] = defaultdict(list)
-    for row in await repository.histories(connection, programme_id, some, ids, max(moment for _, moment in of)):
-        by_root[row.root].append(row)
-    told = {root: history_of(rows) for root, rows in by_root.items()}
-    return [standing(told.get(roots[one], History()).before(moment), some, moment) for one, moment in of]
+        return [Stood()] * len(of)
+    return await standings.stood_at(connection, programme_id, of, some)
 
 
-def multiplier_of(found: Standing) -> Fraction:
+def multiplier_of(found: Stood) -> Fraction:
     """Return the factor of what a member earns where he stands."""
     return Fraction(found.benefits.get("multiplier", "1"))
 
@@ -241,8 +243,12 @@ async def multiplier_at(connection: Connection, customer_ids: Sequence[str], mom
 
 
 async def _known(
-    connection: Connection, programme_id: str, customer_id: str, as_of: datetime | None, known_at: datetime | None
-) -> tuple[History, list[Scheme], datetime]:
-    some = (await repository.schemes(connection, programme_id, known_at)).get(programme_id, [])
-    rows = await repository.histories(connection, programme_id, some, [customer_id], as_of, known_at)
-    return history_of(rows), some, next(row.happened_at for row in rows if row.kind == "now")
+    connection: Connection,
+    programme_id: str,
+    customer_id: str,
+    some: Sequence[Scheme],
+    as_of: datetime | None,
+    known_at: datetime | None,
+) -> tuple[History, datetime]:
+    [rows] = (await repository.histories(connection, programme_id, some, [customer_id], as_of, known_at)).values()
+    return history_of(rows), next(row.happened_at for row in rows if row.kind == "now")
