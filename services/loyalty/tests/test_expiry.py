@@ -252,13 +252,35 @@ async def test_lots_are_listed_in_the_order_in_which_they_are_spent(client, ledg
     assert [tuple(row) for row in left] == [(1, 1), (3, 3), (90, 89)]
 
 
+@pytest.fixture
+async def tiers(client):
+    for place, code in enumerate(("green", "gold")):
+        made = await client.post("/v1/tiers", json={"code": code, "name": {"en": code}, "rank": place + 1, "threshold": 100 * (place + 1)})
+        assert made.status_code == 201, made.json()
+
+
+async def test_a_tier_that_does_not_exist_is_refused(client, tiers):
+    refused = await client.put(POLICY, json={**SIX_MONTHS, "exempt_tiers": ["green", "platinum"]})
+    assert (refused.status_code, refused.json()["code"]) == (422, "expiry_tier_unknown")
+    assert refused.json()["errors"][0]["pointer"] == "/exempt_tiers/1"
+    assert refused.json()["tier"] == "platinum"
+    body = {**SIX_MONTHS, "exempt_tiers": ["gold", "green"]}
+    made = await client.put(POLICY, json=body)
+    assert (made.status_code, made.json()["exempt_tiers"]) == (200, ["gold", "green"])
+    # What was taken once is the same policy, also when a tier of it is gone.
+    tag = (await client.get("/v1/tiers/green")).headers["etag"]
+    gone = await client.delete("/v1/tiers/green", headers={"if-match": tag})
+    assert gone.status_code == 204, gone.json()
+    assert (await client.put(POLICY, json=body)).json() == made.json()
+
+
 TIER = """
 INSERT INTO tier_changes (id, programme_id, customer_id, tier, changed_at, reason, scheme_version, recorded_at)
 VALUES ($1, $2, 'cus_1', $3, $4, 'test', 1, $4)
 """
 
 
-async def test_nothing_expires_in_a_tier_that_is_exempt(client, ledger):
+async def test_nothing_expires_in_a_tier_that_is_exempt(client, ledger, tiers):
     await client.put(POLICY, json={**SIX_MONTHS, "exempt_tiers": ["gold"]})
     await earn(ledger, "cus_1", 100, NOW - 500 * DAY, "first")
     await ledger.fetch(TIER, "tch_1", PROGRAMME_ID, "gold", NOW - 400 * DAY)
@@ -273,14 +295,14 @@ async def test_nothing_expires_in_a_tier_that_is_exempt(client, ledger):
     assert await ledger.member("cus_1") == (0, 100)
 
 
-async def test_a_tier_that_came_after_the_end_saves_nothing(client, ledger):
+async def test_a_tier_that_came_after_the_end_saves_nothing(client, ledger, tiers):
     await client.put(POLICY, json={**SIX_MONTHS, "exempt_tiers": ["gold"]})
     await earn(ledger, "cus_1", 100, NOW - 500 * DAY, "first")
     await ledger.fetch(TIER, "tch_1", PROGRAMME_ID, "gold", NOW - 300 * DAY)
     assert await ledger.member("cus_1") == (0, 100)
 
 
-async def test_a_gift_of_what_expires_never_lasts_as_long_as_the_policy_says(client, ledger):
+async def test_a_gift_of_what_expires_never_lasts_as_long_as_the_policy_says(client, ledger, tiers):
     await client.put(POLICY, json={**SIX_MONTHS, "exempt_tiers": ["gold"]})
     await earn(ledger, "cus_1", 100, NOW - 500 * DAY, "first")
     await earn(ledger, "cus_2", 1, NOW - 3 * DAY, "second")

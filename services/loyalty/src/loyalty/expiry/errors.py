@@ -6,6 +6,7 @@ Conflict
 
 Invalid
 ├── TermInvalid      this kind of policy takes another unit, or none
+├── TierUnknown      nothing is to expire in a tier that the programme does not have
 └── PeriodInvalid    a period that ends before it begins, or is too long
 """
 
@@ -25,6 +26,11 @@ class PolicyTooLate(Conflict):
 class TermInvalid(Invalid):
     code = "expiry_term_invalid"
     title = "This kind of policy needs a unit of time that it can count, and how many; never needs none."
+
+
+class TierUnknown(Invalid):
+    code = "expiry_tier_unknown"
+    title = "The programme has no such tier."
 
 
 class PeriodInvalid(Invalid):

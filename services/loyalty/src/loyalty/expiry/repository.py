@@ -12,6 +12,10 @@ _LOCK = "SELECT zone FROM programmes WHERE id = $1 FOR UPDATE"
 _EARNED_SINCE = """
 SELECT EXISTS (SELECT FROM lots JOIN accounts ON accounts.id = account_id WHERE programme_id = $1 AND NOT is_overdraft AND earned_at >= $2)
 """
+_UNKNOWN_TIER = """
+SELECT place - 1 FROM unnest($2::text[]) WITH ORDINALITY AS asked (code, place)
+WHERE NOT EXISTS (SELECT FROM tiers WHERE programme_id = $1 AND tiers.code = asked.code) ORDER BY place LIMIT 1
+"""
 _ADD = f"""
 INSERT INTO expiry_policies (programme_id, version, kind, unit, units, zone, exempt_tiers, reminder_days, effective_from)
 SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM expiry_policies WHERE programme_id = $1
@@ -170,6 +174,11 @@ async def lock(connection: Connection, programme_id: str) -> str | None:
 async def has_earned_since(connection: Connection, programme_id: str, moment: datetime) -> bool:
     """Return whether points were earned from a moment on."""
     return bool(await connection.fetchval(_EARNED_SINCE, programme_id, moment))
+
+
+async def unknown_tier(connection: Connection, programme_id: str, codes: Sequence[str]) -> int | None:
+    """Return the place of the first code that is no tier of a programme; None when all are."""
+    return await connection.fetchval(_UNKNOWN_TIER, programme_id, codes)
 
 
 async def add(connection: Connection, programme_id: str, policy: PolicyRow) -> PolicyRow:

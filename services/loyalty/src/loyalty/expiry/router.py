@@ -4,7 +4,7 @@ from fastapi import Query
 
 from loyalty.dependencies import ClockDep, ManagesLoyalty, ReadsLoyalty, ReadsMember
 from loyalty.expiry import service
-from loyalty.expiry.errors import PeriodInvalid, PolicyExists, PolicyTooLate, TermInvalid
+from loyalty.expiry.errors import PeriodInvalid, PolicyExists, PolicyTooLate, TermInvalid, TierUnknown
 from loyalty.expiry.schemas import (
     Expiration,
     Expirations,
@@ -46,7 +46,7 @@ async def get(programme_id: ProgrammeIdPath, connection: Reads, _caller: ReadsLo
     "/v1/programmes/{programme_id}/expiry",
     operation_id="expiry_policies_set",
     summary="Change when points end",
-    responses=problems(ProgrammeNotFound, TermInvalid, PolicyExists, PolicyTooLate),
+    responses=problems(ProgrammeNotFound, TermInvalid, TierUnknown, PolicyExists, PolicyTooLate),
 )
 async def put(programme_id: ProgrammeIdPath, wanted: ExpiryPolicyInput, uow: Uow, _caller: ManagesLoyalty, clock: ClockDep) -> ExpiryPolicy:
     """Let points that are earned from a moment on end by another policy; those that are there keep theirs."""

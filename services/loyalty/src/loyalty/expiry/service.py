@@ -6,7 +6,7 @@ Balances ask nobody: the database works out from policies and activity what coun
 from datetime import datetime, timedelta
 
 from loyalty.expiry import repository
-from loyalty.expiry.errors import PeriodInvalid, PolicyExists, PolicyTooLate, TermInvalid
+from loyalty.expiry.errors import PeriodInvalid, PolicyExists, PolicyTooLate, TermInvalid, TierUnknown
 from loyalty.expiry.repository import ExpirationRow, ExpiringRow, Mark, PolicyRow
 from loyalty.expiry.schemas import ExpiryPolicyInput
 from loyalty.members import service as members
@@ -44,6 +44,7 @@ async def add_policy(uow: UnitOfWork, programme_id: str, wanted: ExpiryPolicyInp
     Raises:
         ProgrammeNotFound: there is no such programme.
         TermInvalid: this kind takes another unit, or none.
+        TierUnknown: the programme has no tier of a code that is named.
         PolicyExists: another begins at that moment.
         PolicyTooLate: points were earned since then.
     """
@@ -59,6 +60,9 @@ async def add_policy(uow: UnitOfWork, programme_id: str, wanted: ExpiryPolicyInp
         if known[1:4] + known[5:] != policy[1:4] + policy[5:]:
             raise PolicyExists
         return known
+    unknown = await repository.unknown_tier(uow.connection, programme_id, wanted.exempt_tiers)
+    if unknown is not None:
+        raise TierUnknown(pointer=f"/exempt_tiers/{unknown}", tier=wanted.exempt_tiers[unknown])
     if since < now and await repository.has_earned_since(uow.connection, programme_id, since):
         raise PolicyTooLate
     return await repository.add(uow.connection, programme_id, policy)
