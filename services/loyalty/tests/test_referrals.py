@@ -17,6 +17,7 @@ from loyalty.due import PASSES
 from loyalty.referrals import following, settling
 from loyalty.referrals.rules import Bought, Known, judge, offending_field, period, share
 from loyalty.referrals.schemas import SchemeTerms
+from loyalty.relations.rules import Relation
 from loyalty.settings import LoyaltySettings
 from loyalty.verification.rules import is_sound
 from shared.contracts.customers import CustomerErased, CustomerMerged, CustomerRegistered, Line, OrderCancelled, OrderPlaced, OrderReturned
@@ -41,7 +42,8 @@ def known_of(**more: Any) -> Known:
         "is_closed": False,
         "is_same_person": False,
         "suspicions": [],
-        "is_cleared": False,
+        "cleared": [],
+        "relation": Relation(),
         "orders": [],
         "traits": {},
         "now": NOW + DAY,
@@ -77,7 +79,16 @@ def bought(
         ({"order_condition": "event.channel == 'app'"}, {"orders": [bought(channel="app")]}, "qualified", None, "ord_1"),
         ({"condition": "registered"}, {}, "qualified", None, None),
         ({}, {"orders": [bought()], "suspicions": ["referral_velocity"]}, "waiting", None, "ord_1"),
-        ({}, {"orders": [bought()], "suspicions": ["referral_velocity"], "is_cleared": True}, "qualified", None, "ord_1"),
+        ({}, {"orders": [bought()], "suspicions": ["referral_velocity"], "cleared": ["referral_velocity"]}, "qualified", None, "ord_1"),
+        ({}, {"orders": [bought()], "suspicions": ["a", "b"], "cleared": ["a"]}, "waiting", None, "ord_1"),
+        ({}, {"orders": [bought()], "relation": Relation(60)}, "waiting", None, "ord_1"),
+        ({}, {"orders": [bought()], "relation": Relation(59)}, "qualified", None, "ord_1"),
+        ({}, {"orders": [bought()], "relation": Relation(shared=["card"])}, "waiting", None, "ord_1"),
+        ({}, {"orders": [bought()], "relation": Relation(shared=["card"]), "cleared": ["shared_card"]}, "qualified", None, "ord_1"),
+        # What was noted of how they relate holds no more.
+        ({}, {"orders": [bought()], "suspicions": ["suspected_duplicate"]}, "qualified", None, "ord_1"),
+        ({"on_shared_identity": "refuse"}, {"relation": Relation(60)}, "refused", "referral_shared_identity", None),
+        ({"on_shared_identity": "ignore"}, {"orders": [bought()], "relation": Relation(99, ["card"])}, "qualified", None, "ord_1"),
         ({}, {"is_closed": True}, "refused", "membership_ended", None),
         ({}, {"is_same_person": True}, "refused", "referral_self", None),
         ({}, {"state": "completed", "order_id": "ord_1", "orders": [bought(returned=5_000)]}, "reversing", "order_returned", None),

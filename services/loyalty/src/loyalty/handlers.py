@@ -14,12 +14,16 @@ from loyalty.members import service as members
 from loyalty.offers import service as offers
 from loyalty.privacy import service as privacy
 from loyalty.referrals import following as referrals
+from loyalty.relations import following as relations
 from loyalty.segments import following as segments
 from loyalty.tiers import booking as tiers
 from shared.contracts.customers import (
     CustomerBirthday,
     CustomerRegistered,
     CustomerUpdated,
+    DuplicateSettled,
+    DuplicateSuspected,
+    IdentitySharingChanged,
     InteractionRecorded,
     OrderCancelled,
     OrderPlaced,
@@ -74,6 +78,30 @@ async def on_segment_memberships_changed(uow: UnitOfWork, events: Sequence[Recei
     changed = [received.event for received in events]
     await segments.changed(uow, changed)
     await referrals.follow(uow, [event.customer_id for event in changed])
+
+
+async def on_duplicates_suspected(uow: UnitOfWork, events: Sequence[Received[DuplicateSuspected]]) -> None:
+    """Nobody is rewarded for having referred who may be himself, until somebody has looked at it."""
+    await relations.suspected(uow, events)
+    await _look_at_referrals(uow, events)
+
+
+async def on_duplicates_settled(uow: UnitOfWork, events: Sequence[Received[DuplicateSettled]]) -> None:
+    """Referrals go on between two of whom nobody suspects any more that they are one."""
+    await relations.settled(uow, events)
+    await _look_at_referrals(uow, events)
+
+
+async def on_identity_sharings_changed(uow: UnitOfWork, events: Sequence[Received[IdentitySharingChanged]]) -> None:
+    """Referrals between two who share a device, a card or an account are looked at."""
+    await relations.shared(uow, events)
+    await _look_at_referrals(uow, events)
+
+
+async def _look_at_referrals(
+    uow: UnitOfWork, events: Sequence[Received[DuplicateSuspected | DuplicateSettled | IdentitySharingChanged]]
+) -> None:
+    await referrals.follow(uow, [customer for event, _ in events for customer in (event.customer_id, event.other_id)])
 
 
 async def on_birthdays(uow: UnitOfWork, events: Sequence[Received[CustomerBirthday]]) -> None:
@@ -145,16 +173,21 @@ async def _on_moved(uow: UnitOfWork, moved: Sequence[Moved]) -> None:
     await referrals.follow(uow, customers, either=True)
 
 
-def _of_members(handler: Handler) -> Handler:
+def _of_members(handler: Handler, field: str = "customer_id") -> Handler:
     """Return the handler without the events of erased customers; an id that no table could hold is refused before it is looked for."""
-    kept = unless_erased(handler)
+    kept = unless_erased(handler, field)
 
     async def handle(uow: UnitOfWork, events: Sequence[Received[Any]]) -> None:
         for event, _ in events:
-            check_id("customer_id", event.customer_id)
+            check_id(field, getattr(event, field))
         await kept(uow, events)
 
     return handle
+
+
+def _of_two(handler: Handler) -> Handler:
+    """Return the handler without the events that tell of an erased customer on either side."""
+    return _of_members(_of_members(handler, "other_id"))
 
 
 # What members earn for, as it is done once nothing has to wait for a review any more.
@@ -175,6 +208,9 @@ HANDLERS: HandlerTable = {
     CustomerUpdated: _of_members(on_customers_updated),
     StageChanged: _of_members(on_stages_changed),
     SegmentMembershipChanged: _of_members(on_segment_memberships_changed),
+    DuplicateSuspected: _of_two(on_duplicates_suspected),
+    DuplicateSettled: _of_two(on_duplicates_settled),
+    IdentitySharingChanged: _of_two(on_identity_sharings_changed),
     CustomerBirthday: _of_members(unless_withheld(on_birthdays)),
     InteractionRecorded: _of_members(unless_withheld(on_interactions_recorded)),
     # Not every answer is a member's.

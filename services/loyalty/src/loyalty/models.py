@@ -19,6 +19,7 @@ from loyalty.partners import models as partners
 from loyalty.programmes import models as programmes
 from loyalty.redemptions import models as redemptions
 from loyalty.referrals import models as referrals
+from loyalty.relations import models as relations
 from loyalty.rewards import models as rewards
 from loyalty.rules import models as rules
 from loyalty.segments import models as segments
@@ -49,6 +50,7 @@ __all__ = [
     "programmes",
     "redemptions",
     "referrals",
+    "relations",
     "rewards",
     "rules",
     "segments",

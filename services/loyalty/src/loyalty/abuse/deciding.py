@@ -43,10 +43,12 @@ async def decide(uow: UnitOfWork, review_id: str, *, approve: bool, caller: str,
     review = await reviewing.found(uow.connection, review_id, lock=True)
     if review["state"] != "open":
         raise ReviewDecided(state=review["state"])
+    concluded = await reviewing.conclude(uow, review_id, "approved" if approve else "rejected", caller, reason)
+    # Afterwards, so that what waits for another reason still can wait for another review.
     act = _BY_KIND.get(review["kind"])
     if act is not None:
         await act(uow, review, approve=approve)
-    return await reviewing.conclude(uow, review_id, "approved" if approve else "rejected", caller, reason)
+    return concluded
 
 
 async def _earnings(uow: UnitOfWork, review: Record, *, approve: bool) -> None:

@@ -30,6 +30,10 @@ WEIGHTS: Mapping[str, int] = {
     "referrer_frozen": 70,
     "quick_order": 20,
     "shared_household_before": 50,
+    "suspected_duplicate": 70,
+    "shared_account": 60,
+    "shared_card": 60,
+    "shared_device": 40,
     "member_frozen": 70,
 }
 # Actions that spend: nobody who is frozen may take them.

@@ -19,6 +19,7 @@ from loyalty.partners import repository as partners
 from loyalty.privacy import repository
 from loyalty.redemptions import service as redemptions
 from loyalty.referrals import service as referrals
+from loyalty.relations import repository as relations
 from loyalty.segments import repository as segments
 from loyalty.tiers import privacy as tiers
 from loyalty.vouchers import service as vouchers
@@ -47,6 +48,7 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
         **await partners.erase(uow.connection, customer_ids),
         **await referrals.erase(uow, customer_ids),
         **await segments.erase(uow.connection, customer_ids),
+        **await relations.erase(uow.connection, customer_ids),
     }
 
 
@@ -68,4 +70,5 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
         | await partners.collect(connection, customer_ids)
         | await referrals.collect(connection, customer_ids)
         | await segments.collect(connection, customer_ids)
+        | await relations.collect(connection, customer_ids)
     )

@@ -9,6 +9,7 @@ Conflict
 ├── ReferralCodeClosed      the code's member is gone
 ├── ReferralSelf            referrer and referred are one person
 ├── ReferralHousehold       they live in one household
+├── ReferralSharedIdentity  they may be one person, or use one device, card or account
 ├── ReferralLoop            the referrer was referred by the referred, directly or through others
 ├── ReferralAlreadyReferred somebody referred him already
 └── ReferralNotNew          the referred one was a customer before
@@ -49,6 +50,11 @@ class ReferralSelf(Conflict):
 class ReferralHousehold(Conflict):
     code = "referral_household"
     title = "Nobody refers somebody of his own household."
+
+
+class ReferralSharedIdentity(Conflict):
+    code = "referral_shared_identity"
+    title = "Referrer and referred may be one person."
 
 
 class ReferralLoop(Conflict):

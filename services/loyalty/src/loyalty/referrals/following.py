@@ -11,7 +11,7 @@ from loyalty.abuse import reviewing
 from loyalty.earning.rules import order_facts
 from loyalty.referrals import repository
 from loyalty.referrals.repository import Standing
-from loyalty.referrals.rules import Verdict, judge
+from loyalty.referrals.rules import Verdict, judge, open_suspicions, suspicions_now
 from shared.contracts.customers import OrderPlaced
 from shared.contracts.loyalty import ReferralRefused
 from shared.database.moments import database_now
@@ -67,15 +67,24 @@ async def evaluate(uow: UnitOfWork, referral_ids: Sequence[str]) -> None:
     now = await database_now(uow.connection)
     for each in await repository.standing(uow.connection, referral_ids, now):
         verdict = judge(each.terms, each.known)
-        if verdict is not None and verdict != _present(each):
+        if verdict is None:
+            continue
+        suspicions = suspicions_now(each.terms, each.known)
+        if suspicions != each.row["suspicions"] and verdict.state != "reversing":
+            await repository.suspect(uow.connection, each.row["id"], suspicions)
+        if verdict != _present(each):
             await _move(uow, each, verdict)
+        if verdict.state == "waiting":
+            # One thing waits once: whatever came to light since it was looked at last is looked at, too.
+            unseen = open_suspicions(each.terms, each.known)
+            await reviewing.open_review(uow, REVIEW, each.row["id"], unseen, customer_id=each.row["referrer_id"])
 
 
 async def decide(uow: UnitOfWork, review: Record, *, approve: bool) -> None:
     """Let a referral that was suspicious go on, or refuse it for ever."""
     referral_id = review["subject_id"]
     if approve:
-        await repository.clear(uow.connection, referral_id)
+        await repository.clear(uow.connection, referral_id, review["reasons"])
         await evaluate(uow, [referral_id])
         return
     referral = await repository.get(uow.connection, referral_id)
@@ -91,8 +100,6 @@ async def _move(uow: UnitOfWork, each: Standing, verdict: Verdict) -> None:
     if verdict.state == "reversing":
         verdict = verdict._replace(order_id=row["order_id"], due_at=row["due_at"])
     await repository.move(uow.connection, row["id"], verdict, is_told=False)
-    if verdict.state == "waiting":
-        await reviewing.open_review(uow, REVIEW, row["id"], row["suspicions"], customer_id=row["referrer_id"])
 
 
 async def _refuse(uow: UnitOfWork, referral_id: str, verdict: Verdict) -> None:

@@ -45,8 +45,8 @@ referrals = sa.Table(
     sa.Column("state", sa.Text, nullable=False, server_default=sa.text("'pending'")),
     sa.Column("reason", sa.Text),
     sa.Column("suspicions", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
-    # Somebody looked at the suspicions and found nothing.
-    sa.Column("is_cleared", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Those of them that somebody looked at and found nothing.
+    sa.Column("cleared", ARRAY(sa.Text), nullable=False, server_default=sa.text("'{}'")),
     # The order that met the condition, and when it can be returned no more.
     sa.Column("order_id", sa.Text),
     sa.Column("due_at", sa.DateTime(timezone=True)),

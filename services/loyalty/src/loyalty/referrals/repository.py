@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from asyncpg import Record
 
 from loyalty.referrals.rules import Bought, Known, Verdict
+from loyalty.relations.rules import Relation
 from shared.database.pool import Connection
 from shared.database.rows import affected, transposed
 from shared.http.pagination import SortKey
@@ -41,7 +42,7 @@ WHERE customer_id = ANY (family_of($1)) AND side = 'referrer' AND state = 'compl
 # Referrals are made one after the other: each sees all that were made before, so neither loops nor doubles slip between two of them.
 _IN_TURN = "SELECT pg_advisory_xact_lock(hashtextextended('loyalty.referrals', 9))"
 _SITUATION = """
-SELECT family_of($1) && family_of($2) AS is_same_person,
+SELECT score, shared, family_of($1) && family_of($2) AS is_same_person,
        EXISTS (
            SELECT FROM household_members AS own JOIN household_members AS other USING (household_id)
            WHERE own.customer_id = ANY (family_of($1)) AND other.customer_id = ANY (family_of($2))
@@ -59,6 +60,7 @@ SELECT family_of($1) && family_of($2) AS is_same_person,
        (SELECT count(*)::int FROM referrals
         WHERE referrer_id = ANY (family_of($1)) AND created_at > clock_timestamp() - interval '1 day') AS last_day,
        clock_timestamp() AS now
+FROM relation_of(family_of($1), family_of($2))
 """
 _REFERRAL = """
 id, version, code, referrer_id, referred_id, scheme_version, used_at, lapses_at, state, reason, suspicions, order_id, due_at,
@@ -71,7 +73,7 @@ WHERE NOT EXISTS (SELECT FROM erased_customers WHERE customer_id IN ($3, $4) FOR
 RETURNING {_REFERRAL}
 """  # noqa: S608 (names of columns only)
 _GET = f"SELECT {_REFERRAL} FROM referrals WHERE id = $1"  # noqa: S608
-_CLEAR = "UPDATE referrals SET is_cleared = true WHERE id = $1"
+_CLEAR = "UPDATE referrals SET cleared = ARRAY(SELECT unnest(cleared) UNION SELECT unnest($2::text[]) ORDER BY 1) WHERE id = $1"
 
 # Everybody who is the same person as one of them, for a whole batch at once.
 _FAMILIES = """ARRAY(
@@ -97,7 +99,8 @@ _LAPSING = """
 SELECT id FROM referrals WHERE state = 'pending' AND lapses_at <= $1 ORDER BY lapses_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
 _KNOWN = """
-SELECT referrals.id, state, used_at, lapses_at, order_id, suspicions, is_cleared, referrer_id, referred_id, reason, due_at, told,
+SELECT referrals.id, state, used_at, lapses_at, order_id, suspicions, cleared, score, shared, referrer_id, referred_id, reason, due_at,
+       told,
        terms,
        (SELECT min(enrolled_at) FROM members WHERE customer_id = ANY (family)) AS enrolled_at,
        EXISTS (SELECT FROM members WHERE customer_id IN (referrer_id, referred_id) AND closed_at IS NOT NULL) AS is_closed,
@@ -108,7 +111,8 @@ SELECT referrals.id, state, used_at, lapses_at, order_id, suspicions, is_cleared
            'returned_minor', orders.returned_minor, 'is_cancelled', orders.cancelled_at IS NOT NULL,
            'facts', coalesce(referral_orders.facts, '{}'), 'segments', segments_at(referred_id, orders.placed_at)
        )), '[]') FROM orders LEFT JOIN referral_orders USING (order_id) WHERE orders.customer_id = ANY (family)) AS orders
-FROM referrals JOIN referral_schemes ON referral_schemes.version = scheme_version, family_of(referred_id) AS family
+FROM referrals JOIN referral_schemes ON referral_schemes.version = scheme_version, family_of(referred_id) AS family,
+     relation_of(family_of(referrer_id), family) AS relation
 WHERE referrals.id = ANY ($1::text[]) ORDER BY referrals.id
 """
 _MOVE = f"""
@@ -165,7 +169,7 @@ SELECT customer FROM unnest($1::text[]) AS customer WHERE EXISTS (
     SELECT FROM member_freezes WHERE customer_id = ANY (family_of(customer)) AND unfrozen_at IS NULL
 )
 """
-_SUSPECT = "UPDATE referrals SET suspicions = array_append(suspicions, $2) WHERE id = $1"
+_SUSPECT = "UPDATE referrals SET suspicions = $2, version = version + 1 WHERE id = $1"
 
 _CLOSE_CODES = "UPDATE referral_codes SET closed_at = clock_timestamp() WHERE customer_id = ANY ($1) AND closed_at IS NULL"
 _FORGET_ORDERS = "DELETE FROM referral_orders WHERE customer_id = ANY ($1)"
@@ -184,6 +188,8 @@ _COLLECT: Mapping[str, str] = {
 class Situation(NamedTuple):
     """How two customers stand to each other when one refers the other."""
 
+    score: int | None
+    shared: Sequence[str]
     is_same_person: bool
     is_household: bool
     was_household: bool
@@ -192,6 +198,11 @@ class Situation(NamedTuple):
     is_frozen: bool
     last_day: int
     now: datetime
+
+    @property
+    def relation(self) -> Relation:
+        """How they relate besides households and merges."""
+        return Relation(self.score, self.shared)
 
 
 class Standing(NamedTuple):
@@ -284,13 +295,13 @@ async def move(connection: Connection, referral_id: str, to: Verdict, *, is_told
     return _one(await connection.fetchrow(_MOVE, referral_id, to.state, to.reason, to.order_id, to.due_at, int(is_told)))
 
 
-async def clear(connection: Connection, referral_id: str) -> None:
-    """Note that somebody looked at the suspicions and found nothing."""
-    await connection.execute(_CLEAR, referral_id)
+async def clear(connection: Connection, referral_id: str, suspicions: Sequence[str]) -> None:
+    """Note that somebody looked at these suspicions and found nothing."""
+    await connection.execute(_CLEAR, referral_id, suspicions)
 
 
-async def suspect(connection: Connection, referral_id: str, why: str) -> None:
-    """Note a suspicion."""
+async def suspect(connection: Connection, referral_id: str, why: Sequence[str]) -> None:
+    """Note all suspicions that there are."""
     await connection.execute(_SUSPECT, referral_id, why)
 
 
@@ -405,10 +416,10 @@ def _known(row: Record, now: datetime) -> Known:
         "is_closed",
         "is_same_person",
         "suspicions",
-        "is_cleared",
+        "cleared",
         "traits",
     )
-    return Known(orders=orders, now=now, **{name: row[name] for name in names})
+    return Known(orders=orders, now=now, relation=Relation(row["score"], row["shared"]), **{name: row[name] for name in names})
 
 
 def _one(row: Record | None) -> Record:

@@ -22,6 +22,7 @@ from loyalty.referrals.errors import (
     ReferralNotNew,
     ReferralSchemeInactive,
     ReferralSelf,
+    ReferralSharedIdentity,
     ReferralTermsInvalid,
 )
 from loyalty.referrals.schemas import (
@@ -75,6 +76,7 @@ async def get_own(customer_id: CustomerIdPath, connection: Reads, _: ReadsMember
     status_code=201,
     responses=problems(
         *(ReferralSchemeInactive, ReferralCodeUnknown, ReferralCodeClosed, ReferralMomentUnusable, ReferralSelf, ReferralHousehold),
+        ReferralSharedIdentity,
         *(ReferralLoop, ReferralAlreadyReferred, ReferralNotNew, VelocityExceeded, MemberNotFound),
     ),
 )

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from loyalty.relations.rules import Relation, is_of_relation, suspicions_of
 from loyalty.rules.conditions import holds, variables_of
 
 # Nothing that is told later changes these.
@@ -39,8 +40,9 @@ class Known:
         enrolled_at: when the referred one registered, as far as that was heard.
         is_closed: one of the two is gone.
         is_same_person: they turned out to be one person.
-        suspicions: why somebody should look at it.
-        is_cleared: somebody has.
+        suspicions: why somebody should look at it, as was noted.
+        cleared: those that somebody looked at and found nothing.
+        relation: how the two relate, as is known now.
         orders: of the referred one, all that were ever heard of.
         traits: what conditions see of him.
         now: the moment.
@@ -54,7 +56,8 @@ class Known:
     is_closed: bool
     is_same_person: bool
     suspicions: Sequence[str]
-    is_cleared: bool
+    cleared: Sequence[str]
+    relation: Relation
     orders: Sequence[Bought]
     traits: Mapping[str, Any]
     now: datetime
@@ -84,14 +87,36 @@ def judge(terms: Mapping[str, Any], known: Known) -> Verdict | None:
         return Verdict("refused", "membership_ended")
     if known.is_same_person:
         return Verdict("refused", "referral_self")
+    if is_refused(terms, known.relation):
+        return Verdict("refused", "referral_shared_identity")
     if not is_new(terms, known):
         return Verdict("refused", "referral_not_new")
     met = _met(terms, known)
     if met is None:
         return Verdict("lapsed" if known.now >= known.lapses_at else "pending")
     moment, order_id = met
-    state = "waiting" if known.suspicions and not known.is_cleared else "qualified"
+    state = "waiting" if open_suspicions(terms, known) else "qualified"
     return Verdict(state, None, order_id, moment + terms["waiting_days"] * _DAY)
+
+
+def suspicions_now(terms: Mapping[str, Any], known: Known) -> list[str]:
+    """Return why somebody should look at a referral: what was noted once, and how the two relate now."""
+    return [each for each in known.suspicions if not is_of_relation(each)] + of_relation(terms, known.relation)
+
+
+def open_suspicions(terms: Mapping[str, Any], known: Known) -> list[str]:
+    """Return the suspicions that nobody has looked at yet."""
+    return [each for each in suspicions_now(terms, known) if each not in known.cleared]
+
+
+def of_relation(terms: Mapping[str, Any], relation: Relation) -> list[str]:
+    """Return what speaks against two customers being strangers, as far as the scheme asks for it."""
+    return [] if terms["on_shared_identity"] == "ignore" else suspicions_of(relation, terms["suspected_from_score"])
+
+
+def is_refused(terms: Mapping[str, Any], relation: Relation) -> bool:
+    """Return whether the scheme wants no referral between two who relate so."""
+    return terms["on_shared_identity"] == "refuse" and bool(of_relation(terms, relation))
 
 
 def is_new(terms: Mapping[str, Any], known: Known) -> bool:

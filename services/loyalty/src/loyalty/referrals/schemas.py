@@ -62,6 +62,14 @@ class SchemeTerms(InputModel):
         description="Who refers more in a day is looked at before he is rewarded.",
         examples=[20],
     )
+    on_shared_identity: Literal["review", "refuse", "ignore"] = Field(
+        default="review",
+        description="What happens when the two may be one person, or use one device, card or account.",
+        examples=["review"],
+    )
+    suspected_from_score: int = Field(
+        strict=True, default=60, ge=50, le=100, description="From which score on two may be one person.", examples=[60]
+    )
     chain_length: int = Field(strict=True, default=10, ge=1, le=50, description="How far up loops are looked for.", examples=[10])
     on_return: Literal["take_back", "keep"] = Field(
         default="take_back", description="What happens to rewards when the order comes back later.", examples=["take_back"]

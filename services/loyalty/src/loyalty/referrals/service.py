@@ -1,5 +1,6 @@
 """Referrals: the scheme, members' codes, and who refers whom."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -20,10 +21,11 @@ from loyalty.referrals.errors import (
     ReferralNotNew,
     ReferralSchemeInactive,
     ReferralSelf,
+    ReferralSharedIdentity,
     ReferralTermsInvalid,
 )
 from loyalty.referrals.repository import Situation
-from loyalty.referrals.rules import Known, is_new, offending_field, share
+from loyalty.referrals.rules import Known, is_new, is_refused, of_relation, offending_field, share
 from loyalty.referrals.schemas import OwnReferral, ReferralDraft, SchemeTerms
 from loyalty.rules.conditions import check
 from loyalty.texts import in_language
@@ -102,7 +104,7 @@ async def refer(uow: UnitOfWork, draft: ReferralDraft, caller: str) -> Record:
 
     Raises:
         ReferralSchemeInactive, ReferralCodeUnknown, ReferralCodeClosed, ReferralMomentUnusable: it cannot be used.
-        ReferralSelf, ReferralHousehold, ReferralLoop, ReferralAlreadyReferred, ReferralNotNew: not by him.
+        ReferralSelf, ReferralHousehold, ReferralSharedIdentity, ReferralLoop, ReferralAlreadyReferred, ReferralNotNew: not by him.
         VelocityExceeded: a limit on referrals is reached.
         MemberNotFound: one of the two was erased.
     """
@@ -122,9 +124,9 @@ async def refer(uow: UnitOfWork, draft: ReferralDraft, caller: str) -> Record:
     used_at = draft.used_at or found.now
     if not found.now - terms["within_days"] * _DAY < used_at <= found.now + _CLOCKS_DIFFER:
         raise ReferralMomentUnusable(pointer="/used_at")
-    _refuse_relations(found)
+    _refuse_relations(found, terms)
     lapses_at = used_at + terms["within_days"] * _DAY
-    suspicions = _suspicions(found, terms["max_per_day"])
+    suspicions = _suspicions(found, terms)
     values = (code["code"], code["customer_id"], draft.customer_id, scheme["version"], used_at, lapses_at, suspicions)
     row = await repository.add(connection, values)
     if row is None:
@@ -167,7 +169,7 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
     return await repository.collect(connection, customer_ids)
 
 
-def _refuse_relations(found: Situation) -> None:
+def _refuse_relations(found: Situation, terms: Mapping[str, Any]) -> None:
     if found.is_same_person:
         raise ReferralSelf(pointer="/customer_id")
     if found.is_referred:
@@ -176,6 +178,8 @@ def _refuse_relations(found: Situation) -> None:
         raise ReferralLoop(pointer="/customer_id")
     if found.is_household:
         raise ReferralHousehold(pointer="/customer_id")
+    if is_refused(terms, found.relation):
+        raise ReferralSharedIdentity(pointer="/customer_id")
 
 
 def _refuse_old_customer(terms: Any, known: Known) -> None:
@@ -183,10 +187,11 @@ def _refuse_old_customer(terms: Any, known: Known) -> None:
         raise ReferralNotNew(pointer="/customer_id")
 
 
-def _suspicions(found: Situation, max_per_day: int | None) -> list[str]:
+def _suspicions(found: Situation, terms: Mapping[str, Any]) -> list[str]:
+    max_per_day = terms["max_per_day"]
     reasons = {
         "referral_velocity": max_per_day is not None and found.last_day >= max_per_day,
         "referrer_frozen": found.is_frozen,
         "shared_household_before": found.was_household,
     }
-    return [reason for reason, holds in reasons.items() if holds]
+    return [reason for reason, holds in reasons.items() if holds] + of_relation(terms, found.relation)

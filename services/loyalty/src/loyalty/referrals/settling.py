@@ -20,7 +20,7 @@ from loyalty.ledger.repository import Posted
 from loyalty.ledger.rules import Grant
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.referrals import repository
-from loyalty.referrals.following import REVIEW
+from loyalty.referrals.following import REVIEW, evaluate
 from loyalty.referrals.rules import Verdict, period
 from loyalty.rewards.repository import take_codes
 from loyalty.rules.rules import Occasion
@@ -41,7 +41,11 @@ async def complete_due(uow: UnitOfWork, now: datetime, many: int) -> int:
     everybody = await _lock(uow, due)
     frozen = await repository.frozen_among(uow.connection, everybody)
     zone = ZoneInfo(await repository.zone(uow.connection, PROGRAMME_ID))
-    for row in await repository.lock_due(uow.connection, [row["id"] for row in due], now):
+    ids = [row["id"] for row in due]
+    await repository.lock_due(uow.connection, ids, now)
+    # What was told at the moment at which a referral was made, neither side saw.
+    await evaluate(uow, ids)
+    for row in await repository.lock_due(uow.connection, ids, now):
         if (row["referrer_id"] in frozen or row["referred_id"] in frozen) and "referrer_frozen" not in row["suspicions"]:
             await _let_wait(uow, row)
         else:
@@ -77,9 +81,10 @@ async def _lock(uow: UnitOfWork, due: Sequence[Record]) -> list[str]:
 
 
 async def _let_wait(uow: UnitOfWork, row: Record) -> None:
-    await repository.suspect(uow.connection, row["id"], "referrer_frozen")
+    suspicions = [*row["suspicions"], "referrer_frozen"]
+    await repository.suspect(uow.connection, row["id"], suspicions)
     await repository.move(uow.connection, row["id"], Verdict("waiting", None, row["order_id"], row["due_at"]), is_told=False)
-    await reviewing.open_review(uow, REVIEW, row["id"], [*row["suspicions"], "referrer_frozen"], customer_id=row["referrer_id"])
+    await reviewing.open_review(uow, REVIEW, row["id"], suspicions, customer_id=row["referrer_id"])
 
 
 async def _complete(uow: UnitOfWork, row: Record, zone: ZoneInfo) -> None:
