@@ -141,6 +141,12 @@ async def _search_beginning(client: AsyncClient, person: Row, draw: random.Rando
     await _search(client, words(person[4])[-1][: draw.randrange(2, 6)])
 
 
+async def _search_frequent(client: AsyncClient, person: Row, _: random.Random) -> None:
+    # Who is drawn by chance has a frequent name: thousands have it, and as many a word that begins with the two letters.
+    first, *_, last = words(person[4])
+    await _search(client, f"{first} {last[:2]}")
+
+
 def _mistyped(word: str, draw: random.Random) -> str:
     place = draw.randrange(1, max(len(word) - 1, 2))
     return word[:place] + word[place + 1 :] if len(word) > 5 else word
@@ -166,6 +172,7 @@ _OPERATIONS: dict[str, Operation] = {
     "search by full name": _search_name,
     "search by name in Latin letters, turned": _search_turned,
     "search by the beginning of a word": _search_beginning,
+    "search by a frequent name and a beginning": _search_frequent,
     "search with a typing error": _search_mistyped,
     "search by one word with a typing error": _search_mistyped_word,
     "search by number or address": _search_number,

@@ -21,6 +21,8 @@ _STATEMENTS = [
     (("ix_duplicate_pairs_status_score_id",), duplicates._PAGE, "'open', 50, 101, '', 21"),
     (("ix_duplicate_pairs_second_id", "uq_duplicate_pairs_first_id_second_id"), duplicates._OPEN, "ARRAY['cus_1']"),
     (("ix_duplicate_pairs_second_id",), duplicates._DROP, "ARRAY['cus_1'], ARRAY['cus_10']"),
+    (("ix_duplicate_pairs_second_id",), duplicates._DROP_OTHERS, "ARRAY['cus_10'], ARRAY['cus_1'], ARRAY['cus_11']"),
+    (("ix_duplicate_pairs_second_id", "uq_duplicate_pairs_first_id_second_id"), duplicates._ERASE, "ARRAY['cus_1']"),
     (("ix_duplicate_checks_marked_at_customer_id", "pk_duplicate_checks"), marks._TAKE, "20"),
     (("pk_customers", "pk_duplicate_checks"), marks._MARK, "ARRAY['cus_1']"),
     (("pk_customers",), duplicates._NEXT_PERSONS, "'cus_5', 100"),

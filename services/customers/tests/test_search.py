@@ -366,19 +366,24 @@ class TestReading:
         monkeypatch.setattr(narrowing, "_MANY_MATCHES", 100)
         assert (await self.reading_of(database, "anna")).are_many
         assert not (await self.reading_of(database, "anna berzina")).are_many
+        # Beside a frequent name even a beginning of countless ones.
+        assert not (await self.reading_of(database, "anna be")).are_many
+        monkeypatch.setattr(narrowing, "_MANY_ROWS", 200)
+        assert (await self.reading_of(database, "anna be")).are_many
 
     @pytest.mark.parametrize("text", ["anna", "anan", "anna berz", "berzina an", "annabl liepina", "liepina", "be a"])
     @pytest.mark.parametrize("sort", ["created_at", "-created_at", "name"])
     async def test_every_way_finds_the_same(self, client, crowd, monkeypatch, text, sort):
         found = []
-        # By the index; on the way; on the way for a little, then by the index of the whole.
-        for many, rows, walked in ((10**9, 10**9, 0), (0, 10**9, 10_000), (0, 0, 40)):
+        # By the index; on the way; on the way for a little, then by the index of the whole; and on the way in two parts first.
+        for many, rows, *walked in ((10**9, 10**9, 0, 0), (0, 10**9, 10_000, 40_000), (0, 0, 40, 1), (0, 0, 40, 400)):
             monkeypatch.setattr(narrowing, "_MANY_MATCHES", many)
             monkeypatch.setattr(narrowing, "_MANY_ROWS", rows)
-            monkeypatch.setattr(profiles, "_WALKED", walked)
+            monkeypatch.setattr(profiles, "_WALKED", walked[0])
+            monkeypatch.setattr(profiles, "_WALKED_FURTHER", walked[1])
             first = (await client.get("/v1/customers", params={"q": text, "sort": sort, "limit": 15})).json()
             parameters = {"q": text, "sort": sort, "limit": 15, "cursor": first["next_cursor"]}
             second = (await client.get("/v1/customers", params=parameters)).json() if first["next_cursor"] else {"data": []}
             found.append([each["id"] for each in (*first["data"], *second["data"])])
-        assert found[0] == found[1] == found[2] != []
+        assert found[0] == found[1] == found[2] == found[3] != []
         assert len(set(found[0])) == len(found[0])

@@ -27,6 +27,8 @@ _GET_RECORDS = f"SELECT {COLUMNS} FROM customers WHERE id = ANY($1::text[]) ORDE
 _EXISTS = "SELECT EXISTS (SELECT FROM customers WHERE id = $1 AND root_id IS NOT NULL)"
 
 _WHOLE = "coalesce(search_document, '') @@ ${n}::text::tsquery"
+# The query is read once and not for each row that is looked at.
+_WALKED_WHOLE = "coalesce(search_document, '') @@ (SELECT ${n}::text::tsquery)"
 # One condition a filter; `{n}` becomes the number of its parameter.
 _FILTERS = {
     "kind": "kind = ${n}",
@@ -50,8 +52,8 @@ _FILTERS = {
     **STAGE_FILTERS,
     **SEGMENT_FILTERS,
 }
-# Rows of the list that are looked at before the index of documents is asked.
-_WALKED = 10_000
+# Rows of the list that are looked at before the index of documents is asked; and as many again, and more, where some of them matched.
+_WALKED, _WALKED_FURTHER = 10_000, 40_000
 _SORTS = {
     "created_at": ("created_at, id", "(created_at, id) > (${n}, ${m})"),
     "-created_at": ("created_at DESC, id DESC", "(created_at, id) < (${n}, ${m})"),
@@ -152,8 +154,15 @@ async def _walked(
     connection: Connection, filters: dict[str, Any], whole: str, sort: str, after: tuple[Any, ...] | None, limit: int
 ) -> list[Listed]:
     """Return the matches among the next rows of the list, which may be too few."""
-    statement = _walk_statement(tuple(sorted(filters)), sort, after is not None)
-    return _listed(await connection.fetch(statement, *_parameters(filters, after), _WALKED, whole, limit), sort)
+
+    async def walk(after: tuple[Any, ...] | None, rows: int, limit: int) -> list[Listed]:
+        statement = _walk_statement(tuple(sorted(filters)), sort, after is not None)
+        return _listed(await connection.fetch(statement, *_parameters(filters, after), rows, whole, limit), sort)
+
+    found = await walk(after, _WALKED, limit)
+    if found and limit > len(found) >= limit * _WALKED / _WALKED_FURTHER:
+        found += await walk(found[-1].sort_key, _WALKED_FURTHER, limit - len(found))
+    return found
 
 
 def _parameters(filters: dict[str, Any], after: tuple[Any, ...] | None) -> tuple[Any, ...]:
@@ -185,7 +194,7 @@ def _walk_statement(names: tuple[str, ...], sort: str, continued: bool) -> str: 
     last = len(names) + (2 if continued else 0) + 1
     return f"""
     SELECT {COLUMNS}, search_name FROM ({walk}) AS walked
-    WHERE {_WHOLE.format(n=last + 1)} ORDER BY {_SORTS[sort][0]} LIMIT ${last + 2}
+    WHERE {_WALKED_WHOLE.format(n=last + 1)} ORDER BY {_SORTS[sort][0]} LIMIT ${last + 2}
     """
 
 

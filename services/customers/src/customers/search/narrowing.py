@@ -17,8 +17,8 @@ MAX_BEGINNINGS = 60
 # So many matches lie close enough together in the list to be met on the way; so many rows are too many to be fetched for a page.
 _MANY_MATCHES = 2_000
 _MANY_ROWS = 4_000
-# Shares of customers, by want of knowledge: who has none of the frequent lexemes that are meant, and who has one of countless.
-_RARE, _COUNTLESS = 1e-4, 0.05
+# The share of customers, by want of knowledge, who have a lexeme that is none of the frequent ones.
+_RARE = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Reading:
     Attributes:
         whole: the text query that matches satisfy.
         narrow: a query that the index answers quickly and that every match satisfies, or None where there is none.
-        are_many: whether so many are expected that some lie close together in any order.
+        are_many: whether so many may match that some lie close together in any order.
     """
 
     whole: str
@@ -52,11 +52,13 @@ async def reading(connection: Connection, matches: Matches, whole: str, seen: di
     begun = [part for part in matches.parts if part.word not in known and is_selective(part.word)]
     narrow = [*(any_of(map(lexeme, sorted(each))) for each in exact), *(_beginning(part) for part in begun)]
     if not narrow:
-        return Reading(whole)
+        # Whole lexemes are quick by the index; what countless ones begin with, many have.
+        return Reading(whole, are_many=bool(matches.parts))
     if begun:
         return Reading(whole, all_of(narrow))
     rows = await _expected(connection, exact)
-    are_many = rows * _COUNTLESS ** (len(matches.parts) - len(exact)) >= _MANY_MATCHES
+    # Beside a frequent word one of countless is met on the way, too, unless it is rare: to look costs less than to read its bearers.
+    are_many = rows >= (_MANY_MATCHES if len(exact) == len(matches.parts) else _MANY_ROWS)
     return Reading(whole, whole if rows >= _MANY_ROWS else all_of(narrow), are_many=are_many)
 
 
