@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loyalty.challenges.rules import Challenge, Fact, amount_of, progress, streak
+from loyalty.challenges.rules import Challenge, Fact, Tally, advance, amount_of, progress, streak, tally_of, told_tally
 from loyalty.rules.rules import Occasion
 
 BEGIN = datetime(2026, 3, 20, tzinfo=UTC)
@@ -114,6 +114,39 @@ def test_the_order_of_telling_changes_nothing_and_more_never_takes_anything(fact
     assert progress(rule, shuffled) == progress(rule, facts)
     if within is None and kind == "count":
         assert len(progress(rule, facts[:-1]).completed) <= len(progress(rule, facts).completed)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    facts=facts,
+    kind=st.sampled_from(["count", "near", "streak"]),
+    target=st.integers(2, 9),
+    times=st.none() | st.integers(1, 3),
+    days=st.integers(1, 5),
+    zone=st.sampled_from(ZONES),
+    cut=st.integers(0, 25),
+)
+def test_counting_on_from_a_tally_that_was_kept_is_counting_everything(facts, kind, target, times, days, zone, cut):
+    within = days if kind == "near" else None
+    rule = challenge("streak" if kind == "streak" else "count", target, within_days=within, max_times=times, zone=zone)
+    ordered = sorted(facts)
+    before, after = ordered[:cut], ordered[cut:]
+    whole = advance(rule, Tally(), facts)
+    half, met = advance(rule, Tally(), before)
+    if not before or not after:
+        return
+    # What the database hands back: everything after what met it last that lies close enough, and what is new.
+    near = [
+        fact
+        for fact in before
+        if within is not None
+        and fact.occurred_at > after[0].occurred_at - (within + 1) * DAY
+        and (half.met_by is None or (fact.occurred_at, fact.source_id) > half.met_by)
+    ]
+    kept, later = tally_of(told_tally(half, zone.key), [*after, *near])
+    assert later == after
+    tally, more = advance(rule, kept, later)
+    assert (tally.met, tally.value, tally.place, [*met, *more]) == (whole[0].met, whole[0].value, whole[0].place, whole[1])
 
 
 def test_a_streak_is_met_when_it_is_so_long_and_again_when_it_is_twice_as_long():
