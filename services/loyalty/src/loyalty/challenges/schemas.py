@@ -79,7 +79,8 @@ class ChallengeTerms(InputModel):
     goal: Goal = Field(description="What is to be done.", examples=[_GOAL])
     condition: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = Field(
         default=None,
-        description="What counts: an expression in CEL over `event`, `customer`, `tier` and `segments`; everything when absent.",
+        description="What counts: an expression in CEL over `event`, `customer`, whose segments are `customer.segments`, and `tier`; "
+        "everything when absent.",
         examples=["event.channel == 'app'"],
     )
     max_times: int | None = Field(

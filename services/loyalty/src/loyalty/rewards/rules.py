@@ -40,7 +40,7 @@ class Terms:
         valid_from: from then on; always when None.
         valid_to: the first instant at which it is over; never when None.
         tiers: codes of the tiers whose members may have it; everybody when empty.
-        condition: in CEL over `customer`, `tier` and `segments`.
+        condition: in CEL over `customer` and `tier`.
         minimum_balance: points that a member must have, whatever the price.
         limits: all of them count.
         is_archived: whether it was taken out of the catalogue.

@@ -58,7 +58,9 @@ class Eligibility(InputModel):
 
     tiers: Names = Field(default=[], description="Codes of tiers; everybody when empty.", examples=[["gold"]])
     condition: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = Field(
-        default=None, description="In CEL over `customer`, `tier` and `segments`.", examples=["customer.country == 'LV'"]
+        default=None,
+        description="In CEL over `customer`, whose segments are `customer.segments`, and `tier`.",
+        examples=["'vip' in customer.segments"],
     )
     minimum_balance: int = Field(
         strict=True, default=0, ge=0, le=MAX_POINTS, description="Points to have, whatever the price.", examples=[0]

@@ -84,8 +84,9 @@ class RuleTerms(InputModel):
     effect: Effect = Field(description="What it gives.", examples=[{"kind": "per_amount", "points": 1, "per": 100}])
     condition: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] | None = Field(
         default=None,
-        description="When it counts: an expression in CEL over `event`, `customer`, `tier` and `segments`; always when absent.",
-        examples=["event.channel == 'app' && event.amount_minor >= 2000"],
+        description="When it counts: an expression in CEL over `event`, `customer`, whose segments are `customer.segments`, and `tier`; "
+        "always when absent.",
+        examples=["event.channel == 'app' && event.amount_minor >= 2000", "'vip' in customer.segments"],
     )
     priority: int = Field(strict=True, default=100, ge=0, le=10_000, description="Lower stands first.", examples=[100])
     group: ShortText | None = Field(default=None, description="Of rules of one group only the best counts.", examples=["seasonal"])
