@@ -37,6 +37,9 @@ def lines_of(*articles: tuple[str, int, int]) -> list[Article]:
     return [Article(*article) for article in articles]
 
 
+DRINKS = Purchase(frozenset(), 1_400, lines=[Article("tea", 2, 900, "drinks"), Article("milk", 1, 200, "drinks"), Article("cup", 1, 300)])
+
+
 # Rules
 
 
@@ -53,6 +56,17 @@ def lines_of(*articles: tuple[str, int, int]) -> list[Article]:
         (Terms("free_article", 1, sku="tea"), Purchase(frozenset(), 900), None),
         (Terms("shipping", 1), Purchase(frozenset(), 100, shipping_minor=490), 490),
         (Terms("shipping", 1), Purchase(frozenset(), 100), None),
+        (
+            Terms("percent", 1, percent_bp=1_000, skus=["tea"]),
+            Purchase(frozenset(), 900, lines=lines_of(("tea", 3, 700), ("cup", 1, 200))),
+            70,
+        ),
+        (Terms("percent", 1, percent_bp=1_000, categories=["drinks"], excluded_skus=["tea"]), DRINKS, 20),
+        (Terms("percent", 1, percent_bp=1_000, excluded_skus=["cup"]), DRINKS, 110),
+        (Terms("percent", 1, percent_bp=1_000, skus=["tea"]), Purchase(frozenset(), 900), None),
+        (Terms("amount", 1, amount_minor=500, currency="EUR", categories=["drinks"]), DRINKS, 500),
+        (Terms("amount", 1, amount_minor=500, currency="EUR", skus=["milk"]), DRINKS, 200),
+        (Terms("amount", 1, amount_minor=500, currency="EUR", skus=["milk"]), NOBODY, None),
     ],
 )
 def test_what_a_voucher_takes_off(terms, purchase, off):
@@ -81,6 +95,16 @@ def test_a_percentage_never_takes_more_than_the_order_nor_more_than_it_may(order
         (Terms("shipping", 1, currency="EUR"), None, 0, Purchase(frozenset(), currency="USD"), "voucher_currency_differs"),
         (Terms("shipping", 1, currency="EUR", min_order_minor=100), None, 0, Purchase(frozenset(), 99), "voucher_minimum_not_reached"),
         (Terms("free_article", 1, sku="tea"), None, 0, Purchase(frozenset(), lines=lines_of(("cup", 1, 1))), "voucher_article_missing"),
+        (Terms("percent", 1, percent_bp=1, categories=["drinks"]), None, 0, Purchase(frozenset(), lines=[]), "voucher_article_missing"),
+        (Terms("percent", 1, percent_bp=1, categories=["drinks"]), None, 0, DRINKS, None),
+        # A Sunday, at midnight in UTC and at two o'clock in Riga.
+        (Terms("shipping", 1, weekdays=[1, 6]), None, 0, NOBODY, "voucher_not_at_this_time"),
+        (Terms("shipping", 1, weekdays=[7]), None, 0, NOBODY, None),
+        (Terms("shipping", 1, weekdays=[7], zone="America/Havana"), None, 0, NOBODY, "voucher_not_at_this_time"),
+        (Terms("shipping", 1, daily_from="02:00", daily_until="03:00", zone="Europe/Riga"), None, 0, NOBODY, None),
+        (Terms("shipping", 1, daily_from="01:00", daily_until="02:00", zone="Europe/Riga"), None, 0, NOBODY, "voucher_not_at_this_time"),
+        (Terms("shipping", 1, daily_from="22:00", daily_until="00:01"), None, 0, NOBODY, None),
+        (Terms("shipping", 1, daily_from="22:00", daily_until="00:00"), None, 0, NOBODY, "voucher_not_at_this_time"),
     ],
 )
 def test_when_a_voucher_is_refused(terms, owner, used, purchase, reason):
@@ -96,6 +120,10 @@ def test_when_a_voucher_is_refused(terms, owner, used, purchase, reason):
         (Terms("shipping", 1, min_order_minor=1), "currency"),
         (Terms("shipping", 1, sku="tea"), "sku"),
         (Terms("shipping", 1, valid_from=NOW, valid_to=NOW), "valid_to"),
+        (Terms("shipping", 1, daily_from="10:00"), "daily_until"),
+        (Terms("shipping", 1, daily_from="10:00", daily_until="10:00"), "daily_until"),
+        (Terms("free_article", 1, sku="tea", categories=["drinks"]), "skus"),
+        (Terms("shipping", 1, skus=["tea"], daily_from="10:00", daily_until="09:00"), None),
         (Terms("shipping", 1), None),
     ],
 )
@@ -190,6 +218,29 @@ async def test_the_limits_of_customer_and_campaign(client, member):
     ):
         answer = await client.post("/v1/vouchers/redeem", json=use(code, f"receipt-{number}", customer))
         assert answer.json().get("code") == (expected or code), answer.text
+
+
+async def test_what_is_used_up_is_not_said_to_be_valid(client, member):
+    _, codes = await made(client, limit_total=1)
+    assert (await client.post("/v1/vouchers/redeem", json=use(codes[0]))).status_code == 201
+    assert (await client.post("/v1/vouchers/validate", json={"code": codes[1]})).json()["reason"] == "voucher_campaign_limit"
+
+
+async def test_a_voucher_is_for_some_articles_on_some_days(client, member):
+    today = datetime.now(UTC).isoweekday()
+    batch, codes = await made(client, percent_bp=1_000, categories=["tea"], excluded_skus=["T-2"], weekdays=[today, today % 7 + 1])
+    assert (batch["categories"], batch["excluded_skus"], batch["combinable"]) == (["tea"], ["T-2"], True)
+    lines = [
+        {"sku": "T-1", "category": "tea", "quantity": 1, "amount_minor": 1_000},
+        {"sku": "T-2", "category": "tea", "quantity": 1, "amount_minor": 500},
+        {"sku": "C-1", "quantity": 1, "amount_minor": 700},
+    ]
+    used = await client.post("/v1/vouchers/redeem", json=use(codes[0], lines=lines))
+    assert (used.status_code, used.json()["discount_minor"], used.json()["order_minor"]) == (201, 100, 2_200)
+    refused = await client.post("/v1/vouchers/redeem", json=use(codes[1], "receipt-2", lines=lines[1:]))
+    assert refused.json()["code"] == "voucher_article_missing"
+    _, (tomorrow, *_) = await made(client, weekdays=[(today + 2) % 7 + 1])
+    assert (await client.post("/v1/vouchers/redeem", json=use(tomorrow))).json()["code"] == "voucher_not_at_this_time"
 
 
 async def test_merged_customers_share_the_limit_until_they_are_two_again(client, ledger, member):

@@ -64,6 +64,11 @@ class VoucherExpired(VoucherRefused):
     title = "This voucher is not valid any more."
 
 
+class VoucherNotAtThisTime(VoucherRefused):
+    code = "voucher_not_at_this_time"
+    title = "This voucher is not taken on this day of the week or at this hour."
+
+
 class VoucherOfAnotherCustomer(VoucherRefused):
     code = "voucher_of_another_customer"
     title = "This voucher belongs to another customer."
@@ -101,4 +106,4 @@ class VoucherCurrencyDiffers(VoucherRefused):
 
 class VoucherArticleMissing(VoucherRefused):
     code = "voucher_article_missing"
-    title = "The order does not hold the article that this voucher gives away."
+    title = "The order holds nothing that this voucher is for."

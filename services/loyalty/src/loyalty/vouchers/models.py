@@ -1,11 +1,12 @@
 """Batches of vouchers, their codes, and each time a code was used."""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from loyalty.metadata import metadata
 
 _NOW = sa.text("now()")
-_FREE = sa.text("customer_id IS NULL AND redeemed = 0 AND voided_at IS NULL")
+_NONE = sa.text("'{}'")
 
 voucher_batches = sa.Table(
     "voucher_batches",
@@ -21,6 +22,10 @@ voucher_batches = sa.Table(
     sa.Column("amount_minor", sa.BigInteger),
     sa.Column("currency", sa.Text),
     sa.Column("sku", sa.Text),
+    # Only these articles and categories of the order, all when empty.
+    sa.Column("skus", ARRAY(sa.Text), nullable=False, server_default=_NONE),
+    sa.Column("categories", ARRAY(sa.Text), nullable=False, server_default=_NONE),
+    sa.Column("excluded_skus", ARRAY(sa.Text), nullable=False, server_default=_NONE),
     sa.Column("max_discount_minor", sa.BigInteger),
     sa.Column("min_order_minor", sa.BigInteger),
     sa.Column("limit_per_code", sa.Integer, nullable=False),
@@ -28,6 +33,12 @@ voucher_batches = sa.Table(
     sa.Column("limit_total", sa.BigInteger),
     sa.Column("valid_from", sa.DateTime(timezone=True)),
     sa.Column("valid_to", sa.DateTime(timezone=True)),
+    # Of the week, 1 is Monday; and hours of the day as HH:MM; by the programme's zone.
+    sa.Column("weekdays", ARRAY(sa.Integer), nullable=False, server_default=_NONE),
+    sa.Column("daily_from", sa.Text),
+    sa.Column("daily_until", sa.Text),
+    # Whether an order may use other codes beside it.
+    sa.Column("combinable", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("active", sa.Boolean, nullable=False, server_default=sa.text("true")),
     sa.Column("prefix", sa.Text, nullable=False, server_default=sa.text("''")),
     # How many codes were asked for, and how many there are.
@@ -42,6 +53,8 @@ voucher_batches = sa.Table(
     sa.CheckConstraint("(kind = 'free_article') = (sku IS NOT NULL)", name="article"),
     sa.CheckConstraint("limit_per_code > 0 AND limit_per_customer > 0 AND limit_total > 0", name="limits"),
     sa.CheckConstraint("redeemed >= 0 AND (limit_total IS NULL OR redeemed <= limit_total)", name="redeemed"),
+    sa.CheckConstraint("weekdays <@ '{1,2,3,4,5,6,7}'", name="weekdays"),
+    sa.CheckConstraint("(daily_from IS NULL) = (daily_until IS NULL) AND daily_from <> daily_until", name="daily"),
     sa.CheckConstraint("generated BETWEEN 0 AND count", name="generated"),
     # The list, newest first.
     sa.Index(None, "programme_id", "created_at", "id"),

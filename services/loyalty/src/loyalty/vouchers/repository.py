@@ -11,7 +11,10 @@ from shared.database.rows import affected
 from shared.http.pagination import SortKey
 from shared.ids import new_id
 
-_TERMS = "campaign, kind, percent_bp, amount_minor, currency, sku, max_discount_minor, min_order_minor"
+_TERMS = (
+    "campaign, kind, percent_bp, amount_minor, currency, sku, skus, categories, excluded_skus, max_discount_minor, min_order_minor, "
+    "weekdays, daily_from, daily_until, combinable"
+)
 _LIMITS = "limit_per_code, limit_per_customer, limit_total, valid_from, valid_to, prefix, count"
 _BATCH = f"id, programme_id, version, {_TERMS}, {_LIMITS}, active, generated, created_at"
 _FIELDS = tuple(f"{_TERMS}, {_LIMITS}".split(", "))
@@ -39,13 +42,14 @@ _CODES = """
 SELECT code, batch_id, customer_id, redeemed FROM vouchers WHERE batch_id = $1 AND code > $3 ORDER BY code LIMIT $2
 """
 _OF_BATCH = ", ".join(f"b.{name}" for name in _FIELDS)
-_VOUCHER = f"""
+_VOUCHERS = f"""
 SELECT v.code, v.batch_id, b.programme_id, v.customer_id, v.redeemed, b.active AND v.voided_at IS NULL AS active,
-       statement_timestamp() AS now, {_OF_BATCH}
-FROM vouchers AS v JOIN voucher_batches AS b ON b.id = v.batch_id WHERE v.code = $1
+       b.redeemed AS redeemed_in_all, (SELECT zone FROM programmes WHERE id = b.programme_id) AS zone, statement_timestamp() AS now,
+       {_OF_BATCH}
+FROM vouchers AS v JOIN voucher_batches AS b ON b.id = v.batch_id WHERE v.code = ANY ($1::text[]) ORDER BY v.code
 """  # noqa: S608
 # Whoever uses a code holds it until his transaction ends: the count decides who comes first.
-_LOCK_VOUCHER = f"{_VOUCHER} FOR NO KEY UPDATE OF v"
+_LOCK_VOUCHERS = f"{_VOUCHERS} FOR NO KEY UPDATE OF v"
 _REDEMPTION = "id, code, batch_id, customer_id, reference, order_minor, discount_minor, currency, redeemed_at, rolled_back_at"
 _LIVE = f"SELECT {_REDEMPTION} FROM voucher_redemptions WHERE code = $1 AND reference = $2 AND rolled_back_at IS NULL"  # noqa: S608
 _COUNT_CODE = "UPDATE vouchers SET redeemed = redeemed + $2 WHERE code = $1"
@@ -54,7 +58,10 @@ _COUNT_CUSTOMER = """
 INSERT INTO voucher_customers AS c (batch_id, customer_id, redeemed) VALUES ($1, $2, $3)
 ON CONFLICT (batch_id, customer_id) DO UPDATE SET redeemed = c.redeemed + excluded.redeemed
 """
-_USED_BY_FAMILY = "SELECT sum(redeemed)::int8 FROM voucher_customers WHERE batch_id = $1 AND customer_id = ANY($2::text[])"
+_USED_BY_FAMILY = """
+SELECT batch_id, sum(redeemed)::int8 FROM voucher_customers WHERE batch_id = ANY($1::text[]) AND customer_id = ANY($2::text[])
+GROUP BY batch_id
+"""
 _COUNT_BATCH = """
 UPDATE voucher_batches SET redeemed = redeemed + 1 WHERE id = $1 AND redeemed < limit_total RETURNING redeemed
 """
@@ -118,7 +125,12 @@ async def codes(connection: Connection, batch_id: str, limit: int, after: SortKe
 
 async def voucher(connection: Connection, code: str, *, lock: bool = False) -> Record | None:
     """Return a code with the terms of its batch and the database's clock, locked if asked."""
-    return await connection.fetchrow(_LOCK_VOUCHER if lock else _VOUCHER, code)
+    return next(iter(await vouchers(connection, [code], lock=lock)), None)
+
+
+async def vouchers(connection: Connection, codes: Sequence[str], *, lock: bool = False) -> list[Record]:
+    """Return codes with the terms of their batches and the database's clock, locked in their order if asked."""
+    return await connection.fetch(_LOCK_VOUCHERS if lock else _VOUCHERS, codes)
 
 
 async def live_redemption(connection: Connection, code: str, reference: str) -> Record | None:
@@ -126,9 +138,9 @@ async def live_redemption(connection: Connection, code: str, reference: str) -> 
     return await connection.fetchrow(_LIVE, code, reference)
 
 
-async def used_by_family(connection: Connection, batch_id: str, customer_ids: Sequence[str]) -> int:
-    """Return how often a person has used codes of a batch."""
-    return await connection.fetchval(_USED_BY_FAMILY, batch_id, customer_ids) or 0
+async def used_by_family(connection: Connection, batch_ids: Sequence[str], customer_ids: Sequence[str]) -> dict[str, int]:
+    """Return how often a person has used codes of each of these batches; those that limit it count it."""
+    return dict(await connection.fetch(_USED_BY_FAMILY, batch_ids, customer_ids) if batch_ids else ())
 
 
 async def count_customer(connection: Connection, batch_id: str, customer_id: str, by: int) -> None:

@@ -23,6 +23,9 @@ Code = Annotated[
 CodePath = Annotated[str, Path(description="The code.", max_length=64, examples=["SPRING7K2M9QTX04AB"])]
 BatchIdPath = Annotated[str, Path(description="The batch, `vbt_…`.", max_length=200, examples=["vbt_01jd3z0k7cz9v8w6t5s4r3q2p1"])]
 RedemptionIdPath = Annotated[str, Path(description="The use, `vrd_…`.", max_length=200, examples=["vrd_01jd3z0k7cz9v8w6t5s4r3q2p1"])]
+Names = Annotated[list[ShortText], Field(max_length=500)]
+Weekday = Annotated[int, Field(strict=True, ge=1, le=7)]
+Hour = Annotated[str, StringConstraints(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Kind = Literal["percent", "amount", "free_article", "shipping"]
 
 
@@ -46,6 +49,9 @@ class VoucherBatchDraft(InputModel):
     amount_minor: PositiveMinor | None = Field(default=None, description="For amount: minor units of the currency.", examples=[None])
     currency: Currency | None = Field(default=None, description="ISO 4217 code; needed with any amount.", examples=["EUR"])
     sku: ShortText | None = Field(default=None, description="For free_article: which one.", examples=[None])
+    skus: Names = Field(default=[], description="Only these articles of the order; all when empty.", examples=[[]])
+    categories: Names = Field(default=[], description="Only these categories, or one of the articles.", examples=[["tea"]])
+    excluded_skus: Names = Field(default=[], description="But not these articles.", examples=[[]])
     max_discount_minor: PositiveMinor | None = Field(default=None, description="The most that a code takes off.", examples=[5_000])
     min_order_minor: PositiveMinor | None = Field(default=None, description="The least order that it is taken for.", examples=[2_000])
     limit_per_code: int = Field(strict=True, default=1, ge=1, le=10**9, description="How often one code may be used.", examples=[1])
@@ -59,6 +65,14 @@ class VoucherBatchDraft(InputModel):
         default=None, description="From when on, at once when left out.", examples=["2026-03-01T00:00:00Z"]
     )
     valid_to: MomentInput | None = Field(default=None, description="Until when, for ever when left out.", examples=["2026-06-01T00:00:00Z"])
+    weekdays: Annotated[list[Weekday], Field(max_length=7)] = Field(
+        default=[], description="Only on these days of the week by the programme's zone, 1 is Monday; on all when empty.", examples=[[6, 7]]
+    )
+    daily_from: Hour | None = Field(default=None, description="Only from this hour of the day on ...", examples=["17:00"])
+    daily_until: Hour | None = Field(
+        default=None, description="... until before this one; over midnight when it is earlier.", examples=["19:00"]
+    )
+    combinable: bool = Field(strict=True, default=True, description="Whether a quote takes other codes beside it.", examples=[True])
     prefix: Annotated[str, StringConstraints(pattern="^[A-Z0-9]{0,12}$")] = Field(
         default="", description="What every code begins with; of the letters that codes are made of.", examples=["SPR1NG"]
     )
@@ -82,6 +96,9 @@ class VoucherBatch(OutputModel):
     amount_minor: int | None = Field(description="Minor units.", examples=[None])
     currency: str | None = Field(description="ISO 4217 code.", examples=["EUR"])
     sku: str | None = Field(description="The article given away.", examples=[None])
+    skus: list[str] = Field(description="Only these articles; all when empty.", examples=[[]])
+    categories: list[str] = Field(description="Only these categories, or one of the articles.", examples=[["tea"]])
+    excluded_skus: list[str] = Field(description="But not these articles.", examples=[[]])
     max_discount_minor: int | None = Field(description="The most that a code takes off.", examples=[5_000])
     min_order_minor: int | None = Field(description="The least order.", examples=[2_000])
     limit_per_code: int = Field(description="Uses of one code.", examples=[1])
@@ -89,6 +106,10 @@ class VoucherBatch(OutputModel):
     limit_total: int | None = Field(description="Uses of all codes.", examples=[None])
     valid_from: Moment | None = Field(description="From when on.", examples=["2026-03-01T00:00:00Z"])
     valid_to: Moment | None = Field(description="Until when.", examples=["2026-06-01T00:00:00Z"])
+    weekdays: list[int] = Field(description="Only on these days of the week, 1 is Monday; on all when empty.", examples=[[6, 7]])
+    daily_from: str | None = Field(description="Only from this hour on.", examples=["17:00"])
+    daily_until: str | None = Field(description="Until before this one.", examples=["19:00"])
+    combinable: bool = Field(description="Whether a quote takes other codes beside it.", examples=[True])
     active: bool = Field(description="Whether codes are taken.", examples=[True])
     prefix: str = Field(description="What every code begins with.", examples=["SPR1NG"])
     count: int = Field(description="Codes asked for.", examples=[500])
@@ -109,6 +130,7 @@ class Line(InputModel):
     """A line of the order at the till."""
 
     sku: ShortText = Field(description="The article.", examples=["tea"])
+    category: ShortText | None = Field(default=None, description="The seller's category.", examples=["tea"])
     quantity: int = Field(strict=True, ge=1, le=1_000_000, description="Pieces.", examples=[2])
     amount_minor: Minor = Field(description="Total of the line in minor units.", examples=[2_500])
 

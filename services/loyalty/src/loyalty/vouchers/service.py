@@ -51,7 +51,7 @@ async def make_batch(uow: UnitOfWork, draft: VoucherBatchDraft, caller: str) -> 
     values = draft.model_dump()
     if draft.kind == "percent" and draft.percent_bp is None:
         values["percent_bp"] = _DEFAULT_PERCENT_BP
-    field = offending_field(_terms(values | {"active": True}))
+    field = offending_field(terms_of(values | {"active": True, "zone": "UTC"}))
     if field is not None:
         raise VoucherTermsInvalid(pointer=f"/{field}")
     batch = await repository.add_batch(uow.connection, programme_id, values)
@@ -109,7 +109,7 @@ async def amend_batch(uow: UnitOfWork, batch_id: str, changes: Mapping[str, Any]
     check_version(match, batch["version"])
     active = batch["active"] if changes.get("active") is None else changes["active"]
     valid_to = changes.get("valid_to", batch["valid_to"])
-    field = offending_field(_terms({**batch, "valid_to": valid_to}))
+    field = offending_field(terms_of({**batch, "valid_to": valid_to, "zone": "UTC"}))
     if field is not None:
         raise VoucherTermsInvalid(pointer=f"/{field}")
     return await repository.amend_batch(uow.connection, batch_id, active=active, valid_to=valid_to)
@@ -150,13 +150,28 @@ async def validate(uow: UnitOfWork, question: VoucherQuestion, *, caller: str | 
     voucher = await found(connection, question.code)
     person = None if question.customer_id is None else await family(connection, question.customer_id)
     purchase = _purchase(question, person)
-    reason = refusal(_terms(voucher), voucher["customer_id"], voucher["redeemed"], purchase, voucher["now"])
+    reason = refusal(terms_of(voucher), voucher["customer_id"], voucher["redeemed"], purchase, voucher["now"])
     if reason is None and question.customer_id is not None and await _has_left(connection, voucher, question.customer_id):
         reason = VoucherProgrammeLeft.code
-    if reason is None and person is not None and voucher["limit_per_customer"] is not None:
-        used = await repository.used_by_family(connection, voucher["batch_id"], person.ids)
-        reason = VoucherCustomerLimit.code if used >= voucher["limit_per_customer"] else None
-    return voucher, reason, discount(_terms(voucher), purchase)
+    if reason is None:
+        used = await repository.used_by_family(connection, [voucher["batch_id"]], person.ids) if person is not None else {}
+        reason = beyond_limits(voucher, used.get(voucher["batch_id"], 0))
+    return voucher, reason, discount(terms_of(voucher), purchase)
+
+
+def beyond_limits(voucher: Record, used_by_person: int, used_now: int = 0) -> str | None:
+    """Return the code of the limit of a batch that one more use would break, or None.
+
+    Args:
+        voucher: a code with the terms of its batch.
+        used_by_person: how often the person has used codes of the batch.
+        used_now: how many codes of it are used beside this one.
+    """
+    if voucher["limit_per_customer"] is not None and used_by_person + used_now >= voucher["limit_per_customer"]:
+        return VoucherCustomerLimit.code
+    if voucher["limit_total"] is not None and voucher["redeemed_in_all"] + used_now >= voucher["limit_total"]:
+        return VoucherCampaignLimit.code
+    return None
 
 
 async def redeem(uow: UnitOfWork, use: VoucherUse, *, caller: str | None = None) -> tuple[Record, bool]:
@@ -185,7 +200,7 @@ async def redeem(uow: UnitOfWork, use: VoucherUse, *, caller: str | None = None)
         if earlier["customer_id"] not in person.ids:
             raise VoucherReferenceTaken(pointer="/reference")
         return earlier, False
-    terms, purchase = _terms(voucher), _purchase(use, person)
+    terms, purchase = terms_of(voucher), _purchase(use, person)
     reason = refusal(terms, voucher["customer_id"], voucher["redeemed"], purchase, voucher["now"])
     if reason is not None:
         raise VoucherRefused.REASONS[reason](pointer="/code")
@@ -193,7 +208,7 @@ async def redeem(uow: UnitOfWork, use: VoucherUse, *, caller: str | None = None)
         raise VoucherProgrammeLeft(pointer="/customer_id")
     await guard(uow, "voucher_redemption", customer_id=use.customer_id, caller=caller)
     await _count(connection, voucher, use.customer_id, person)
-    facts = (code, voucher["batch_id"], use.customer_id, use.reference, use.order_minor, discount(terms, purchase), use.currency)
+    facts = (code, voucher["batch_id"], use.customer_id, use.reference, purchase.order_minor, discount(terms, purchase), use.currency)
     redemption = await repository.add_redemption(connection, facts)
     _tell_redeemed(uow, redemption, voucher)
     return redemption, True
@@ -210,7 +225,7 @@ async def _count(connection: Connection, voucher: Record, customer_id: str, pers
     batch_id, limit = voucher["batch_id"], voucher["limit_per_customer"]
     if limit is not None:
         await repository.count_customer(connection, batch_id, person.root_id, 0)
-        if await repository.used_by_family(connection, batch_id, person.ids) >= limit:
+        if (await repository.used_by_family(connection, [batch_id], person.ids)).get(batch_id, 0) >= limit:
             raise VoucherCustomerLimit(pointer="/customer_id")
         await repository.count_customer(connection, batch_id, customer_id, 1)
     if voucher["limit_total"] is not None and not await repository.count_batch(connection, batch_id):
@@ -267,14 +282,15 @@ async def collect(connection: Connection, ids: list[str]) -> dict[str, list[dict
     return {"vouchers": [dict(row) for row in own], "voucher_redemptions": [dict(row) for row in used]}
 
 
-def _terms(values: Mapping[str, Any] | Record) -> Terms:
+def terms_of(values: Mapping[str, Any] | Record) -> Terms:
+    """Return what a batch promises for its codes."""
     return Terms(**{name: values[name] for name in Terms.__dataclass_fields__})
 
 
 def _purchase(shown: VoucherQuestion | VoucherUse, person: Family | None) -> Purchase:
     lines: Sequence[Article] | None = None
     if shown.lines is not None:
-        lines = [Article(line.sku, line.quantity, line.amount_minor) for line in shown.lines]
+        lines = [Article(line.sku, line.quantity, line.amount_minor, line.category) for line in shown.lines]
     order_minor = shown.order_minor
     if order_minor is None and lines is not None:
         order_minor = sum(line.amount_minor for line in lines)

@@ -12,6 +12,7 @@ DROP INDEX ix_offer_campaigns_programme_id_created_at_id;
 --;;
 CREATE INDEX ix_offer_campaigns_created_at_id ON offer_campaigns (created_at, id);
 --;;
-ALTER TABLE voucher_batches DROP programme_id;
+ALTER TABLE voucher_batches
+    DROP programme_id, DROP skus, DROP categories, DROP excluded_skus, DROP weekdays, DROP daily_from, DROP daily_until, DROP combinable;
 --;;
 CREATE INDEX ix_voucher_batches_created_at_id ON voucher_batches (created_at, id);

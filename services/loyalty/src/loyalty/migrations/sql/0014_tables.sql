@@ -16,5 +16,16 @@ DROP INDEX ix_rewards_sort_rank_id;
 --;;
 CREATE INDEX ix_rewards_programme_id_sort_rank_id ON rewards (programme_id, sort_rank, id);
 --;;
+-- What of an order a code is for, and when it is taken; by the programme's zone, as HH:MM, over midnight when it ends before it begins.
+ALTER TABLE voucher_batches
+    ADD skus text[] NOT NULL DEFAULT '{}',
+    ADD categories text[] NOT NULL DEFAULT '{}',
+    ADD excluded_skus text[] NOT NULL DEFAULT '{}',
+    ADD weekdays integer[] NOT NULL DEFAULT '{}' CONSTRAINT ck_voucher_batches_weekdays CHECK (weekdays <@ '{1,2,3,4,5,6,7}'),
+    ADD daily_from text,
+    ADD daily_until text,
+    ADD combinable boolean NOT NULL DEFAULT true,
+    ADD CONSTRAINT ck_voucher_batches_daily CHECK ((daily_from IS NULL) = (daily_until IS NULL) AND daily_from <> daily_until);
+--;;
 -- Who live together spend together, in every programme.
 ALTER TABLE households DROP programme_id;
