@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_referrals import code_of, promised, refer, refused, settle, stands
-from test_segments import merged
 
+from loyalty.app import SERVICE
 from loyalty.handlers import HANDLERS
 from loyalty.ledger.errors import UnusableEvent
 from loyalty.privacy.service import collect
@@ -21,7 +21,9 @@ from shared.contracts.customers import CustomerErased, CustomerRegistered, Dupli
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Envelope, Received
 from shared.ids import new_uuid
+from shared.testing.bus import deliver
 from shared.testing.plans import plan_of
+from test_segments import merged
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -145,6 +147,20 @@ async def test_who_is_erased_relates_to_nobody_and_others_do_not_see_to_whom(led
     await hear(ledger, (settled("rejected"), 3))
     await hear(ledger, (shares("device"), 2))
     assert await ledger.fetch("SELECT FROM relations") == []
+
+
+async def test_behind_the_consumer_what_comes_early_waits_and_what_is_malformed_waits_alone(database, ledger):
+    early = await deliver(database, SERVICE, [(settled(), 2), (shares("card", "device"), 2)])
+    assert (early.applied, early.early) == (0, 2)
+    told = [
+        (suspected(), 1),
+        (shares("card"), 1),
+        (suspected(101, "cus_5", "cus_6", "dup_5"), 1),
+        (suspected(70, "cus_7", "cus_8", "dup_7"), 1),
+    ]
+    became = await deliver(database, SERVICE, told)
+    assert became.dead == 1
+    assert (await relation(ledger), await relation(ledger, "cus_7", "cus_8")) == ((None, ["card", "device"]), (70, []))
 
 
 # Referrals

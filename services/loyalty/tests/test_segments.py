@@ -8,14 +8,18 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rewards_help import give, made_reward, redeemed
+from test_challenges import put
 from test_earning import BASE, publish
 from test_simulations import over_history
 from test_vouchers import follow
 
+from loyalty.app import SERVICE
 from loyalty.ledger.errors import UnusableEvent
 from loyalty.privacy.service import collect
 from loyalty.rules.conditions import holds, variables_of
 from shared.contracts.customers import CustomerErased, CustomerMerged, CustomerUnmerged, SegmentMembershipChanged
+from shared.testing.bus import deliver, message
 
 FIRST_DAY = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -205,3 +209,47 @@ async def test_a_segment_told_late_lets_a_referral_qualify(client, ledger, story
     assert (await client.get(path)).json()["state"] == "pending"
     await ledger.hear(entered(100.5, "cus_2"))
     assert (await client.get(path)).json()["state"] == "qualified"
+
+
+async def test_challenges_count_by_the_segments_of_the_moment(ledger, story):
+    await put(ledger, goal={"kind": "count", "target": 2}, condition='"vip" in customer.segments', reward={"points": 50})
+    await ledger.hear(story.registered(), entered(2), *(story.placed(f"ord_{on}", 100, on=on) for on in (1, 2)))
+    before, _ = await ledger.member("cus_1")
+    await ledger.hear(story.placed("ord_3", 100, on=3))
+    assert await ledger.member("cus_1") == (before + 51, before + 51)
+
+
+async def test_a_reward_is_for_who_belongs_to_its_segment_now(client, ledger, story):
+    await ledger.hear(story.registered("cus_1"), story.registered("cus_2"))
+    for customer in ("cus_1", "cus_2"):
+        await give(ledger, customer, 500)
+    stay = entered(0)
+    await ledger.hear(stay)
+    reward = await made_reward(client, eligibility={"condition": '"vip" in customer.segments'})
+    statuses = [(await redeemed(client, reward["id"], customer)).status_code for customer in ("cus_1", "cus_2")]
+    await ledger.hear(left(stay, 1))
+    assert [*statuses, (await redeemed(client, reward["id"])).status_code] == [201, 409, 409]
+
+
+# Behind the consumer
+
+
+async def test_what_comes_early_waits_and_what_comes_again_is_refused(database, ledger):
+    stay = entered(1)
+    began, ended, again = message(stay, 1), message(left(stay, 2), 2), message(entered(3), 3)
+    early = await deliver(database, SERVICE, [again, ended])
+    assert (early.applied, early.early) == (0, 2)
+    assert (await deliver(database, SERVICE, [began, began])).duplicates == 1
+    assert [await segments_at(ledger, on) for on in (1.5, 2.5, 3.5)] == [["vip"], [], ["vip"]]
+    before = await stays(ledger)
+    assert (await deliver(database, SERVICE, [again, began, ended])).duplicates == 3
+    # Replayed to one that never heard of them.
+    await deliver(database, SERVICE, [began, ended, again], consumer="another")
+    assert await stays(ledger) == before
+
+
+async def test_a_malformed_stay_waits_alone_and_other_customers_flow(database, ledger):
+    malformed = entered(1).model_copy(update={"segment": ""})
+    became = await deliver(database, SERVICE, [(entered(1, "cus_2"), 1), (malformed, 1), (entered(1, "cus_3"), 1)])
+    assert (became.applied, became.dead) == (2, 1)
+    assert [stay[0] for stay in await stays(ledger)] == ["cus_2", "cus_3"]
