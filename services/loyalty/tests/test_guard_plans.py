@@ -29,7 +29,7 @@ _STATEMENTS = [
     ("uq_referral_codes_customer_id", referrals._CODE, "'cus_7'"),
     ("pk_referral_codes", referrals._OF_CODE, "'C7'"),
     ("ix_referrals_of_referrer", referrals._COUNTS, "'cus_7'"),
-    ("uq_referrals_referred_id", referrals._TOUCHED, "ARRAY['cus_7']"),
+    ("uq_referrals_referred_id", referrals._TOUCHED, "ARRAY['cus_7'], ARRAY['refused']"),
     ("ix_referrals_due", referrals._DUE, "'2026-03-01', 200"),
     ("ix_referrals_reversing", referrals._REVERSING, "200"),
     ("ix_referrals_lapsing", referrals._LAPSING, "'2026-03-01', 200"),

@@ -120,30 +120,31 @@ async def on_interactions_recorded(uow: UnitOfWork, events: Sequence[Received[In
 async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlaced]]) -> None:
     """Orders earn points."""
     orders = [received.event for received in events]
-    has_offers = await offers.bought(uow, orders)
+    offered = await offers.bought(uow, orders)
     programmes = await earning.programmes_of(uow, orders)
     # Returns may have come before their orders.
     awaited = await earning.accrue(uow, orders, programmes)
     if awaited:
         await returning.settle(uow, awaited)
-    if has_offers:
-        await offers.settle(uow, orders)
+    if offered:
+        await offers.settle(uow, offered)
     if any(programme.is_challenging for programme in programmes):
         await challenges.ordered(uow, orders)
     if any(programme.is_tiered for programme in programmes):
         await tiers.refresh(uow, [order.customer_id for order in orders])
         # In some tiers nothing expires.
         await ledger.revive(uow, [(order.customer_id, order.placed_at) for order in orders])
-    await referrals.bought(uow, orders)
+    if any(programme.is_referring for programme in programmes):
+        await referrals.bought(uow, orders)
 
 
 async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderReturned]]) -> None:
     """Returns take points back."""
     returns = [received.event for received in events]
-    has_offers = await offers.came_back(uow, returns)
+    offered = await offers.came_back(uow, returns)
     await returning.reverse(uow, returns)
-    if has_offers:
-        await offers.settle(uow, returns)
+    if offered:
+        await offers.settle(uow, offered)
     await challenges.returned(uow, returns)
     customers = [event.customer_id for event in returns]
     await tiers.refresh(uow, customers)
@@ -153,10 +154,10 @@ async def on_orders_returned(uow: UnitOfWork, events: Sequence[Received[OrderRet
 async def on_orders_cancelled(uow: UnitOfWork, events: Sequence[Received[OrderCancelled]]) -> None:
     """Cancellations take back what is left."""
     cancelled = [received.event for received in events]
-    has_offers = await offers.cancelled(uow, cancelled)
+    offered = await offers.cancelled(uow, cancelled)
     await returning.cancel(uow, cancelled)
-    if has_offers:
-        await offers.settle(uow, cancelled)
+    if offered:
+        await offers.settle(uow, offered)
     await challenges.cancelled(uow, cancelled)
     customers = [event.customer_id for event in cancelled]
     await tiers.refresh(uow, customers)

@@ -1,6 +1,7 @@
 """What members buy, remembered article by article as orders and returns are told; what is told twice counts once."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from loyalty.ledger.rules import MAX_AMOUNT_MINOR, check_id, check_moment
@@ -21,6 +22,7 @@ WITH told AS (
 SELECT EXISTS (SELECT FROM offer_campaigns)
 """
 _HAS_CAMPAIGNS = "SELECT EXISTS (SELECT FROM offer_campaigns)"
+_CONCERNED = "SELECT * FROM concerned_offers($1, $2, $3) AS id"
 
 
 class _Bought(NamedTuple):
@@ -70,6 +72,18 @@ async def take_back(connection: Connection, returns: Sequence[OrderReturned]) ->
 async def has_campaigns(connection: Connection) -> bool:
     """Return whether there are campaigns."""
     return bool(await connection.fetchval(_HAS_CAMPAIGNS))
+
+
+async def concerned(connection: Connection, customer_ids: Iterable[str], earliest: datetime, *, are_placed: bool) -> list[str]:
+    """Lock customers with all whose points they share, and return the offers that orders of theirs can have to do with.
+
+    Args:
+        connection: of the caller.
+        customer_ids: who bought something.
+        earliest: when the first of the orders was placed.
+        are_placed: nothing else is told of the orders, so those that an earlier one has redeemed are not meant.
+    """
+    return [row["id"] for row in await connection.fetch(_CONCERNED, sorted(set(customer_ids)), earliest, are_placed)]
 
 
 async def _keep(connection: Connection, rows: Iterable[_Bought]) -> bool:

@@ -222,42 +222,46 @@ async def note_expired(uow: UnitOfWork, many: int, *, at: datetime | None = None
     return len(rows)
 
 
-async def bought(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> bool:
-    """Remember what was bought, before it is posted; return whether `settle` has to follow.
+async def bought(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> list[str]:
+    """Remember what was bought, before it is posted; return the offers to `settle` once it is.
 
     Raises:
         UnusableEvent: an order holds a value that no order can have.
     """
-    return await _lock(uow, orders, has_campaigns=await purchases.remember(uow.connection, orders))
+    return await _concerned(uow, orders, has_campaigns=await purchases.remember(uow.connection, orders), are_placed=True)
 
 
-async def came_back(uow: UnitOfWork, returns: Sequence[OrderReturned]) -> bool:
-    """Remember what came back, before it is posted; return whether `settle` has to follow.
+async def came_back(uow: UnitOfWork, returns: Sequence[OrderReturned]) -> list[str]:
+    """Remember what came back, before it is posted; return the offers to `settle` once it is.
 
     Raises:
         UnusableEvent: a return holds a value that no return can have.
     """
-    return await _lock(uow, returns, has_campaigns=await purchases.take_back(uow.connection, returns))
+    return await _concerned(uow, returns, has_campaigns=await purchases.take_back(uow.connection, returns))
 
 
-async def cancelled(uow: UnitOfWork, orders: Sequence[OrderCancelled]) -> bool:
-    """Return whether `settle` has to follow once the cancellations are posted."""
-    return await _lock(uow, orders, has_campaigns=await purchases.has_campaigns(uow.connection))
+async def cancelled(uow: UnitOfWork, orders: Sequence[OrderCancelled]) -> list[str]:
+    """Return the offers to `settle` once the cancellations are posted."""
+    return await _concerned(uow, orders, has_campaigns=await purchases.has_campaigns(uow.connection))
 
 
-async def settle(uow: UnitOfWork, events: Sequence[OrderPlaced] | Sequence[OrderReturned] | Sequence[OrderCancelled]) -> None:
+async def settle(uow: UnitOfWork, offer_ids: Sequence[str]) -> None:
     """Redeem offers by orders that are posted, or take back what they gave."""
-    ids = await settling.concerned(uow.connection, [event.customer_id for event in events], min(event.placed_at for event in events))
-    await settling.settle(uow, ids)
+    await settling.settle(uow, offer_ids)
 
 
-async def _lock(
-    uow: UnitOfWork, events: Sequence[OrderPlaced] | Sequence[OrderReturned] | Sequence[OrderCancelled], *, has_campaigns: bool
-) -> bool:
-    # Before anything else locks some of them: what an offer gives may touch all whose points they share.
-    if has_campaigns:
-        await lock_pools(uow.connection, [event.customer_id for event in events])
-    return has_campaigns
+async def _concerned(
+    uow: UnitOfWork,
+    events: Sequence[OrderPlaced] | Sequence[OrderReturned] | Sequence[OrderCancelled],
+    *,
+    has_campaigns: bool,
+    are_placed: bool = False,
+) -> list[str]:
+    # Locked before anything else locks some of them: what an offer gives may touch all whose points they share.
+    if not has_campaigns:
+        return []
+    customers, earliest = [event.customer_id for event in events], min(event.placed_at for event in events)
+    return await purchases.concerned(uow.connection, customers, earliest, are_placed=are_placed)
 
 
 async def erase(connection: Connection, ids: list[str]) -> dict[str, int]:

@@ -5,8 +5,7 @@ the orders, returns and cancellations only, not on when and how often they are t
 less of it, moves the points accordingly.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -21,15 +20,9 @@ from loyalty.offers.rules import Benefit, points_of
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.contracts.loyalty import OfferRedeemed
 from shared.database.moments import database_now
-from shared.database.pool import Connection
 from shared.database.rows import transposed
 from shared.database.unit_of_work import UnitOfWork
 
-# An offer whose time was over before the earliest of the orders cannot be meant.
-_CONCERNED = """
-SELECT DISTINCT offers.id FROM unnest($1::text[]) AS bought (customer_id), unnest(family_of(bought.customer_id)) AS member (id)
-JOIN offers ON offers.customer_id = member.id AND offers.valid_until > $2 WHERE NOT is_control
-"""
 # What is left of the articles of an order, and never more than is left of the order itself, of which money can come back alone. In a
 # programme beside the default one an order counts only while it runs, for who takes part, and by a rate that knows its currency.
 _WINNERS = """
@@ -38,24 +31,27 @@ SELECT offers.id, offers.version, offers.campaign_id, programme_id, offers.custo
        rate.numerator, rate.denominator
 FROM offers JOIN offer_campaigns ON offer_campaigns.id = campaign_id
 LEFT JOIN LATERAL (
-    SELECT order_id, customer_id, placed_at, least(sum(fitting.amount_minor), max(left_minor))::bigint AS amount_minor FROM (
-        SELECT l.order_id, l.customer_id, l.placed_at, l.sku, max(l.category) AS category, sum(l.amount_minor) AS amount_minor,
-               max(orders.amount_minor - orders.returned_minor) AS left_minor, max(orders.amount_minor) AS order_minor
-        FROM unnest(family_of(offers.customer_id)) AS member (id) JOIN purchase_lines AS l ON l.customer_id = member.id
-        JOIN orders ON orders.order_id = l.order_id AND cancelled_at IS NULL
-        WHERE l.placed_at >= CASE WHEN needs_activation THEN activated_at ELSE made_at END AND l.placed_at < valid_until
-        GROUP BY l.order_id, l.customer_id, l.placed_at, l.sku HAVING sum(l.quantity) > 0
+    SELECT bought.order_id, bought.customer_id, placed_at, least(fitting.amount_minor, left_minor)::bigint AS amount_minor FROM (
+        SELECT order_id, orders.customer_id, placed_at, amount_minor - returned_minor AS left_minor
+        FROM unnest(family_of(offers.customer_id)) AS member (id) JOIN orders ON orders.customer_id = member.id
+        WHERE orders.placed_at >= CASE WHEN needs_activation THEN activated_at ELSE made_at END AND orders.placed_at < valid_until
+          AND cancelled_at IS NULL AND (amount_minor > returned_minor OR amount_minor <= 0)
+        ORDER BY placed_at, order_id
+    ) AS bought CROSS JOIN LATERAL (
+        SELECT sum(amount_minor) AS amount_minor FROM (
+            SELECT sku, max(category) AS category, sum(amount_minor) AS amount_minor FROM purchase_lines AS l
+            WHERE l.customer_id = bought.customer_id AND l.order_id = bought.order_id GROUP BY sku HAVING sum(quantity) > 0
+        ) AS articles WHERE CASE target_kind WHEN 'sku' THEN sku ELSE category END = target HAVING count(*) > 0
     ) AS fitting
-    WHERE CASE target_kind WHEN 'sku' THEN fitting.sku ELSE fitting.category END = target AND (left_minor > 0 OR order_minor <= 0)
-      AND (programme_id = $2 OR EXISTS (
-          SELECT FROM programmes WHERE id = programme_id AND starts_at <= placed_at AND (ends_at IS NULL OR placed_at < ends_at)
-            AND NOT EXISTS (
-                SELECT FROM programme_absences AS away
-                WHERE away.customer_id = ANY (family_of(offers.customer_id)) AND away.programme_id = programmes.id
-                  AND left_at <= placed_at AND (back_at IS NULL OR placed_at < back_at)
-            )
-      ))
-    GROUP BY order_id, customer_id, placed_at ORDER BY placed_at, order_id LIMIT 1
+    WHERE programme_id = $2 OR EXISTS (
+        SELECT FROM programmes WHERE id = programme_id AND starts_at <= placed_at AND (ends_at IS NULL OR placed_at < ends_at)
+          AND NOT EXISTS (
+              SELECT FROM programme_absences AS away
+              WHERE away.customer_id = ANY (family_of(offers.customer_id)) AND away.programme_id = programmes.id
+                AND left_at <= placed_at AND (back_at IS NULL OR placed_at < back_at)
+          )
+    )
+    ORDER BY placed_at, order_id LIMIT 1
 ) AS winner ON true
 LEFT JOIN LATERAL (
     SELECT numerator, denominator, currencies FROM programme_rates
@@ -73,11 +69,6 @@ UPDATE offers SET order_id = told.order_id, redeemed_at = told.redeemed_at, poin
 FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::bigint[], $5::text[]) AS told (id, order_id, redeemed_at, points, entry_id)
 WHERE offers.id = told.id
 """
-
-
-async def concerned(connection: Connection, customer_ids: Iterable[str], earliest: datetime) -> list[str]:
-    """Return the offers that orders of customers can have to do with."""
-    return [row["id"] for row in await connection.fetch(_CONCERNED, sorted(set(customer_ids)), earliest)]
 
 
 async def settle(uow: UnitOfWork, offer_ids: Sequence[str]) -> None:

@@ -73,7 +73,8 @@ _HAS_WALLET = "SELECT EXISTS (SELECT FROM wallets WHERE programme_id = $1 AND co
 # One round trip for all that earning asks: a row is a version of a rule or of a rate, or a programme without any.
 _EARNING = f"""
 SELECT programmes.id, zone, starts_at, ends_at, is_tiered, multiplied_since,
-       EXISTS (SELECT FROM challenges WHERE programme_id = programmes.id) AS is_challenging, told.* FROM programmes LEFT JOIN LATERAL (
+       EXISTS (SELECT FROM challenges WHERE programme_id = programmes.id) AS is_challenging,
+       EXISTS (SELECT FROM referral_schemes WHERE version > 1) AS is_referring, told.* FROM programmes LEFT JOIN LATERAL (
     SELECT true AS is_tiered, min(effective_from) FILTER (WHERE tiers @? '$[*].benefits.multiplier ? (@ <> "1")') AS multiplied_since
     FROM tier_schemes WHERE programme_id = programmes.id AND tiers <> '[]' HAVING count(*) > 0
 ) AS tiered ON true LEFT JOIN LATERAL (
@@ -85,6 +86,8 @@ SELECT programmes.id, zone, starts_at, ends_at, is_tiered, multiplied_since,
     WHERE programme_id = programmes.id AND (programmes.id <> '{PROGRAMME_ID}' OR multiplied_since IS NOT NULL)
 ) AS told ON true
 """  # noqa: S608 (all parts are constants of this module)
+# Columns before those of versions.
+_OF_PROGRAMME = 8
 _PUBLISHED_VERSION = "terms::text, effective_from, effective_until, NULL::bigint, NULL::bigint, NULL::text[]"
 _NEWEST_VERSION = "terms::text, '-infinity'::timestamptz, NULL::timestamptz, NULL::bigint, NULL::bigint, NULL::text[]"
 _IS_NEWEST = "rule_versions.version = (SELECT max(version) FROM rule_versions AS other WHERE other.rule_id = rules.id)"
@@ -252,16 +255,16 @@ def _programmes(rows: Sequence[asyncpg.Record]) -> list[Programme]:
 
 
 def _earning(rows: Sequence[asyncpg.Record]) -> Programme:
-    programme_id, zone, starts_at, ends_at, is_tiered, multiplied_since, is_challenging = rows[0][:7]
+    programme_id, zone, starts_at, ends_at, is_tiered, multiplied_since, *uses = rows[0][:_OF_PROGRAMME]
     own: list[Rule] = []
     rates: list[Rule] = []
     for row in rows:
-        rule_id, version, terms, since, until, numerator, denominator, currencies = row[7:]
+        rule_id, version, terms, since, until, numerator, denominator, currencies = row[_OF_PROGRAMME:]
         if rule_id is not None:
             own.append(rules.rule(rule_id, version, terms, since, until, programme_id))
         elif version is not None:
             rates.append(rate_rule(programme_id, version, numerator, denominator, currencies, since))
-    return Programme(programme_id, ZoneInfo(zone), starts_at, ends_at, own, rates, bool(is_tiered), multiplied_since, is_challenging)
+    return Programme(programme_id, ZoneInfo(zone), starts_at, ends_at, own, rates, bool(is_tiered), multiplied_since, *uses)
 
 
 def _programme(row: Any) -> ProgrammeRow:

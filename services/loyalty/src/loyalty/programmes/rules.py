@@ -26,6 +26,7 @@ class Programme:
         is_tiered: whether it ever had tiers.
         multiplied_since: since when one of them multiplies.
         is_challenging: whether it ever had challenges.
+        is_referring: whether members could ever refer others, which all programmes tell alike.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Programme:
     is_tiered: bool = False
     multiplied_since: datetime | None = None
     is_challenging: bool = False
+    is_referring: bool = False
 
     @property
     def is_default(self) -> bool:

@@ -14,7 +14,6 @@ from loyalty.referrals.repository import Standing
 from loyalty.referrals.rules import Verdict, judge, open_suspicions, suspicions_now
 from shared.contracts.customers import OrderPlaced
 from shared.contracts.loyalty import ReferralRefused
-from shared.database.moments import database_now
 from shared.database.unit_of_work import UnitOfWork
 from shared.following.links import families
 
@@ -24,7 +23,8 @@ _UTC = ZoneInfo("UTC")
 
 async def bought(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> None:
     """Look at referrals of those who placed orders; the ledger remembers the orders already."""
-    touched = await repository.touched(uow.connection, sorted({order.customer_id for order in orders}))
+    customers = sorted({order.customer_id for order in orders})
+    touched = await repository.touched(uow.connection, customers, settled=repository.REWARDED)
     if not touched:
         return
     looked_at = [row["referred_id"] for row in touched if row["has_condition"]]
@@ -64,20 +64,28 @@ async def lapse(uow: UnitOfWork, now: datetime, many: int) -> int:
 
 async def evaluate(uow: UnitOfWork, referral_ids: Sequence[str]) -> None:
     """Let referrals, which are locked, stand where all that is known puts them."""
-    now = await database_now(uow.connection)
-    for each in await repository.standing(uow.connection, referral_ids, now):
+    moved: list[tuple[str, Verdict]] = []
+    waiting: list[Standing] = []
+    for each in await repository.standing(uow.connection, referral_ids):
         verdict = judge(each.terms, each.known)
         if verdict is None:
             continue
         suspicions = suspicions_now(each.terms, each.known)
         if suspicions != each.row["suspicions"] and verdict.state != "reversing":
             await repository.suspect(uow.connection, each.row["id"], suspicions)
-        if verdict != _present(each):
-            await _move(uow, each, verdict)
+        if verdict.state == "reversing":
+            verdict = verdict._replace(order_id=each.row["order_id"], due_at=each.row["due_at"])
+        if verdict.state == "refused":
+            await _refuse(uow, each.row["id"], verdict)
+        elif verdict != _present(each):
+            moved.append((each.row["id"], verdict))
         if verdict.state == "waiting":
-            # One thing waits once: whatever came to light since it was looked at last is looked at, too.
-            unseen = open_suspicions(each.terms, each.known)
-            await reviewing.open_review(uow, REVIEW, each.row["id"], unseen, customer_id=each.row["referrer_id"])
+            waiting.append(each)
+    await repository.move_all(uow.connection, moved)
+    for each in waiting:
+        # One thing waits once: whatever came to light since it was looked at last is looked at, too.
+        unseen = open_suspicions(each.terms, each.known)
+        await reviewing.open_review(uow, REVIEW, each.row["id"], unseen, customer_id=each.row["referrer_id"])
 
 
 async def decide(uow: UnitOfWork, review: Record, *, approve: bool) -> None:
@@ -90,16 +98,6 @@ async def decide(uow: UnitOfWork, review: Record, *, approve: bool) -> None:
     referral = await repository.get(uow.connection, referral_id)
     if referral is not None and referral["state"] in ("pending", "lapsed", "qualified", "waiting"):
         await _refuse(uow, referral_id, Verdict("refused", "rejected", referral["order_id"], referral["due_at"]))
-
-
-async def _move(uow: UnitOfWork, each: Standing, verdict: Verdict) -> None:
-    row = each.row
-    if verdict.state == "refused":
-        await _refuse(uow, row["id"], verdict)
-        return
-    if verdict.state == "reversing":
-        verdict = verdict._replace(order_id=row["order_id"], due_at=row["due_at"])
-    await repository.move(uow.connection, row["id"], verdict, is_told=False)
 
 
 async def _refuse(uow: UnitOfWork, referral_id: str, verdict: Verdict) -> None:

@@ -1,6 +1,6 @@
 """Every query of referrals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -87,7 +87,7 @@ _FAMILIES = """ARRAY(
 _TOUCHED = f"""
 SELECT referrals.id, referred_id, terms ->> 'order_condition' IS NOT NULL AS has_condition
 FROM referrals JOIN referral_schemes ON referral_schemes.version = scheme_version
-WHERE EXISTS (SELECT FROM referrals) AND state NOT IN ('refused', 'reversed') AND referred_id = ANY ({_FAMILIES})
+WHERE EXISTS (SELECT FROM referrals) AND state <> ALL ($2::text[]) AND referred_id = ANY ({_FAMILIES})
 ORDER BY referrals.id FOR UPDATE OF referrals
 """  # noqa: S608
 _TOUCHED_EITHER = f"""
@@ -98,6 +98,7 @@ _LOCK = "SELECT id FROM referrals WHERE id = ANY ($1::text[]) ORDER BY id FOR UP
 _LAPSING = """
 SELECT id FROM referrals WHERE state = 'pending' AND lapses_at <= $1 ORDER BY lapses_at LIMIT $2 FOR UPDATE SKIP LOCKED
 """
+# Of what was bought all that can meet the condition, what has met it, and one order of before, which says that he was no new customer.
 _KNOWN = """
 SELECT referrals.id, state, used_at, lapses_at, order_id, suspicions, cleared, score, shared, referrer_id, referred_id, reason, due_at,
        told,
@@ -107,10 +108,16 @@ SELECT referrals.id, state, used_at, lapses_at, order_id, suspicions, cleared, s
        referrer_id = ANY (family) AS is_same_person,
        coalesce((SELECT traits FROM customer_traits WHERE customer_id = referred_id), '{}') AS traits,
        (SELECT coalesce(jsonb_agg(jsonb_build_object(
-           'order_id', orders.order_id, 'placed_at', orders.placed_at, 'amount_minor', orders.amount_minor,
-           'returned_minor', orders.returned_minor, 'is_cancelled', orders.cancelled_at IS NOT NULL,
-           'facts', coalesce(referral_orders.facts, '{}'), 'segments', segments_at(referred_id, orders.placed_at)
-       )), '[]') FROM orders LEFT JOIN referral_orders USING (order_id) WHERE orders.customer_id = ANY (family)) AS orders
+           'order_id', told.order_id, 'placed_at', placed_at, 'amount_minor', amount_minor, 'returned_minor', returned_minor,
+           'is_cancelled', cancelled_at IS NOT NULL, 'facts', coalesce(referral_orders.facts, '{}'),
+           'segments', CASE WHEN terms ->> 'order_condition' IS NOT NULL THEN segments_at(referred_id, placed_at) ELSE '{}' END
+       )), '[]') FROM (
+           SELECT * FROM orders
+           WHERE orders.customer_id = ANY (family) AND state <> 'completed' AND placed_at >= used_at AND placed_at <= lapses_at
+           UNION SELECT * FROM orders WHERE orders.order_id = referrals.order_id
+           UNION (SELECT * FROM orders WHERE orders.customer_id = ANY (family) AND placed_at < used_at LIMIT 1)
+       ) AS told LEFT JOIN referral_orders USING (order_id)) AS orders,
+       clock_timestamp() AS now
 FROM referrals JOIN referral_schemes ON referral_schemes.version = scheme_version, family_of(referred_id) AS family,
      relation_of(family_of(referrer_id), family) AS relation
 WHERE referrals.id = ANY ($1::text[]) ORDER BY referrals.id
@@ -119,6 +126,11 @@ _MOVE = f"""
 UPDATE referrals SET version = version + 1, state = $2, reason = $3, order_id = $4, due_at = $5, told = told + $6
 WHERE id = $1 RETURNING {_REFERRAL}, told
 """  # noqa: S608
+_MOVE_ALL = """
+UPDATE referrals SET version = version + 1, state = told.state, reason = told.reason, order_id = told.order_id, due_at = told.due_at
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]) AS told (id, state, reason, order_id, due_at)
+WHERE referrals.id = told.id
+"""
 _KEEP_ORDERS = """
 INSERT INTO referral_orders (order_id, customer_id, facts)
 SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[]) ON CONFLICT DO NOTHING
@@ -183,6 +195,12 @@ _COLLECT: Mapping[str, str] = {
     "referral_orders": "SELECT order_id, facts FROM referral_orders WHERE customer_id = ANY ($1)",
     "referral_rewards": "SELECT referral_id, side, kind, points FROM referral_rewards WHERE customer_id = ANY ($1)",
 }
+
+
+# Nothing that is told changes these any more.
+FINISHED = ("refused", "reversed")
+# No order that is told changes these.
+REWARDED = (*FINISHED, "completed", "reversing")
 
 
 class Situation(NamedTuple):
@@ -269,9 +287,15 @@ async def get(connection: Connection, referral_id: str) -> Record | None:
     return await connection.fetchrow(_GET, referral_id)
 
 
-async def touched(connection: Connection, customer_ids: Sequence[str]) -> list[Record]:
-    """Return the referrals of those who were referred, locked: their ids, whom, and whether conditions look at his orders."""
-    return await connection.fetch(_TOUCHED, customer_ids)
+async def touched(connection: Connection, customer_ids: Sequence[str], *, settled: Collection[str] = FINISHED) -> list[Record]:
+    """Return the referrals of those who were referred, locked: their ids, whom, and whether conditions look at his orders.
+
+    Args:
+        connection: of the caller.
+        customer_ids: who may have been referred.
+        settled: states that what was told cannot change.
+    """
+    return await connection.fetch(_TOUCHED, customer_ids, list(settled))
 
 
 async def touched_either(connection: Connection, customer_ids: Sequence[str]) -> list[str]:
@@ -285,14 +309,21 @@ async def lapsing(connection: Connection, now: datetime, many: int) -> list[str]
     return [row["id"] for row in await connection.fetch(_LAPSING, now, many)]
 
 
-async def standing(connection: Connection, referral_ids: Sequence[str], now: datetime) -> list[Standing]:
+async def standing(connection: Connection, referral_ids: Sequence[str]) -> list[Standing]:
     """Return what is known of referrals."""
-    return [Standing(row, row["terms"], _known(row, now)) for row in await connection.fetch(_KNOWN, referral_ids)]
+    return [Standing(row, row["terms"], _known(row)) for row in await connection.fetch(_KNOWN, referral_ids)]
 
 
 async def move(connection: Connection, referral_id: str, to: Verdict, *, is_told: bool) -> Record:
     """Note where a referral stands; with `told`, the number of the event that tells of it."""
     return _one(await connection.fetchrow(_MOVE, referral_id, to.state, to.reason, to.order_id, to.due_at, int(is_told)))
+
+
+async def move_all(connection: Connection, moved: Sequence[tuple[str, Verdict]]) -> None:
+    """Note where referrals stand, which nobody is told."""
+    if moved:
+        rows = [(referral_id, to.state, to.reason, to.order_id, to.due_at) for referral_id, to in moved]
+        await connection.execute(_MOVE_ALL, *transposed(rows))
 
 
 async def clear(connection: Connection, referral_id: str, suspicions: Sequence[str]) -> None:
@@ -405,7 +436,7 @@ async def collect(connection: Connection, customer_ids: Sequence[str]) -> dict[s
     return {name: [dict(row) for row in await connection.fetch(statement, customer_ids)] for name, statement in _COLLECT.items()}
 
 
-def _known(row: Record, now: datetime) -> Known:
+def _known(row: Record) -> Known:
     orders = [Bought(**{**order, "placed_at": datetime.fromisoformat(order["placed_at"])}) for order in row["orders"]]
     names = (
         "state",
@@ -418,8 +449,9 @@ def _known(row: Record, now: datetime) -> Known:
         "suspicions",
         "cleared",
         "traits",
+        "now",
     )
-    return Known(orders=orders, now=now, relation=Relation(row["score"], row["shared"]), **{name: row[name] for name in names})
+    return Known(orders=orders, relation=Relation(row["score"], row["shared"]), **{name: row[name] for name in names})
 
 
 def _one(row: Record | None) -> Record:

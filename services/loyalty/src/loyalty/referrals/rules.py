@@ -43,7 +43,7 @@ class Known:
         suspicions: why somebody should look at it, as was noted.
         cleared: those that somebody looked at and found nothing.
         relation: how the two relate, as is known now.
-        orders: of the referred one, all that were ever heard of.
+        orders: of the referred one, those that can meet the condition or say that he was no new customer.
         traits: what conditions see of him.
         now: the moment.
     """

@@ -131,7 +131,7 @@ async def refer(uow: UnitOfWork, draft: ReferralDraft, caller: str) -> Record:
     row = await repository.add(connection, values)
     if row is None:
         raise MemberNotFound
-    [standing] = await repository.standing(connection, [row["id"]], found.now)
+    [standing] = await repository.standing(connection, [row["id"]])
     _refuse_old_customer(standing.terms, standing.known)
     event = ReferralMade(
         referral_id=row["id"], customer_id=row["referrer_id"], referred_id=row["referred_id"], suspicions=suspicions, used_at=used_at

@@ -118,3 +118,18 @@ BEGIN
     FROM pairs, unnest(family_of(family)) AS member JOIN challenge_completions AS done ON done.customer_id = member
     WHERE NOT goes_on AND done.challenge_id = challenge AND revoked_at IS NULL;
 END $$;
+--;;
+-- Locks customers with all whose points they share, and then returns their offers, and those of who is the same person, that orders can have
+-- to do with: none whose time was over before the earliest of them and, where nothing else is told, none that an earlier one has redeemed.
+CREATE FUNCTION concerned_offers(customers text[], earliest timestamptz, are_placed boolean) RETURNS SETOF text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM lock_pools(customers);
+    RETURN QUERY
+    WITH roots AS MATERIALIZED (
+        SELECT coalesce(root_id, id) AS root FROM unnest(customers) AS id LEFT JOIN customer_links ON customer_id = id
+    )
+    SELECT offers.id FROM (
+        SELECT root AS member FROM roots UNION SELECT links.customer_id FROM roots JOIN customer_links AS links ON links.root_id = root
+    ) AS people JOIN offers ON offers.customer_id = member
+    WHERE NOT is_control AND valid_until > earliest AND (NOT are_placed OR redeemed_at IS NULL OR redeemed_at >= earliest);
+END $$;

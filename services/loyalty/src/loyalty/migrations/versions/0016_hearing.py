@@ -17,7 +17,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for function in ("hear_orders", "hear_occasions", "count_challenges"):
+    for function in ("hear_orders", "hear_occasions", "count_challenges", "concerned_offers"):
         op.execute(f"DROP FUNCTION {function}")
     op.execute("ALTER TABLE challenge_locks DROP tally")
     op.execute(next(statement for statement in statements_of(_SQL, "0007_challenges") if "CREATE FUNCTION lock_challenges(" in statement))
