@@ -8,6 +8,7 @@ from analytics.points import repository as points
 from analytics.privacy import repository as privacy
 from analytics.purchases import repository as purchases
 from analytics.satisfaction import repository as satisfaction
+from shared.testing.databases import rolled_back
 from shared.testing.plans import plan_of
 
 _PERSON = "ARRAY['cus_7', 'cus_8']"
@@ -42,10 +43,16 @@ ANALYZE
 _SMALL = {"order_months", "points_days", "projection"}
 
 
-@pytest.fixture
-async def connection(database):
-    async with database.acquire() as connection:
+@pytest.fixture(scope="module")
+async def filled(pools, service):
+    async with pools.lend(service) as connection:
         await connection.execute(_FILL)
+        yield connection
+
+
+@pytest.fixture
+async def connection(filled):
+    async with rolled_back(filled) as connection:
         yield connection
 
 

@@ -7,6 +7,7 @@ from customers.merges import repository as merges
 from customers.profiles import records
 from customers.profiles import repository as profiles
 from customers.provenance import repository as provenance
+from shared.testing.databases import rolled_back
 from shared.testing.plans import plan_of
 
 _MOMENT = "'2100-01-01'"
@@ -32,9 +33,9 @@ _STATEMENTS = [
 ]
 
 
-@pytest.fixture
-async def connection(database):
-    async with database.acquire() as connection:
+@pytest.fixture(scope="module")
+async def filled(pools, service):
+    async with pools.lend(service) as connection:
         await connection.execute(
             """
             INSERT INTO customers (id, kind, external_id, owner, tags, interests, created_at, root_id, merged_into)
@@ -50,6 +51,12 @@ async def connection(database):
             SET LOCAL enable_seqscan = off;
             """
         )
+        yield connection
+
+
+@pytest.fixture
+async def connection(filled):
+    async with rolled_back(filled) as connection:
         yield connection
 
 

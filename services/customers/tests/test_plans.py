@@ -6,6 +6,7 @@ from customers.orders import lists
 from customers.orders import repository as orders
 from customers.profiles import repository as profiles
 from customers.search import repository as search
+from shared.testing.databases import rolled_back
 from shared.testing.plans import plan_of
 
 _STATEMENTS = [
@@ -42,9 +43,9 @@ _STATEMENTS = [
 ]
 
 
-@pytest.fixture
-async def connection(database):
-    async with database.acquire() as connection:
+@pytest.fixture(scope="module")
+async def filled(pools, service):
+    async with pools.lend(service) as connection:
         await connection.execute(
             """
             INSERT INTO customers (id, kind, external_id, name, search_name, email, phone, country, language, city, created_at, root_id)
@@ -62,6 +63,12 @@ async def connection(database):
             SET LOCAL enable_seqscan = off;
             """
         )
+        yield connection
+
+
+@pytest.fixture
+async def connection(filled):
+    async with rolled_back(filled) as connection:
         yield connection
 
 

@@ -150,14 +150,8 @@ def empty_ledger(pools, service) -> Callable[[], AbstractAsyncContextManager[Led
 
     @asynccontextmanager
     async def lend() -> AsyncIterator[Ledger]:
-        pool = await pools.of(service)
-        async with pool.acquire() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            try:
-                yield Ledger(RolledBackDatabase(connection))
-            finally:
-                await transaction.rollback()
+        async with pools.lend(service) as connection:
+            yield Ledger(RolledBackDatabase(connection))
 
     return lend
 

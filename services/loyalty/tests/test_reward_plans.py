@@ -7,6 +7,7 @@ from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.redemptions import repository as redemptions
 from loyalty.rewards import repository as rewards
 from loyalty.vouchers import repository as vouchers
+from shared.testing.databases import rolled_back
 from shared.testing.plans import plan_of
 
 _NOW = "'2026-03-01'"
@@ -62,10 +63,16 @@ SET LOCAL enable_seqscan = off;
 """
 
 
-@pytest.fixture
-async def connection(database):
-    async with database.acquire() as connection:
+@pytest.fixture(scope="module")
+async def filled(pools, service):
+    async with pools.lend(service) as connection:
         await connection.execute(_FILL.format(programme=PROGRAMME_ID))
+        yield connection
+
+
+@pytest.fixture
+async def connection(filled):
+    async with rolled_back(filled) as connection:
         yield connection
 
 

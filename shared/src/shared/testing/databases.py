@@ -93,6 +93,17 @@ async def open_pool(dsn: str) -> PoolDatabase:
     return await PoolDatabase.connect(dsn, min_size=1, max_size=8, application_name="tests")
 
 
+@asynccontextmanager
+async def rolled_back(connection: Connection) -> AsyncIterator[Connection]:
+    """Undo in the end what is done meanwhile: by a transaction, or a savepoint when one is open already."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        yield connection
+    finally:
+        await transaction.rollback()
+
+
 @dataclass
 class SharedPools:
     """One pool a service, opened at its first test."""
@@ -105,6 +116,16 @@ class SharedPools:
         if service.migrations not in self._pools:
             self._pools[service.migrations] = await open_pool(await self.server.dsn_of_copy(service))
         return self._pools[service.migrations]
+
+    @asynccontextmanager
+    async def lend(self, service: Service) -> AsyncIterator[Connection]:
+        """Lend a connection on the migrated schema of a service; what is written on it is rolled back.
+
+        A fixture of a module or class fills tables by it once for many tests that read them, each within `rolled_back` of its own.
+        """
+        pool = await self.of(service)
+        async with pool.acquire() as connection, rolled_back(connection):
+            yield connection
 
     async def close(self) -> None:
         """Close all pools."""

@@ -1,6 +1,11 @@
 """Which way Postgres goes for a statement."""
 
+from itertools import count
+
 from shared.database.pool import Connection
+
+# A name of its own for each: one that failed leaves its statement behind, which must not trouble the next.
+_numbers = count()
 
 
 async def plan_of(connection: Connection, statement: str, values: str = "") -> str:
@@ -13,7 +18,8 @@ async def plan_of(connection: Connection, statement: str, values: str = "") -> s
         statement: with `$1`, `$2` …
         values: for them, as SQL, separated by commas.
     """
-    await connection.execute(f"PREPARE asked AS {statement}")
-    plan = await connection.fetch(f"EXPLAIN EXECUTE asked{f' ({values})' if values else ''}")
-    await connection.execute("DEALLOCATE asked")
+    name = f"asked_{next(_numbers)}"
+    await connection.execute(f"PREPARE {name} AS {statement}")
+    plan = await connection.fetch(f"EXPLAIN EXECUTE {name}{f' ({values})' if values else ''}")
+    await connection.execute(f"DEALLOCATE {name}")
     return "\n".join(row[0] for row in plan)

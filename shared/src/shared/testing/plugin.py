@@ -52,21 +52,10 @@ async def pools(test_server: TestServer) -> AsyncIterator[SharedPools]:
 
 
 @pytest_asyncio.fixture
-async def shared_pool(pools: SharedPools, service: Service) -> PoolDatabase:
-    """The pool on the database of the service whose tests are all rolled back."""
-    return await pools.of(service)
-
-
-@pytest_asyncio.fixture
-async def database(shared_pool: PoolDatabase) -> AsyncIterator[RolledBackDatabase]:
+async def database(pools: SharedPools, service: Service) -> AsyncIterator[RolledBackDatabase]:
     """One connection on the migrated schema; what the test writes is rolled back."""
-    async with shared_pool.acquire() as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        try:
-            yield RolledBackDatabase(connection)
-        finally:
-            await transaction.rollback()
+    async with pools.lend(service) as connection:
+        yield RolledBackDatabase(connection)
 
 
 @pytest_asyncio.fixture
