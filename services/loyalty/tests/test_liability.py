@@ -1,6 +1,9 @@
 """What members are owed: to the point what the ledger says, and a forecast that knows how wrong it was."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
+from math import exp, pi, sin
 from random import Random
 
 import pytest
@@ -14,7 +17,7 @@ from loyalty.holds import service as holds
 from loyalty.ledger import service as points
 from loyalty.ledger.rules import Draw, Grant
 from loyalty.liability import repository, service
-from loyalty.liability.rules import LEVEL, Flow, coverage_of, forecast, interval, shares_of
+from loyalty.liability.rules import HORIZONS, LEVEL, TESTED_AHEAD, Flow, coverage_of, forecast, interval, shares_of, widened
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.database.unit_of_work import UnitOfWork
 
@@ -25,14 +28,15 @@ NOW = datetime.now(UTC)
 SIMPLE = {"earn", "order", "grant", "spend", "transfer", "policy", "wait", "book"}
 
 
-def invented(months, seed, noise=0.15):
-    """Return flows of a programme in which points last a year: spent most from the second to the sixth month."""
+def invented(months, seed, moods=None):
+    """Return flows of a programme in which points last a year: spent most from the second to the sixth month, and by the month's mood."""
     random, flows = Random(seed), []
     for cohort in range(months):
         left = earned = random.randint(80_000, 120_000)
         for month in range(cohort, months):
             age = month - cohort
-            redeemed = int(left * (0.02 + 0.05 * (1 <= age <= 5)) * random.lognormvariate(0, noise))
+            redeemed = int(left * (0.02 + 0.05 * (1 <= age <= 5)) * random.lognormvariate(0, 0.15) * (exp(moods[month]) if moods else 1))
+            redeemed = min(redeemed, left)
             gone = int((left - redeemed) * (1.0 if age == 12 else 0.002))
             flows.append(Flow(cohort, month, earned if age == 0 else 0, redeemed, gone))
             left -= redeemed + gone
@@ -68,7 +72,41 @@ def test_the_interval_holds_what_comes():
         actual = sum(flow.redeemed for flow in flows if flow.month >= 48 and flow.cohort < 48)
         hits += told.low <= actual <= told.high
         assert told.low <= told.expected <= told.high
-    assert hits >= 0.85 * 60
+    assert hits >= LEVEL * 60
+
+
+def _of_its_own(months, random):
+    return [0.0] * months
+
+
+def _alike_in_all(months, random):
+    return [random.gauss(0, 0.15) for _ in range(months)]
+
+
+def _by_season(months, random):
+    shift = random.randrange(12)
+    return [0.3 * sin(2 * pi * (month + shift) / 12) + random.gauss(0, 0.05) for month in range(months)]
+
+
+def _lasting(months, random):
+    return list(accumulate((random.gauss(0, 0.12) for _ in range(months)), lambda mood, change: 0.7 * mood + change))
+
+
+@pytest.mark.parametrize("moods", [_of_its_own, _alike_in_all, _by_season, _lasting])
+def test_the_intervals_hold_what_they_promise(moods):
+    """Of eighty programmes, what comes in any number of months, and in all, falls into the intervals at least as often as they say."""
+    hits, promised = Counter(), Counter()
+    for seed in range(80):
+        now = 36 if seed % 2 else 54
+        flows = invented(now + 12, seed, moods(now + 12, Random(seed + 1_000)))
+        told = forecast([flow for flow in flows if flow.month < now], now)
+        assert [horizon.ahead for horizon in told.horizons] == list(HORIZONS)
+        for ahead, one in [*((horizon.ahead, horizon) for horizon in told.horizons), (12, told)]:
+            actual = sum(flow.redeemed for flow in flows if now <= flow.month < now + ahead and flow.cohort < now)
+            hits[ahead, one is told] += one.low <= actual <= one.high
+            promised[ahead, one is told] += one.level
+    missed = {what: (hits[what], promised[what]) for what in promised if hits[what] < promised[what]}
+    assert not missed
 
 
 @given(st.lists(st.floats(-1, 5), min_size=8, max_size=100))
@@ -81,12 +119,39 @@ def test_the_interval_is_made_of_errors_by_rank(errors):
 
 
 def test_coverage_looks_only_at_what_was_known():
-    checks = forecast(invented(60, 3), 60).checks
-    coverage, evaluations = coverage_of(checks)
-    assert 0 < evaluations < len(checks)
-    assert coverage is not None
-    assert 0 <= coverage <= 1
-    assert coverage_of(checks[:8]) == (None, 0)
+    told = forecast(invented(60, 3), 60)
+    checks = {horizon.ahead: horizon.checks for horizon in told.horizons}
+    for horizon in told.horizons:
+        coverage, evaluations = coverage_of(checks, horizon.ahead)
+        assert (coverage, evaluations) == (horizon.coverage, horizon.evaluations)
+        assert 0 < evaluations < len(horizon.checks)
+        assert coverage is not None
+        assert 0 <= coverage <= 1
+        # Of what is known only later it makes no difference what it was.
+        past = {ahead: [check for check in of_it if check.month + ahead <= 40] for ahead, of_it in checks.items()}
+        earlier = forecast([flow for flow in invented(60, 3) if flow.month < 40], 40)
+        assert coverage_of(past, horizon.ahead) == coverage_of({one.ahead: one.checks for one in earlier.horizons}, horizon.ahead)
+    assert told.checks == checks[TESTED_AHEAD]
+    assert coverage_of({TESTED_AHEAD: told.checks[:8]}, TESTED_AHEAD) == (None, 0)
+
+
+@given(st.dictionaries(st.sampled_from(HORIZONS), st.lists(st.floats(-1, 5), min_size=8, max_size=30), min_size=1))
+def test_an_interval_of_more_months_is_no_narrower(errors):
+    found = widened(errors)
+    narrower = None
+    for ahead in sorted(errors):
+        low, high, level = found[ahead]
+        own_low, own_high, own_level = interval(errors[ahead])
+        assert (low <= own_low, high >= own_high, level) == (True, True, own_level)
+        assert narrower is None or (low <= narrower[0] and high >= narrower[1])
+        narrower = (low, high)
+
+
+def test_a_horizon_needs_a_history_as_long():
+    told = forecast(invented(28, 1), 28)
+    assert [horizon.ahead for horizon in told.horizons] == [1, 3, 6]
+    assert [len(horizon.checks) for horizon in told.horizons] == [16, 14, 11]
+    assert told.low <= told.expected <= told.high
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -9,7 +9,7 @@ from loyalty.ledger.rules import POINTS
 from loyalty.liability import service
 from loyalty.liability.errors import ReportInvalid, ValueExists
 from loyalty.liability.repository import CostRow, OutstandingRow, ValueRow
-from loyalty.liability.rules import TESTED_AHEAD, Forecast
+from loyalty.liability.rules import TESTED_AHEAD, Forecast, Horizon
 from loyalty.liability.schemas import (
     BackTestCheck,
     Breakage,
@@ -17,6 +17,7 @@ from loyalty.liability.schemas import (
     Cohort,
     CostLine,
     Costs,
+    HorizonEstimate,
     Liability,
     Outstanding,
     PointValue,
@@ -194,6 +195,20 @@ def _estimate(told: Forecast, value: ValueRow | None) -> BreakageEstimate:
         tested_ahead_months=TESTED_AHEAD,
         coverage=round(told.coverage, 4) if is_told and told.coverage is not None else None,
         evaluations=told.evaluations if is_told else 0,
+        horizons=[_horizon(one) for one in told.horizons],
+    )
+
+
+def _horizon(told: Horizon) -> HorizonEstimate:
+    return HorizonEstimate(
+        months_ahead=told.ahead,
+        expected_redemptions=told.expected,
+        expected_redemptions_low=told.low,
+        expected_redemptions_high=told.high,
+        level=round(told.level, 4),
+        cut_offs=len(told.checks),
+        coverage=round(told.coverage, 4) if told.coverage is not None else None,
+        evaluations=told.evaluations,
     )
 
 

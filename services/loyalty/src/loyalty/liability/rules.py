@@ -5,8 +5,9 @@ a share is lost to expiry or returns. Over all cohorts these shares are known fo
 hold now is taken through the shares of the ages before it. Nothing is assumed of ages that no cohort has reached.
 
 Source: Mack, T. (1993). Distribution-free calculation of the standard error of chain ladder reserve estimates. ASTIN Bulletin 23(2),
-for the method; the interval is not his formula but the empirical quantiles of the errors of the same forecast at past cut-offs, as in
-Shafer, G., Vovk, V. (2008). A tutorial on conformal prediction. JMLR 9.
+for the method; the intervals are not his formula but the empirical quantiles of the errors of the same forecast at past cut-offs, as in
+Shafer, G., Vovk, V. (2008). A tutorial on conformal prediction. JMLR 9. Errors of many months ahead share most of their months, so few of
+them say less than their number; those of fewer months ahead, which are more often and more freely off, widen the interval of more.
 """
 
 from collections import defaultdict
@@ -18,6 +19,8 @@ from typing import Literal, NamedTuple
 FIRST_CUT_OFF = 12
 MIN_MONTHS = 24
 # Months ahead over which past forecasts are compared with what came, and how many of them an interval needs.
+HORIZONS = (1, 3, 6, 12)
+# Of which there must be enough that anything is told.
 TESTED_AHEAD = 6
 MIN_CUT_OFFS = 8
 # The last ones, so that a long history costs no more.
@@ -70,6 +73,31 @@ class Cohort:
 
 
 @dataclass(frozen=True, slots=True)
+class Horizon:
+    """What of the outstanding points is expected to be spent in so many months, and how such forecasts did.
+
+    Attributes:
+        ahead: months.
+        expected: points.
+        low: at least so many, at the level.
+        high: at most so many, at the level.
+        level: the share of such forecasts that the interval is promised to hold, by the ranks of the past errors less one.
+        coverage: of the past forecasts, those that fell into the interval made of the errors known before them; None when there were none.
+        evaluations: how many those are.
+        checks: the back-test, oldest first.
+    """
+
+    ahead: int
+    expected: int
+    low: int
+    high: int
+    level: float
+    coverage: float | None
+    evaluations: int
+    checks: Sequence[Check]
+
+
+@dataclass(frozen=True, slots=True)
 class Forecast:
     """What of the outstanding points is expected to be spent.
 
@@ -79,16 +107,18 @@ class Forecast:
         expected: points.
         low: at least so many, at the level.
         high: at most so many, at the level.
-        level: the share of the past errors that the interval holds, by their ranks.
-        coverage: of the past forecasts, those that fell into the interval made of the errors known before them; None when there were none.
+        level: the least that is promised of a horizon.
+        coverage: of the past forecasts of `TESTED_AHEAD` months, those that fell into the interval known before them; None without any.
         evaluations: how many those are.
-        checks: the back-test.
+        horizons: the forecasts of so many months that have been tested, nearest first; the interval is the widest of theirs.
+        checks: the back-test of `TESTED_AHEAD` months.
         cohorts: oldest first.
     """
 
     reason: Reason | None
     months: int
     cohorts: Sequence[Cohort]
+    horizons: Sequence[Horizon] = ()
     checks: Sequence[Check] = ()
     expected: int = 0
     low: int = 0
@@ -112,25 +142,29 @@ def forecast(flows: Sequence[Flow], now: int, started: int | None = None) -> For
     held = _held(flows, now + 1)
     cohorts = _cohorts(flows, held, shares, now)
     checks = back_test(flows, first, now)
+    tested = checks[TESTED_AHEAD]
     if not any(flow.redeemed > 0 for flow in flows):
         return Forecast("nothing_redeemed", months, cohorts)
-    if months < MIN_MONTHS or len(checks) < MIN_CUT_OFFS:
-        return Forecast("history_short", months, cohorts, checks)
+    if months < MIN_MONTHS or len(tested) < MIN_CUT_OFFS:
+        return Forecast("history_short", months, cohorts, checks=tested)
+    errors = widened({ahead: [check.error for check in of_it] for ahead, of_it in checks.items() if len(of_it) >= MIN_CUT_OFFS})
+    horizons = [_horizon(ahead, held, shares, now, errors[ahead], checks) for ahead in errors]
     expected = sum(cohort.expected for cohort in cohorts)
-    lowest, highest, level = interval([check.error for check in checks])
-    coverage, evaluations = coverage_of(checks)
     outstanding = sum(held.values())
+    lowest, highest, _ = errors[max(errors)]
+    [own] = [horizon for horizon in horizons if horizon.ahead == TESTED_AHEAD]
     return Forecast(
         None,
         months,
         cohorts,
-        checks,
+        horizons,
+        tested,
         expected,
         low=_within(expected * (1 + lowest), outstanding),
         high=_within(expected * (1 + highest), outstanding),
-        level=level,
-        coverage=coverage,
-        evaluations=evaluations,
+        level=min(horizon.level for horizon in horizons),
+        coverage=own.coverage,
+        evaluations=own.evaluations,
     )
 
 
@@ -166,16 +200,16 @@ def to_be_redeemed(held: Mapping[int, int], shares: Mapping[int, Share], month: 
     return expected
 
 
-def back_test(flows: Sequence[Flow], first: int, now: int) -> list[Check]:
-    """Return the forecasts that would have been made in the past, with nothing known of what came later."""
-    checks = []
-    last = now - TESTED_AHEAD
-    for month in range(max(first + FIRST_CUT_OFF, last - MAX_CUT_OFFS + 1), last + 1):
-        held = _held(flows, month)
-        expected = round(sum(to_be_redeemed(held, shares_of(flows, month), month, TESTED_AHEAD).values()))
-        actual = sum(flow.redeemed for flow in flows if flow.cohort < month and month <= flow.month < month + TESTED_AHEAD)
-        if expected > 0:
-            checks.append(Check(month, expected, actual))
+def back_test(flows: Sequence[Flow], first: int, now: int) -> Mapping[int, Sequence[Check]]:
+    """Return the forecasts that would have been made in the past, with nothing known of what came later, by how far they look ahead."""
+    checks: dict[int, list[Check]] = {ahead: [] for ahead in HORIZONS}
+    for month in range(max(first + FIRST_CUT_OFF, now - min(HORIZONS) - MAX_CUT_OFFS + 1), now):
+        held, shares = _held(flows, month), shares_of(flows, month)
+        spent = _spent_after(flows, month)
+        for ahead in HORIZONS:
+            expected = round(sum(to_be_redeemed(held, shares, month, ahead).values()))
+            if month + ahead <= now and expected > 0:
+                checks[ahead].append(Check(month, expected, sum(spent.get(month + later, 0) for later in range(ahead))))
     return checks
 
 
@@ -187,15 +221,54 @@ def interval(errors: Sequence[float]) -> tuple[float, float, float]:
     return ranked[cut - 1], ranked[-cut], (len(ranked) + 1 - 2 * cut) / (len(ranked) + 1)
 
 
-def coverage_of(checks: Sequence[Check]) -> tuple[float | None, int]:
+def widened(errors: Mapping[int, Sequence[float]]) -> dict[int, tuple[float, float, float]]:
+    """Return the interval of errors for each number of months ahead, each as wide at least as those of fewer months, and its level."""
+    found: dict[int, tuple[float, float, float]] = {}
+    lowest, highest = 0.0, 0.0
+    for ahead in sorted(errors):
+        low, high, level = interval(errors[ahead])
+        lowest, highest = (min(low, lowest), max(high, highest)) if found else (low, high)
+        found[ahead] = (lowest, highest, level)
+    return found
+
+
+def coverage_of(checks: Mapping[int, Sequence[Check]], ahead: int) -> tuple[float | None, int]:
     """Return how many of the past forecasts fell into the interval that was known by then, and how many there were to look at."""
     hits = []
-    for check in checks:
-        known = [other.error for other in checks if other.month + TESTED_AHEAD <= check.month]
-        if len(known) >= MIN_CUT_OFFS:
-            lowest, highest, _ = interval(known)
+    for check in checks[ahead]:
+        known = {
+            other: [one.error for one in of_it if one.month + other <= check.month] for other, of_it in checks.items() if other <= ahead
+        }
+        if len(known[ahead]) >= MIN_CUT_OFFS:
+            lowest, highest, _ = widened(known)[ahead]
             hits.append(lowest <= check.error <= highest)
     return (sum(hits) / len(hits) if hits else None), len(hits)
+
+
+def _horizon(
+    ahead: int,
+    held: Mapping[int, int],
+    shares: Mapping[int, Share],
+    now: int,
+    errors: tuple[float, float, float],
+    checks: Mapping[int, Sequence[Check]],
+) -> Horizon:
+    expected = sum(to_be_redeemed(held, shares, now, ahead).values())
+    outstanding = sum(held.values())
+    lowest, highest, level = errors
+    low, high = (_within(expected * (1 + error), outstanding) for error in (lowest, highest))
+    # One error less than the ranks say: past forecasts knew shorter histories, so their errors are not quite those of this one.
+    promised = min(level - 1 / (len(checks[ahead]) + 1), LEVEL)
+    return Horizon(ahead, round(expected), low, high, promised, *coverage_of(checks, ahead), checks[ahead])
+
+
+def _spent_after(flows: Sequence[Flow], month: int) -> dict[int, int]:
+    """Return what was spent in each month from one on, of what was earned before it."""
+    spent: dict[int, int] = defaultdict(int)
+    for flow in flows:
+        if flow.cohort < month <= flow.month:
+            spent[flow.month] += flow.redeemed
+    return spent
 
 
 def _by_cohort(flows: Sequence[Flow], before: int) -> dict[int, dict[int, tuple[int, int, int]]]:

@@ -60,12 +60,28 @@ class BackTestCheck(OutputModel):
     actual: int = Field(description="Points that were.", examples=[83_004])
 
 
+class HorizonEstimate(OutputModel):
+    """What of the outstanding points is expected to be spent in so many months, and how such forecasts did in the past."""
+
+    months_ahead: int = Field(description="In so many months.", examples=[12])
+    expected_redemptions: int = Field(description="Of the outstanding points.", examples=[910_000])
+    expected_redemptions_low: int = Field(description="Lower end of the interval.", examples=[870_000])
+    expected_redemptions_high: int = Field(description="Upper end of the interval.", examples=[955_000])
+    level: float = Field(description="Share of such forecasts that the interval is made to hold.", examples=[0.875])
+    cut_offs: int = Field(description="Past months at which such a forecast was made and compared with what came.", examples=[23])
+    coverage: float | None = Field(
+        description="Share of past forecasts that fell into the interval known before them; null when there were none to look at.",
+        examples=[1.0],
+    )
+    evaluations: int = Field(description="How many those are.", examples=[4])
+
+
 class BreakageEstimate(OutputModel):
     """How much of the outstanding points will never be spent, with the error that such forecasts made before."""
 
     reliable: bool = Field(description="Whether there is an estimate; if not, `reason` says why and there are no numbers.", examples=[True])
     reason: Reason | None = Field(description="history_short or nothing_redeemed.", examples=[None])
-    months: int = Field(description="Complete months of history.", examples=[36])
+    months: int = Field(description="Complete months of history.", examples=[46])
     expected_redemptions: int | None = Field(description="Of the outstanding points.", examples=[1_840_000])
     expected_redemptions_low: int | None = Field(description="Lower end of the interval.", examples=[1_790_000])
     expected_redemptions_high: int | None = Field(description="Upper end of the interval.", examples=[1_905_000])
@@ -73,13 +89,17 @@ class BreakageEstimate(OutputModel):
     breakage_low: int | None = Field(description="Lower end of the interval.", examples=[548_159])
     breakage_high: int | None = Field(description="Upper end of the interval.", examples=[663_159])
     expected_value_minor: int | None = Field(description="Value of the expected redemptions.", examples=[1_840_000])
-    level: float | None = Field(description="Share of the back-test's errors that the interval is made to hold.", examples=[0.9])
-    tested_ahead_months: int = Field(description="Months ahead over which forecasts were tested.", examples=[6])
+    level: float | None = Field(description="Share of such forecasts that the interval is made to hold.", examples=[0.875])
+    tested_ahead_months: int = Field(description="Months ahead over which the forecasts of `coverage` were tested.", examples=[6])
     coverage: float | None = Field(
         description="Share of past forecasts that fell into the interval known before them; null when there were none to look at.",
-        examples=[0.93],
+        examples=[0.9375],
     )
-    evaluations: int = Field(description="How many those are.", examples=[15])
+    evaluations: int = Field(description="How many those are.", examples=[16])
+    horizons: list[HorizonEstimate] = Field(
+        description="Forecasts of 1, 3, 6 and 12 months, each with its own back-test, where the history is long enough; nearest first. "
+        "The interval of the whole is as wide as the widest of theirs."
+    )
 
 
 class Liability(OutputModel):
