@@ -59,6 +59,9 @@ DECLARE
     new_moments timestamptz[];
     new_amounts bigint[];
     are_new boolean[];
+    pair_challenges text[];
+    pair_families text[];
+    pair_tallies jsonb[];
 BEGIN
     PERFORM ensure_members(programme, told_customers || moved);
     PERFORM lock_pools(told_customers || moved);
@@ -84,39 +87,53 @@ BEGIN
     END IF;
     INSERT INTO challenge_locks (challenge_id, customer_id)
     SELECT DISTINCT * FROM unnest(new_challenges, new_roots) AS pair (challenge_id, customer_id) ORDER BY 1, 2 ON CONFLICT DO NOTHING;
-    PERFORM FROM challenge_locks
-    WHERE (challenge_id, customer_id) IN (SELECT * FROM unnest(new_challenges, new_roots)) ORDER BY challenge_id, customer_id FOR UPDATE;
+    SELECT array_agg(challenge), array_agg(family), array_agg(own.tally) INTO pair_challenges, pair_families, pair_tallies FROM (
+        SELECT DISTINCT * FROM unnest(new_challenges, new_roots) AS pair (challenge, family) ORDER BY 1, 2
+    ) AS pairs CROSS JOIN LATERAL (
+        SELECT challenge_locks.tally FROM challenge_locks WHERE challenge_id = challenge AND customer_id = family FOR UPDATE
+    ) AS own;
+    -- What is looked up of each pair goes by indexes, whatever Postgres expects of arrays: hence the offsets.
     RETURN QUERY
     WITH news AS MATERIALIZED (
         SELECT * FROM unnest(new_challenges, new_roots, new_sources, new_customers, new_moments, new_amounts, are_new)
             AS news (challenge, family, source, customer, moment, amount, is_new)
     ), pairs AS MATERIALIZED (
-        SELECT challenge, family, min(moment) AS first_at, days, coalesce(
-            bool_and(is_new) AND own.tally ->> 'zone' = zone
-            AND bool_and(((own.tally ->> 'counted_at')::timestamptz, own.tally ->> 'counted_source') < (moment, source)), false
-        ) AS goes_on, own.tally AS known
-        FROM news JOIN challenge_locks AS own ON (own.challenge_id, own.customer_id) = (challenge, family)
-        JOIN unnest(asked, zones, near_days) AS terms (id, zone, days) ON id = challenge
-        GROUP BY challenge, family, own.tally, zone, days
+        SELECT challenge, family, known, days, first_at, coalesce(goes_on AND known ->> 'zone' = zone, false) AS goes_on FROM (
+            SELECT challenge, family, known, min(moment) AS first_at, bool_and(
+                is_new AND ((known ->> 'counted_at')::timestamptz, known ->> 'counted_source') < (moment, source)
+            ) AS goes_on
+            FROM unnest(pair_challenges, pair_families, pair_tallies) AS pair (challenge, family, known) JOIN news USING (challenge, family)
+            GROUP BY challenge, family, known
+        ) AS seen JOIN unnest(asked, zones, near_days) AS terms (id, zone, days) ON id = challenge
+    ), people AS MATERIALIZED (
+        SELECT DISTINCT family, family AS member FROM pairs
+        UNION SELECT root_id, links.customer_id FROM customer_links AS links WHERE root_id = ANY (pair_families)
     )
     SELECT challenge, family, 'pair', family, '', first_at, 0::bigint, CASE WHEN goes_on THEN known END FROM pairs
     UNION ALL
     SELECT challenge, family, 'fact', customer, source, moment, news.amount, NULL FROM news JOIN pairs USING (challenge, family) WHERE goes_on
     UNION ALL
-    SELECT challenge, family, 'fact', facts.customer_id, facts.source_id, occurred_at, facts.amount, NULL
-    FROM pairs, unnest(family_of(family)) AS member JOIN challenge_facts AS facts ON facts.customer_id = member
-    WHERE goes_on AND days IS NOT NULL AND facts.challenge_id = challenge AND facts.amount > 0
-      AND occurred_at > first_at - make_interval(days => days + 1)
-      AND (occurred_at, facts.source_id) <= ((known ->> 'counted_at')::timestamptz, known ->> 'counted_source')
-      AND (known ->> 'met_at' IS NULL OR (occurred_at, facts.source_id) > ((known ->> 'met_at')::timestamptz, known ->> 'met_source'))
+    SELECT challenge, family, 'fact', member, facts.*, NULL
+    FROM pairs JOIN people USING (family) CROSS JOIN LATERAL (
+        SELECT source_id, occurred_at, challenge_facts.amount FROM challenge_facts
+        WHERE customer_id = member AND challenge_id = challenge AND occurred_at > first_at - make_interval(days => days + 1)
+          AND challenge_facts.amount > 0
+          AND (occurred_at, source_id) <= ((known ->> 'counted_at')::timestamptz, known ->> 'counted_source')
+          AND (known ->> 'met_at' IS NULL OR (occurred_at, source_id) > ((known ->> 'met_at')::timestamptz, known ->> 'met_source'))
+        OFFSET 0
+    ) AS facts WHERE goes_on AND days IS NOT NULL
     UNION ALL
-    SELECT challenge, family, 'fact', facts.customer_id, facts.source_id, occurred_at, facts.amount, NULL
-    FROM pairs, unnest(family_of(family)) AS member JOIN challenge_facts AS facts ON facts.customer_id = member
-    WHERE NOT goes_on AND facts.challenge_id = challenge AND facts.amount > 0
+    SELECT challenge, family, 'fact', member, facts.*, NULL
+    FROM pairs JOIN people USING (family) CROSS JOIN LATERAL (
+        SELECT source_id, occurred_at, challenge_facts.amount FROM challenge_facts
+        WHERE customer_id = member AND challenge_id = challenge AND challenge_facts.amount > 0 OFFSET 0
+    ) AS facts WHERE NOT goes_on
     UNION ALL
-    SELECT challenge, family, 'done', done.customer_id, done.id, completed_at, number, NULL
-    FROM pairs, unnest(family_of(family)) AS member JOIN challenge_completions AS done ON done.customer_id = member
-    WHERE NOT goes_on AND done.challenge_id = challenge AND revoked_at IS NULL;
+    SELECT challenge, family, 'done', member, done.*, NULL
+    FROM pairs JOIN people USING (family) CROSS JOIN LATERAL (
+        SELECT id, completed_at, number::bigint FROM challenge_completions
+        WHERE customer_id = member AND challenge_id = challenge AND revoked_at IS NULL OFFSET 0
+    ) AS done WHERE NOT goes_on;
 END $$;
 --;;
 -- Locks customers with all whose points they share, and then returns their offers, and those of who is the same person, that orders can have
