@@ -5,6 +5,7 @@ import pytest
 from customers.duplicates import marks
 from customers.duplicates import repository as duplicates
 from customers.identities import repository as identities
+from shared.testing.databases import rolled_back
 from shared.testing.plans import plan_of
 
 _QUERY = "'''@1@b.lv'''"
@@ -29,9 +30,9 @@ _STATEMENTS = [
 ]
 
 
-@pytest.fixture
-async def connection(database):
-    async with database.acquire() as connection:
+@pytest.fixture(scope="module")
+async def filled(pools, service):
+    async with pools.lend(service) as connection:
         await connection.execute(
             """
             INSERT INTO customers (id, root_id, kind, external_id, search_name, email, phone)
@@ -48,6 +49,12 @@ async def connection(database):
             SET LOCAL enable_seqscan = off;
             """
         )
+        yield connection
+
+
+@pytest.fixture
+async def connection(filled):
+    async with rolled_back(filled) as connection:
         yield connection
 
 

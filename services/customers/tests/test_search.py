@@ -18,6 +18,7 @@ from customers.search.repository import similar
 from customers.search.rules import lexeme, prefix, search_for, without
 from customers.search.spelling import is_typing_error
 from shared.database.unit_of_work import UnitOfWork
+from shared.testing.databases import RolledBackDatabase, rolled_back
 
 PEOPLE = [
     {"name": "Ilze Bērziņa", "email": "ilze.b@example.com", "phone": "+37126123456", "external_id": "C-10042"},
@@ -332,37 +333,44 @@ async def test_similar_words_are_found_by_index(database, index, typed, meant):
         assert await connection.fetchval(scans) > before
 
 
+@pytest.fixture(scope="class")
+async def crowd(pools, service):
+    """Three thousand people, half of them with one of two frequent names, in an analysed table."""
+    async with pools.lend(service) as connection:
+        await connection.execute(
+            """
+            INSERT INTO customers (id, kind, name, search_name, created_at, root_id)
+            SELECT 'cus_' || n, 'individual', n::text, given || surname || ' *' || n % 7, now() - n * interval '1 minute', 'cus_' || n
+            FROM generate_series(1, 3000) AS n
+            CROSS JOIN LATERAL (SELECT CASE n % 4 WHEN 0 THEN ' anna' WHEN 1 THEN ' annabel' ELSE ' x' || md5(n::text) END AS given,
+                CASE n % 500 WHEN 0 THEN ' berzina' WHEN 1 THEN ' liepina' ELSE ' s' || md5(n::text) END AS surname) AS t;
+            ANALYZE customers;
+            """
+        )
+        yield connection
+
+
 class TestReading:
     """How a class of matches is read changes how long it takes, and nothing else."""
 
     @pytest.fixture
-    async def crowd(self, client, database):
-        """Three thousand people, half of them with one of two frequent names, in an analysed table."""
-        async with database.acquire() as connection:
-            await connection.execute(
-                """
-                INSERT INTO customers (id, kind, name, search_name, created_at, root_id)
-                SELECT 'cus_' || n, 'individual', n::text, given || surname || ' *' || n % 7, now() - n * interval '1 minute', 'cus_' || n
-                FROM generate_series(1, 3000) AS n
-                CROSS JOIN LATERAL (SELECT CASE n % 4 WHEN 0 THEN ' anna' WHEN 1 THEN ' annabel' ELSE ' x' || md5(n::text) END AS given,
-                    CASE n % 500 WHEN 0 THEN ' berzina' WHEN 1 THEN ' liepina' ELSE ' s' || md5(n::text) END AS surname) AS t;
-                ANALYZE customers;
-                """
-            )
+    async def database(self, crowd):
+        async with rolled_back(crowd) as connection:
+            yield RolledBackDatabase(connection)
 
     async def reading_of(self, database, text, number=1):
         matches = search_for(text).classes[number]
         async with database.acquire() as connection:
             return await reading(connection, matches, matches.query)
 
-    async def test_beginnings_become_the_words_that_begin_so(self, database, crowd):
+    async def test_beginnings_become_the_words_that_begin_so(self, database):
         assert (await self.reading_of(database, "berz")).narrow == "(('berz') | ('berzina'))"
         # What countless words begin with narrows nothing, unless it is all there is.
         assert (await self.reading_of(database, "berz x")).narrow == "(('berz') | ('berzina'))"
         assert (await self.reading_of(database, "x s")).narrow is None
         assert (await self.reading_of(database, "c 10042")).narrow == "(('10042':*))"
 
-    async def test_what_many_have_is_met_on_the_way(self, database, crowd, monkeypatch):
+    async def test_what_many_have_is_met_on_the_way(self, database, monkeypatch):
         monkeypatch.setattr(narrowing, "_MANY_MATCHES", 100)
         assert (await self.reading_of(database, "anna")).are_many
         assert not (await self.reading_of(database, "anna berzina")).are_many
@@ -373,7 +381,7 @@ class TestReading:
 
     @pytest.mark.parametrize("text", ["anna", "anan", "anna berz", "berzina an", "annabl liepina", "liepina", "be a"])
     @pytest.mark.parametrize("sort", ["created_at", "-created_at", "name"])
-    async def test_every_way_finds_the_same(self, client, crowd, monkeypatch, text, sort):
+    async def test_every_way_finds_the_same(self, client, monkeypatch, text, sort):
         found = []
         # By the index; on the way; on the way for a little, then by the index of the whole; and on the way in two parts first.
         for many, rows, *walked in ((10**9, 10**9, 0, 0), (0, 10**9, 10_000, 40_000), (0, 0, 40, 1), (0, 0, 40, 400)):

@@ -21,6 +21,9 @@ from shared.embedded import EmbeddedPostgres, free_port
 from shared.service import Service
 from shared.testing.databases import RolledBackDatabase, SharedPools, TestServer, open_pool
 
+# Vacuuming at moments of its own, Postgres would plan the same statement now so, now so, and beside other tests be slower than they.
+_SETTINGS = {"autovacuum": "off"}
+
 
 @pytest.fixture(scope="session")
 def service() -> Service:
@@ -33,7 +36,7 @@ def test_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestServer
     """A Postgres server of this test process, gone with it."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
     home = Path(tmp_path_factory.mktemp("postgres"))
-    postgres = EmbeddedPostgres(home, free_port(), "test", durable=False)
+    postgres = EmbeddedPostgres(home, free_port(), "test", _SETTINGS, durable=False)
     postgres.start()
     try:
         yield TestServer(postgres)
