@@ -27,6 +27,7 @@ from loyalty.offers.router import router as offers
 from loyalty.participations.router import router as participations
 from loyalty.partners.router import router as partners
 from loyalty.programmes.router import router as programmes
+from loyalty.quotes.router import router as quotes
 from loyalty.redemptions.router import router as redemptions
 from loyalty.referrals.router import router as referrals
 from loyalty.rewards.router import router as rewards
@@ -78,6 +79,7 @@ SERVICE = Service(
         abuse,
         partners,
         referrals,
+        quotes,
         rewards,
         redemptions,
         offers,

@@ -68,7 +68,12 @@ async def guard_guesses(uow: UnitOfWork, *, customer_id: str | None, caller: str
 
 def note_wrong_guess(uow: UnitOfWork, *, customer_id: str | None, caller: str | None) -> None:
     """Count a wrong code although its request is refused and undone."""
-    uow.when_refused(partial(_count_guess, customer_id=customer_id, caller=caller))
+    uow.when_refused(partial(count_wrong_guess, customer_id=customer_id, caller=caller))
+
+
+async def count_wrong_guess(uow: UnitOfWork, *, customer_id: str | None, caller: str | None) -> None:
+    """Count a wrong code of a request that is answered."""
+    await _ask(uow, "voucher_failure", customer_id, caller, None, 0, is_counted=True)
 
 
 async def guard_frozen(uow: UnitOfWork, customer_id: str) -> None:
@@ -80,10 +85,6 @@ async def guard_frozen(uow: UnitOfWork, customer_id: str) -> None:
     verdict = await repository.guard(uow.connection, "", customer_id, None, None, 0, is_wide=True, is_counted=False, spends=True)
     if verdict is not None:
         raise MemberFrozen
-
-
-async def _count_guess(uow: UnitOfWork, *, customer_id: str | None, caller: str | None) -> None:
-    await _ask(uow, "voucher_failure", customer_id, caller, None, 0, is_counted=True)
 
 
 async def _ask(

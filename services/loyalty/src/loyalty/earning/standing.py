@@ -7,7 +7,7 @@ from dataclasses import replace
 from loyalty.programmes.rules import Programme
 from loyalty.rules.rules import Occasion
 from loyalty.tiers import repository, service
-from loyalty.tiers.rules import Scheme, Standing
+from loyalty.tiers.rules import Scheme, Stood
 from shared.database.pool import Connection
 
 
@@ -37,10 +37,11 @@ async def with_tiers(
     if not schemes:
         return list(occasions)
     found = await service.standings_at(connection, programme.id, [(o.customer_id, o.occurred_at) for o in occasions], schemes)
-    return [_with_tier(occasion, standing, programme) for occasion, standing in zip(occasions, found, strict=True)]
+    return [with_tier(occasion, standing, programme) for occasion, standing in zip(occasions, found, strict=True)]
 
 
-def _with_tier(occasion: Occasion, standing: Standing, programme: Programme) -> Occasion:
+def with_tier(occasion: Occasion, standing: Stood, programme: Programme) -> Occasion:
+    """Return an occasion with the tier that its customer had in a programme."""
     if standing.tier is None or standing.scheme is None:
         return occasion
     told = {"programme_id": programme.id, "version": standing.scheme.version, "multiplier": standing.benefits.get("multiplier", "1")}

@@ -17,13 +17,14 @@ from shared.database.pool import Connection
 _HISTORY = """
 SELECT orders.order_id, orders.customer_id, placed_at, amount_minor, facts, occasions.traits,
        CASE WHEN occasions.traits IS NULL THEN
-           coalesce(customer_traits.traits, '{}') || jsonb_build_object('segments', segments_at(orders.customer_id, placed_at))
+           coalesce(customer_traits.traits, '{}') || jsonb_build_object('segments', segments)
        END AS known_traits
 FROM orders LEFT JOIN LATERAL (
     SELECT facts, traits FROM occasions WHERE (trigger, source_id) = ('order_placed', orders.order_id) AND facts <> '{}'
     ORDER BY programme_id = $1 DESC, programme_id LIMIT 1
 ) AS occasions ON true
 LEFT JOIN customer_traits ON customer_traits.customer_id = orders.customer_id
+LEFT JOIN LATERAL segments_of(orders.customer_id, placed_at) ON occasions.traits IS NULL
 WHERE placed_at < $2 AND cancelled_at IS NULL ORDER BY placed_at, orders.order_id
 """
 _COUNT = "SELECT count(*) FROM orders WHERE placed_at < $1 AND cancelled_at IS NULL"

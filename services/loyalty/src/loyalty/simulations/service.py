@@ -46,9 +46,9 @@ async def simulate(uow: UnitOfWork, wanted: SimulationRequest, *, caller: str, n
         arguments = wanted.model_dump(mode="json", exclude={"order"}) | {"until": now.isoformat()}
         return Simulation(job_id=await enqueue(uow, HISTORY, arguments, caller=caller, total=total))
     before, after = await _programmes(uow.connection, programme_id, {c.rule_id: _rule(c.rule_id, c.terms) for c in wanted.changes})
-    order = await _occasion(uow.connection, before.zone, wanted.order, now)
+    order = await occasion_of(uow.connection, before.zone, wanted.order, now)
     [order] = await with_tiers(uow.connection, before, [order], await schemes_of(uow.connection, before))
-    first, second = await _points(uow.connection, before, order), await _points(uow.connection, after, order)
+    first, second = await points_of(uow.connection, before, order), await points_of(uow.connection, after, order)
     return Simulation(before=first, after=second, difference=second.points - first.points)
 
 
@@ -80,7 +80,8 @@ async def _programmes(connection: Connection, programme_id: str, changes: Mappin
     return present, replace(present, rules=changed(present.rules, changes))
 
 
-async def _occasion(connection: Connection, zone: ZoneInfo, order: SimulatedOrder, now: datetime) -> Occasion:
+async def occasion_of(connection: Connection, zone: ZoneInfo, order: SimulatedOrder, now: datetime) -> Occasion:
+    """Return an order that nobody placed as the rules of a programme with this zone see it, but for the customer's tier."""
     placed_at = order.placed_at or now
     lines = [line.model_dump() for line in order.lines]
     traits, is_first = {}, True
@@ -99,7 +100,8 @@ async def _occasion(connection: Connection, zone: ZoneInfo, order: SimulatedOrde
     return Occasion("order_placed", "simulated", order.customer_id or "nobody", placed_at, facts, traits)
 
 
-async def _points(connection: Connection, programme: Programme, order: Occasion) -> SimulatedPoints:
+async def points_of(connection: Connection, programme: Programme, order: Occasion) -> SimulatedPoints:
+    """Return what an order that nobody placed would earn in a programme; limits are not asked."""
     rules = programme.rules_at(order.trigger, order.occurred_at)
     if not rules and programme.is_default:
         rate = (await repository.rates(connection)).at(order.occurred_at)

@@ -1,7 +1,7 @@
 """What can be done with vouchers: made in batches, looked at, used once for a purchase, taken back."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from asyncpg import Record
@@ -137,6 +137,17 @@ async def found(connection: Connection, code: str) -> Record:
     return voucher
 
 
+async def found_among(connection: Connection, codes: Sequence[str]) -> dict[str, Record]:
+    """Return those of some codes that there are, each with the terms of its batch; codes are as they are stored."""
+    return {row["code"]: row for row in await repository.vouchers(connection, codes)}
+
+
+async def used_by(connection: Connection, some: Iterable[Record], person: Family) -> dict[str, int]:
+    """Return how often a person has used codes of the batches of some codes, of those batches that limit it."""
+    limiting = {voucher["batch_id"] for voucher in some if voucher["limit_per_customer"] is not None}
+    return await repository.used_by_family(connection, sorted(limiting), person.ids)
+
+
 async def validate(uow: UnitOfWork, question: VoucherQuestion, *, caller: str | None = None) -> tuple[Record, str | None, int | None]:
     """Return a code, why it would be refused, and what it would take off; changes nothing.
 
@@ -154,7 +165,7 @@ async def validate(uow: UnitOfWork, question: VoucherQuestion, *, caller: str | 
     if reason is None and question.customer_id is not None and await _has_left(connection, voucher, question.customer_id):
         reason = VoucherProgrammeLeft.code
     if reason is None:
-        used = await repository.used_by_family(connection, [voucher["batch_id"]], person.ids) if person is not None else {}
+        used = await used_by(connection, [voucher], person) if person is not None else {}
         reason = beyond_limits(voucher, used.get(voucher["batch_id"], 0))
     return voucher, reason, discount(terms_of(voucher), purchase)
 
