@@ -15,11 +15,13 @@ from test_simulations import over_history
 from test_vouchers import follow
 
 from loyalty.app import SERVICE
+from loyalty.earning import repository as earning
 from loyalty.ledger.errors import UnusableEvent
 from loyalty.privacy.service import collect
 from loyalty.rules.conditions import holds, variables_of
 from shared.contracts.customers import CustomerErased, CustomerMerged, CustomerUnmerged, SegmentMembershipChanged
 from shared.testing.bus import deliver, message
+from shared.testing.plans import plan_of
 
 FIRST_DAY = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -229,6 +231,23 @@ async def test_a_reward_is_for_who_belongs_to_its_segment_now(client, ledger, st
     statuses = [(await redeemed(client, reward["id"], customer)).status_code for customer in ("cus_1", "cus_2")]
     await ledger.hear(left(stay, 1))
     assert [*statuses, (await redeemed(client, reward["id"])).status_code] == [201, 409, 409]
+
+
+async def test_the_segments_of_many_are_looked_up_by_index_within_the_statement(database):
+    async with database.acquire() as connection:
+        await connection.execute(
+            """
+            INSERT INTO segment_memberships (customer_id, segment, entered_at)
+            SELECT 'cus_' || n, 'vip', now() FROM generate_series(1, 3000) AS n;
+            INSERT INTO customer_links (customer_id, root_id, merge_id, sequence)
+            SELECT 'cus_' || n, 'cus_' || n / 2, 'mrg', 1 FROM generate_series(1, 3000) AS n;
+            ANALYZE segment_memberships; ANALYZE customer_links;
+            """
+        )
+        plan = await plan_of(connection, earning._TRAITS, "ARRAY['cus_7'], ARRAY[now()]")
+    # No call a row: its indexes stand in the plan.
+    for index in ("pk_segment_memberships", "pk_customer_links", "ix_customer_links_root_id"):
+        assert index in plan, plan
 
 
 # Behind the consumer

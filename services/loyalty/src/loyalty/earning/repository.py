@@ -25,14 +25,15 @@ _TRAITS = """
 SELECT told.place, coalesce(traits, '{}') || jsonb_build_object(
            'enrolled_days', greatest(extract(day FROM told.moment - enrolled_at), 0)::int,
            'stages', (SELECT coalesce(jsonb_object_agg(key, value -> 'stage'), '{}') FROM jsonb_each(stages)),
-           'segments', segments_at(told.customer_id, told.moment)
+           'segments', segments
        ) AS traits,
        NOT EXISTS (SELECT FROM entries WHERE entries.customer_id = told.customer_id AND occurred_at < told.moment
                    AND kind = 'accrual' AND order_id IS NOT NULL)
        AND NOT EXISTS (SELECT FROM occasions WHERE occasions.customer_id = told.customer_id AND occurred_at < told.moment
                        AND trigger = 'order_placed') AS is_first
 FROM unnest($1::text[], $2::timestamptz[]) WITH ORDINALITY AS told (customer_id, moment, place)
-LEFT JOIN customer_traits USING (customer_id) LEFT JOIN members USING (customer_id) ORDER BY place
+LEFT JOIN customer_traits USING (customer_id) LEFT JOIN members USING (customer_id)
+CROSS JOIN LATERAL segments_of(told.customer_id, told.moment) ORDER BY place
 """
 _KEEP_TRAITS = """
 INSERT INTO customer_traits (customer_id, traits, told_at)

@@ -1,4 +1,4 @@
-"""Every query of who belongs to which segment; `segments_at` answers it inside the statements of others."""
+"""Every query of who belongs to which segment; `segments_of` answers it inside the statements of others."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -22,4 +22,5 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION relation_of")
     op.execute("DROP TABLE relations")
     op.execute("DROP FUNCTION segments_at")
+    op.execute("DROP FUNCTION segments_of")
     op.execute("DROP TABLE segment_memberships")
