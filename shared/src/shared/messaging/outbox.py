@@ -64,11 +64,13 @@ _WRITE = f"WITH {_LOGGED}"
 # What an event line fills, in its order; the payload is last, so that what all of them tell can follow it.
 _LINE_COLUMNS = ("id", "aggregatetype", "aggregateid", "type", "key", "sequence", "bucket", "payload", "traceparent")
 _MARK = "SELECT nextval('event_log_position')"
-# The events that were logged since a position was marked, and no others: of this transaction, by their time.
+# The events that were copied since a position was marked, and no others: the last position that this connection drew is the last event's,
+# and all of them have its transaction, or its part of one. Somebody else's may lie between and have begun at the same microsecond.
 _AWAIT_SINCE = """
 INSERT INTO outbox_pending (bucket, position, recorded_at)
 SELECT bucket, position, recorded_at FROM event_log
 WHERE position > $1 AND position <= (SELECT currval('event_log_position')) AND recorded_at = now()
+  AND xmin = (SELECT xmin FROM event_log WHERE position = (SELECT currval('event_log_position')) AND recorded_at = now())
 """
 
 
