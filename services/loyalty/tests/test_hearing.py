@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from test_challenges import put
 from test_earning import publish
 
+from loyalty.rules.conditions import Scene, compiled
+from loyalty.rules.rules import Occasion
 from loyalty.verification.rules import is_sound
 from shared.contracts.customers import Line, OrderPlaced
 
@@ -62,6 +64,44 @@ async def ends(ledger, *statements: str) -> list:
     """What has become of everything, without what draws a new id each time."""
     assert is_sound(await ledger.proof())
     return [[tuple(row) for row in await ledger.fetch(statement)] for statement in (*statements, _BALANCES)]
+
+
+# Whatever a condition may ask for, also what is not there, and parts of what happened as a whole.
+_ASKED = (
+    *("event.channel == 'app'", "event.amount_minor >= 500", "event.lines.exists(l, l.category == 'tea')", "event.nothing == 1"),
+    *("event.exists(name, name == 'shop')", "event['channel'] == 'app'", "has(event.shop)", "customer.country == 'LV'", "tier == 'gold'"),
+    *("'vip' in segments", "'vip' in customer.segments", "size(customer) > 2", "event == customer", "customer.stages.care == 'new'"),
+    *(
+        "event.lines.exists(event, event.sku == 'T')",
+        "event . channel == 'web'",
+        "'event' == \"event\"",
+        "event.occurred_at > customer.since",
+    ),
+    *("event.lines.map(l, l.sku)[0] == 'T'", "event.trigger == 'order_placed' ? tier == 'gold' : false", "event.lines[0].channel == 'app'"),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    parts=st.lists(st.sampled_from(_ASKED), min_size=1, max_size=4),
+    joint=st.sampled_from([" && ", " || "]),
+    event=st.dictionaries(st.sampled_from(["channel", "shop", "amount_minor", "lines"]), st.sampled_from(["app", 700, [{"sku": "T"}]])),
+    traits=st.dictionaries(
+        st.sampled_from(["country", "segments", "stages", "tier"]), st.sampled_from(["LV", ["vip"], {"care": "new"}, "gold"])
+    ),
+)
+def test_what_no_condition_asks_for_is_missed_by_none(parts, joint, event, traits):
+    occasion = Occasion("order_placed", "ord_1", "cus_1", FIRST, event, traits)
+    conditions = [*parts, joint.join(parts)]
+    scene = Scene(occasion.variables, conditions)
+    assert [scene.holds(one) for one in conditions] == [_holds(one, occasion.variables()) for one in conditions]
+
+
+def _holds(condition: str, variables: dict) -> bool:
+    try:
+        return compiled(condition).execute(variables) is True
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError):
+        return False
 
 
 @_AMPLE

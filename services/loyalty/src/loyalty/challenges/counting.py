@@ -129,6 +129,7 @@ async def _left(uow: UnitOfWork, found: Sequence[ChallengeRow], order_ids: Colle
 def _counted(found: Sequence[ChallengeRow], told: Sequence[tuple[Occasion, Occasion | None]]) -> list[Counted]:
     """Return how much of events counts for each challenge that looks at them: of what is left of each, if anything is."""
     counted: dict[tuple[str, str], Counted] = {}
+    conditions = [row.rule.condition for row in found]
     for occasion, left in told:
         scenes: dict[str, tuple[Occasion, Scene]] = {}
         for rule in (row.rule for row in found if row.rule.counts(occasion.trigger, occasion.occurred_at)):
@@ -136,7 +137,7 @@ def _counted(found: Sequence[ChallengeRow], told: Sequence[tuple[Occasion, Occas
             if left is not None:
                 if rule.programme_id not in scenes:
                     seen = _seen_by(rule, left)
-                    scenes[rule.programme_id] = seen, Scene(seen.variables)
+                    scenes[rule.programme_id] = seen, Scene(seen.variables, conditions)
                 amount = amount_of(rule, *scenes[rule.programme_id])
             # Told twice it counts once.
             counted.setdefault(

@@ -130,7 +130,7 @@ def amount_of(challenge: Challenge, occasion: Occasion, scene: Scene | None = No
     """
     if not challenge.counts(occasion.trigger, occasion.occurred_at):
         return 0
-    if not (scene or Scene(occasion.variables)).holds(challenge.condition):
+    if not (scene or Scene(occasion.variables, [challenge.condition])).holds(challenge.condition):
         return 0
     lines = _lines(challenge, occasion.facts)
     chosen = bool(challenge.skus or challenge.categories)

@@ -4,7 +4,7 @@ Source: https://github.com/google/cel-spec, the language definition.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,10 @@ MAX_DEPTH = 16
 MAX_MACROS = 3
 _LITERALS = re.compile(r"""r?("(\\.|[^"\\])*"|'(\\.|[^'\\])*')""")
 _MACRO = re.compile(r"\.(all|exists|exists_one|map|filter)$")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+_PARTS = ("event", "customer")
+# One of them that no name follows, or a call: as in `event["channel"]`, `event == customer` and `event.all(name, …)`.
+_WHOLE = re.compile(r"\b(event|customer)\b(?!\.[A-Za-z_][A-Za-z_0-9]*(?![A-Za-z_0-9(]))")
 _OPENING, _CLOSING = "([{", ")]}"
 _VERSIONS_KEPT = 4_096
 
@@ -50,27 +54,31 @@ def variables_of(event: Mapping[str, Any], traits: Mapping[str, Any], tier: str 
 
 
 class Scene:
-    """What conditions are evaluated over: handed to their interpreter once, and only if one asks, which takes longer than most conditions.
+    """What conditions are evaluated over: handed to their interpreter once, with nothing that none of them asks for.
+
+    Handing it over takes longer than most conditions.
 
     Args:
         variables: returns those of `variables_of`.
+        conditions: all that are to be evaluated.
     """
 
-    def __init__(self, variables: Callable[[], Mapping[str, Any]]) -> None:
+    def __init__(self, variables: Callable[[], Mapping[str, Any]], conditions: Iterable[str | None]) -> None:
         self._variables = variables
+        self._conditions = tuple(condition for condition in conditions if condition is not None)
         self._context: cel.Context | None = None
 
     def holds(self, expression: str | None) -> bool:
         """Return whether a condition holds; one that asks for what an occasion does not have, or is not a truth, does not.
 
         Args:
-            expression: checked before; none always holds.
+            expression: one of the conditions, checked before; none always holds.
         """
         if expression is None:
             return True
         try:
             if self._context is None:
-                self._context = cel.Context(dict(self._variables()))
+                self._context = cel.Context(asked_for(self._variables(), self._conditions))
             return compiled(expression).execute(self._context) is True
         except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError):
             return False
@@ -78,7 +86,24 @@ class Scene:
 
 def holds(expression: str | None, variables: Mapping[str, Any]) -> bool:
     """Return whether a single condition holds; see `Scene`."""
-    return Scene(lambda: variables).holds(expression)
+    return Scene(lambda: variables, [expression]).holds(expression)
+
+
+def asked_for(variables: Mapping[str, Any], conditions: tuple[str, ...]) -> dict[str, Any]:
+    """Return of variables what conditions can ask for."""
+    names = _names_in(conditions)
+    if names is None:
+        return dict(variables)
+    parts = {part: {name: value for name, value in variables[part].items() if name in names} for part in _PARTS}
+    return {name: value for name, value in {**variables, **parts}.items() if name in names}
+
+
+@lru_cache(maxsize=_VERSIONS_KEPT)
+def _names_in(conditions: tuple[str, ...]) -> frozenset[str] | None:
+    """Return every word of conditions; None where one may ask for anything, because it does not ask for a name of what happened."""
+    if any(_WHOLE.search(condition) for condition in conditions):
+        return None
+    return frozenset(name for condition in conditions for name in _NAME.findall(condition))
 
 
 @lru_cache(maxsize=_VERSIONS_KEPT)

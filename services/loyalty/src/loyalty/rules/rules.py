@@ -121,9 +121,9 @@ def evaluate(rules: Iterable[Rule], occasion: Occasion) -> tuple[Award, ...]:
         rules: the versions in force, in any order.
         occasion: what happened.
     """
-    scene = Scene(occasion.variables)
-    ordered = sorted(rules, key=lambda rule: (rule.priority, rule.id))
-    met = [rule for rule in ordered if rule.trigger == occasion.trigger and scene.holds(rule.condition)]
+    ordered = sorted((rule for rule in rules if rule.trigger == occasion.trigger), key=lambda rule: (rule.priority, rule.id))
+    scene = Scene(occasion.variables, [rule.condition for rule in ordered])
+    met = [rule for rule in ordered if scene.holds(rule.condition)]
     of_tier = [Award(rule, 0, {}) for rule in tier_rules(occasion)]
     gives = [_given(rule, occasion.facts) for rule in met if rule.effect.kind != "multiplier"]
     multipliers = _best(
