@@ -31,7 +31,7 @@ _STATEMENTS = [
     ("pk_offers", repository._FIND, "'ofr_7'"),
     ("ix_offers_customer_id_valid_until_id", repository._OF_FAMILY, f"ARRAY['cus_7'], 20, {_NOW}, '', false, NULL"),
     ("ix_offers_due", repository._EXPIRE, "200, NULL"),
-    ("ix_offers_customer_id_valid_until_id", settling._CONCERNED, f"ARRAY['cus_7'], {_NOW}"),
+    ("ix_orders_customer_id_placed_at", settling._WINNERS, f"ARRAY['ofr_7'], '{PROGRAMME_ID}'"),
     ("pk_purchase_lines", settling._WINNERS, f"ARRAY['ofr_7'], '{PROGRAMME_ID}'"),
     ("uq_offers_campaign_id_customer_id_target_made_at", repository._COUNTS, "'ofc_7'"),
     ("pk_members", generating._ROOTS, "'cus_7', 250"),

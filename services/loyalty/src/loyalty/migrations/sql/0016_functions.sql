@@ -116,8 +116,8 @@ BEGIN
     SELECT challenge, family, 'fact', member, facts.*, NULL
     FROM pairs JOIN people USING (family) CROSS JOIN LATERAL (
         SELECT source_id, occurred_at, challenge_facts.amount FROM challenge_facts
-        WHERE customer_id = member AND challenge_id = challenge AND occurred_at > first_at - make_interval(days => days + 1)
-          AND challenge_facts.amount > 0
+        WHERE customer_id = member AND challenge_id = challenge AND challenge_facts.amount > 0
+          AND occurred_at >= greatest(first_at - make_interval(days => days + 1), (known ->> 'met_at')::timestamptz)
           AND (occurred_at, source_id) <= ((known ->> 'counted_at')::timestamptz, known ->> 'counted_source')
           AND (known ->> 'met_at' IS NULL OR (occurred_at, source_id) > ((known ->> 'met_at')::timestamptz, known ->> 'met_source'))
         OFFSET 0
