@@ -50,7 +50,7 @@ doctor: install  ## Does this machine have what the suite needs?
 ##@ Working on it
 
 test: install  ## Everything on embedded Postgres and broker: units, services, whole suite, faults
-	$(BIN)/pytest -n $(WORKERS) -m "not kafka" shared/tests services deploy/local/tests deploy/containers/tests deploy/examples/tests
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not kafka" shared/tests services deploy/local/tests deploy/containers/tests deploy/examples/tests
 	$(BIN)/pytest deploy/e2e deploy/faults
 
 test-kafka: install  ## Messaging, the whole suite and faults once more, on Apache Kafka (needs Java 17 and Maven)

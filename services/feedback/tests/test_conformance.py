@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from httpx2 import AsyncClient
 
 from shared.clock import FrozenClock
@@ -27,5 +28,6 @@ class TestConformance(ConformanceSuite):
         await super().test_members_see_nobody_else(others, anybody, database, clock)
 
 
+@pytest.mark.long
 async def test_schemathesis_finds_nothing(service: Service, committed_dsn: str, tmp_path: Path) -> None:
     await asyncio.to_thread(fuzz, service, committed_dsn, tmp_path)

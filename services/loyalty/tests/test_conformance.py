@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
+import pytest
+
 from shared.service import Service
 from shared.testing.conformance import ConformanceSuite
 from shared.testing.fuzzing import fuzz
@@ -23,5 +25,6 @@ class TestConformance(ConformanceSuite):
     }
 
 
+@pytest.mark.long
 async def test_schemathesis_finds_nothing(service: Service, committed_dsn: str, tmp_path: Path) -> None:
     await asyncio.to_thread(fuzz, service, committed_dsn, tmp_path)

@@ -6,6 +6,7 @@
 import os
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ledger_model import EVER, Model
@@ -125,6 +126,7 @@ class Histories(Both):
                 assert tuple(row)[:2] == self.model.as_of(self.model.family(who), valid, known), (who, valid, known)
 
 
+@pytest.mark.long
 @settings(max_examples=HISTORIES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     first=terms,

@@ -8,6 +8,7 @@ from multiprocessing.sharedctypes import RawValue
 from random import Random
 
 import killed_worker
+import pytest
 from killed_worker import MEMBERS, Progress
 
 from loyalty.verification.rules import is_sound
@@ -21,6 +22,7 @@ _START_SECONDS = 60
 _LONGEST_LIFE_SECONDS = 0.2
 
 
+@pytest.mark.long
 async def test_kills_neither_lose_nor_double_a_point(committed_ledger, committed_key, committed_dsn, test_server, service):
     key = await committed_key()
     progress = RawValue(Progress)

@@ -25,6 +25,12 @@ from shared.testing.databases import RolledBackDatabase, SharedPools, TestServer
 _SETTINGS = {"autovacuum": "off"}
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the long tests when several workers share the run: the short ones fill what is left of the others' time."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session")
 def service() -> Service:
     """The service under test; each service's conftest overrides it."""
