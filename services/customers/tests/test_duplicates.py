@@ -328,7 +328,7 @@ async def test_erasure_takes_pairs_and_access_shows_them(client, database, pairs
         await marks.mark(connection, pairs)
         [waits] = (await service.collect(connection, [pairs[0]]))["duplicate_checks"]
         assert waits.keys() == {"customer_id", "marked_at"}
-        assert await service.erase(connection, [pairs[0]]) == {"duplicate_pairs": 1, "duplicate_checks": 1}
+        assert await service.erase(connection, [pairs[0]]) == {"duplicate_pairs": 1, "duplicate_checks": 1, "identity_sharings": 0}
         left = await service.collect(connection, pairs[:2])
         assert left["duplicate_pairs"] == []
         assert [each["customer_id"] for each in left["duplicate_checks"]] == [pairs[1]]

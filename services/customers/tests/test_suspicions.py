@@ -6,12 +6,14 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_duplicate_changes import looked, marked
+from test_duplicate_changes import AT, heard, looked, marked
 from test_duplicates import ILZE, listed, load, load_more, scanned
 
-from customers.identities import service as identities
-from customers.identities import sharing
-from shared.contracts.customers import DuplicateSettled, DuplicateSuspected
+from customers.duplicates import service as duplicates
+from customers.duplicates import sharing
+from customers.identities import repository as identities
+from customers.identities.rules import MAX_SHARERS
+from shared.contracts.customers import CustomerErased, DuplicateSettled, DuplicateSuspected
 from shared.testing.plans import plan_of
 
 NAMED_ALIKE = {**ILZE, "name": "Берзиня Илзе", "email": "berzina@example.com"}
@@ -94,15 +96,20 @@ class TestDuplicates:
 
 
 class TestShared:
-    async def test_who_uses_one_device_is_told_once_a_pair_and_kind(self, client, published):
+    async def test_who_uses_one_device_is_told_once_a_pair_and_kind(self, client, database, published):
         one, other, third = [await customer(client) for _ in range(3)]
         await seen(client, one, "device", "tablet-7")
+        await looked(database)
         assert await published("identity_sharing") == []
         await seen(client, other, "device", "TABLET 7")
         await seen(client, other, "device", "tablet-7")
+        await looked(database)
         await seen(client, one, "card", "4111-1")
         await seen(client, other, "card", "41111")
         await seen(client, third, "card", "41111")
+        await looked(database)
+        await marked(database, one, other, third)
+        await looked(database)
         assert sharings(await published("identity_sharing")) == [
             ({one, other}, ["device"], 1),
             ({one, other}, ["card", "device"], 2),
@@ -110,85 +117,121 @@ class TestShared:
             ({other, third}, ["card"], 1),
         ]
 
-    async def test_what_strangers_may_share_is_no_sign(self, client, published):
+    async def test_what_strangers_may_share_is_no_sign(self, client, database, published):
         one, other = await customer(client), await customer(client)
         for each in (one, other):
             await seen(client, each, "email", "family@example.com")
             await seen(client, each, "external_id", "77")
+        await looked(database)
         assert await published("identity_sharing") == []
 
-    async def test_who_shares_nothing_of_a_kind_any_more_is_told(self, client, published):
+    async def test_who_shares_nothing_of_a_kind_any_more_is_told(self, client, database, published):
         one, other = await customer(client), await customer(client)
         first = await seen(client, one, "device", "a")
         second = await seen(client, one, "device", "b")
         for value in ("a", "b"):
             await seen(client, other, "device", value)
+        await looked(database)
         assert (await client.delete(f"/v1/customers/{one}/identities/{first}")).status_code == 204
+        await looked(database)
         assert len(await published("identity_sharing")) == 1
         assert (await client.delete(f"/v1/customers/{one}/identities/{second}")).status_code == 204
+        await looked(database)
         await seen(client, one, "device", "b")
+        await looked(database)
         assert sharings(await published("identity_sharing"))[1:] == [({one, other}, [], 2), ({one, other}, ["device"], 3)]
 
-    async def test_a_value_that_nobody_trusts_any_more_is_still_shared(self, client, published):
+    async def test_a_value_that_nobody_trusts_any_more_is_still_shared(self, client, database, published):
         # More than three customers with one device identify none of them.
         ids = [await customer(client) for _ in range(4)]
         for each in ids:
             await seen(client, each, "device", "ring-1")
+        await looked(database)
         before = len(await published("identity_sharing"))
         assert before == 6
         fresh = {"identities": [{"kind": "device", "value": "ring-1"}, {"kind": "email", "value": "new@example.com"}]}
         answer = await client.post("/v1/customers/identify", json=fresh)
         assert answer.status_code in (200, 201), answer.text
+        assert answer.json()["ignored"] == [{"kind": "device", "reason": "shared"}]
+        await looked(database)
         told = sharings(await published("identity_sharing"))[before:]
         assert [pair for pair, _, _ in told] == [{answer.json()["customer_id"], each} for each in ids]
 
     async def test_of_a_till_that_very_many_use_nothing_is_told(self, client, database, published):
-        ids = await load_more(client, [{"name": f"Nobody {n}"} for n in range(sharing.MAX_SHARERS)])
+        ids = await load_more(client, [{"name": f"Nobody {n}"} for n in range(MAX_SHARERS)])
         async with database.acquire() as connection:
             await connection.execute(
                 "INSERT INTO customer_identities (id, customer_id, kind, value, source) SELECT 'idn_' || id, id, 'device', 'till', '' "
                 "FROM unnest($1::text[]) AS id",
                 ids,
             )
-        await seen(client, await customer(client), "device", "till")
+        one = await customer(client)
+        await seen(client, one, "device", "till")
+        await marked(database, *ids)
+        await looked(database)
         assert await published("identity_sharing") == []
+        # Nor is one more noted whom it leads to nobody.
+        fresh = {"identities": [{"kind": "device", "value": "till"}, {"kind": "email", "value": "new@example.com"}]}
+        made = (await client.post("/v1/customers/identify", json=fresh)).json()["customer_id"]
+        kinds = [each["kind"] for each in (await client.get(f"/v1/customers/{made}/identities")).json()["data"]]
+        assert kinds == ["email"]
 
     async def test_two_who_are_seen_first_at_once_share_all_the_same(self, committed_client, committed_database):
         ids = [await customer(committed_client) for _ in range(6)]
-        await asyncio.gather(*(seen(committed_client, each, "card", "5500") for each in ids))
+        await asyncio.gather(*(seen(committed_client, each, "card", "5500") for each in ids), *(looked(committed_database) for _ in ids))
+        await looked(committed_database)
         async with committed_database.acquire() as connection:
             rows = await connection.fetch("SELECT payload, sequence FROM event_log WHERE aggregatetype = 'identity_sharing'")
         told = [(orjson.loads(row["payload"]), row["sequence"]) for row in rows]
         pairs = {(event["customer_id"], event["other_id"]) for event, _ in told}
         assert pairs == {(one, other) for one in ids for other in ids if one < other}
         assert {sequence for _, sequence in told} == {1}
+        assert len(told) == len(pairs)
 
     async def test_who_is_erased_shares_nothing_and_others_are_not_told_with_whom(self, client, database):
         one, other = await customer(client), await customer(client)
         for each in (one, other):
             await seen(client, each, "card", "41111")
+        await looked(database)
         async with database.acquire() as connection:
-            [shown] = (await identities.collect(connection, [one]))["identity_sharings"]
+            [shown] = (await duplicates.collect(connection, [one]))["identity_sharings"]
             assert shown == {"customer_id": one, "kinds": ["card"]}
-            assert (await identities.erase(connection, [other]))["identity_sharings"] == 1
-            assert (await identities.collect(connection, [one]))["identity_sharings"] == []
+            assert (await duplicates.erase(connection, [other]))["identity_sharings"] == 1
+            assert (await duplicates.collect(connection, [one]))["identity_sharings"] == []
+
+    async def test_of_whom_an_undone_import_had_made_nothing_stays(self, client, database):
+        one, other = await customer(client), await customer(client)
+        for each in (one, other):
+            await seen(client, each, "card", "41111")
+        await looked(database)
+        gone = CustomerErased(erasure_id="era_1", customer_id=one, customer_ids=[one], requested_at=AT)
+        for _ in range(2):
+            await heard(database, (gone, 1))
+        async with database.acquire() as connection:
+            assert await connection.fetch("SELECT FROM identity_sharings") == []
 
 
-STEPS = st.lists(st.tuples(st.booleans(), st.integers(0, 2), st.sampled_from(["card", "device"]), st.sampled_from("ab")), max_size=12)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["seen", "gone", "looked"]), st.integers(0, 2), st.sampled_from(["card", "device"]), st.sampled_from("ab")),
+    max_size=14,
+)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(STEPS)
-async def test_whatever_is_seen_and_taken_away_the_events_tell_what_is_shared(client, published, steps):
+async def test_whatever_is_seen_and_taken_away_the_events_tell_what_is_shared(client, database, published, steps):
     ids = [await customer(client) for _ in range(3)]
     had: dict[tuple[str, str, str], str] = {}
-    for is_seen, place, kind, value in steps:
+    for step, place, kind, value in steps:
         # Of its own for each example, for all are in one transaction.
         key = (ids[place], kind, f"{value}-{ids[0]}")
-        if is_seen:
+        if step == "looked":
+            await looked(database)
+        elif step == "seen":
             had[key] = await seen(client, *key)
         elif key in had:
             assert (await client.delete(f"/v1/customers/{ids[place]}/identities/{had.pop(key)}")).status_code == 204
+    await looked(database)
     told, sequences = {}, {}
     for event, sequence in await published("identity_sharing"):
         if event.customer_id in ids:
@@ -205,9 +248,11 @@ async def test_whatever_is_seen_and_taken_away_the_events_tell_what_is_shared(cl
 
 
 _STATEMENTS = [
-    ("ix_customer_identities_kind_value", sharing._OTHERS, "'cus_7', 'card', '7', '', 20"),
-    ("ix_identity_sharings_second_id", sharing._UNSHARE, "'cus_7', 'card'"),
-    ("uq_customer_identities_customer_id", sharing._UNSHARE, "'cus_7', 'card'"),
+    ("ix_customer_identities_kind_value", sharing._SHARED, "ARRAY['cus_7'], ARRAY['card'], 20"),
+    ("uq_customer_identities_customer_id", sharing._SHARED, "ARRAY['cus_7'], ARRAY['card'], 20"),
+    ("ix_identity_sharings_second_id", sharing._KNOWN, "ARRAY['cus_7']"),
+    ("uq_identity_sharings_first_id", sharing._KNOWN, "ARRAY['cus_7']"),
+    ("ix_customer_identities_kind_value", identities._ADD_SHARED, "'idn', 'cus_7', 'card', '7', '', now(), 20"),
     ("ix_identity_sharings_second_id", sharing._ERASE, "ARRAY['cus_7']"),
 ]
 

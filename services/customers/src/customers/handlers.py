@@ -48,6 +48,12 @@ async def on_links_changed(uow: UnitOfWork, events: Sequence[Received[CustomerMe
     await stages.on_customers_merged(uow, events)
 
 
+async def on_customers_erased(uow: UnitOfWork, events: Sequence[Received[CustomerErased]]) -> None:
+    """Nothing stays of what was written while a customer was being erased."""
+    await stages.on_customers_erased(uow, events)
+    await duplicates.on_customers_erased(uow, events)
+
+
 # Its own events are among them: they move customers from stage to stage.
 HANDLERS: HandlerTable = {
     **PRIVACY_HANDLERS,
@@ -59,7 +65,7 @@ HANDLERS: HandlerTable = {
     OrderReturned: stages.on_orders_returned,
     CustomerMerged: on_links_changed,
     CustomerUnmerged: on_links_changed,
-    CustomerErased: stages.on_customers_erased,
+    CustomerErased: on_customers_erased,
     **timeline.HANDLERS,
     ResponseRecorded: on_responses_recorded,
     ReferralCompleted: on_referrals_completed,

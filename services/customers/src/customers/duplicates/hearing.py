@@ -5,8 +5,8 @@ It hears them from its own topic, so that the path that writes customers stays a
 
 from collections.abc import Sequence
 
-from customers.duplicates import marks
-from shared.contracts.customers import CustomerMerged, CustomerRegistered, CustomerUnmerged, CustomerUpdated
+from customers.duplicates import marks, sharing
+from shared.contracts.customers import CustomerErased, CustomerMerged, CustomerRegistered, CustomerUnmerged, CustomerUpdated
 from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 
@@ -29,3 +29,8 @@ async def on_customers_updated(uow: UnitOfWork, events: Sequence[Received[Custom
 async def on_links_changed(uow: UnitOfWork, events: Sequence[Received[CustomerMerged | CustomerUnmerged]]) -> None:
     """A family shares the identities of all its records."""
     await marks.mark(uow.connection, [record for event, _ in events for record in (event.survivor_id, event.merged_id)])
+
+
+async def on_customers_erased(uow: UnitOfWork, events: Sequence[Received[CustomerErased]]) -> None:
+    """Whoever is gone shares nothing, also one whom an import that was undone had made."""
+    await sharing.erase(uow.connection, [record for event, _ in events for record in (event.customer_id, *event.customer_ids)])

@@ -32,11 +32,11 @@ async def mark(connection: Connection, ids: Iterable[str]) -> None:
     await connection.execute(_MARK, sorted(set(ids)))
 
 
-async def take(connection: Connection, limit: int) -> tuple[int, list[str]]:
-    """Take marks off, at most so many; return how many, and the customers whom these records stand for now."""
+async def take(connection: Connection, limit: int) -> tuple[list[str], list[str]]:
+    """Take marks off, at most so many; return their records, and the customers whom these stand for now."""
     taken = [row["customer_id"] for row in await connection.fetch(_TAKE, limit)]
     roots = await connection.fetch(_ROOTS, taken) if taken else []
-    return len(taken), [row["root_id"] for row in roots]
+    return taken, [row["root_id"] for row in roots]
 
 
 async def count(connection: Connection) -> int:

@@ -1,7 +1,7 @@
 """Pairs of records that may be the same person, and what people decided about them."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from customers.tables import metadata
 
@@ -42,4 +42,21 @@ duplicate_checks = sa.Table(
     sa.Column("marked_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("now()")),
     # Who waits longest.
     sa.Index(None, "marked_at", "customer_id"),
+)
+
+# Records that were seen with one device, card or account. No foreign keys: what is shared keeps nobody from being removed.
+identity_sharings = sa.Table(
+    "identity_sharings",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("first_id", sa.Text, nullable=False),
+    sa.Column("second_id", sa.Text, nullable=False),
+    # Sorted; none once they share nothing any more.
+    sa.Column("kinds", ARRAY(sa.Text), nullable=False),
+    # The number of the last event that told of it.
+    sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("1")),
+    sa.CheckConstraint('first_id COLLATE "C" < second_id COLLATE "C"', name="order"),
+    sa.UniqueConstraint("first_id", "second_id"),
+    # What a record shares, from its other side.
+    sa.Index(None, "second_id"),
 )

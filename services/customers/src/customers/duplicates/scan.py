@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from customers.duplicates import marks, repository, telling
+from customers.duplicates import marks, repository, sharing, telling
 from customers.duplicates.matching import found_pairs, pairs_of_changed
 from customers.duplicates.repository import FoundPair, StoredPair
 from customers.search import service as search
@@ -58,17 +58,20 @@ async def _changed(job: Job) -> Mapping[str, Any]:
 async def compare_marked(uow: UnitOfWork) -> tuple[int, int]:
     """Compare a chunk of the customers who changed with all others; return how many marks it took and how many pairs are new or changed.
 
-    Open pairs of theirs who resemble each other still stay, with their new score; the others are forgotten.
+    Open pairs of theirs who resemble each other still stay, with their new score; the others are forgotten. With whom they share a device,
+    a card or an account is told, too.
     """
     connection = uow.connection
     taken, roots = await marks.take(connection, CHUNK)
     if not roots:
-        return taken, 0
+        return len(taken), 0
     persons = list((await repository.persons(connection, roots)).values())
     await search.remember_names(connection, [person.name for person in persons if person.name])
     await repository.sort_documents(connection)
     found, unlike = await pairs_of_changed(connection, persons)
-    return taken, await _keep(uow, found, await repository.drop(connection, unlike))
+    pairs = await _keep(uow, found, await repository.drop(connection, unlike))
+    await sharing.compare(uow, taken)
+    return len(taken), pairs
 
 
 async def _keep(uow: UnitOfWork, found: Sequence[FoundPair], dropped: Sequence[StoredPair]) -> int:

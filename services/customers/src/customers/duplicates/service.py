@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from customers.duplicates import marks, repository, telling
+from customers.duplicates import marks, repository, sharing, telling
 from customers.duplicates.errors import DuplicateDecided, DuplicateNotFound, DuplicateOfItself
 from customers.duplicates.matching import Match, matches
 from customers.duplicates.repository import StoredPair
@@ -121,12 +121,20 @@ async def pair_of(connection: Connection, one: str, other: str) -> StoredPair:
 
 async def erase(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     """Delete what is kept of records here; return how many rows by table."""
-    return {"duplicate_pairs": await repository.erase(connection, ids), "duplicate_checks": await marks.erase(connection, ids)}
+    return {
+        "duplicate_pairs": await repository.erase(connection, ids),
+        "duplicate_checks": await marks.erase(connection, ids),
+        "identity_sharings": await sharing.erase(connection, ids),
+    }
 
 
 async def collect(connection: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """Return what is kept of records here, by table; the other customer of a pair is not told."""
-    return {"duplicate_pairs": await repository.collect(connection, ids), "duplicate_checks": await marks.collect(connection, ids)}
+    return {
+        "duplicate_pairs": await repository.collect(connection, ids),
+        "duplicate_checks": await marks.collect(connection, ids),
+        "identity_sharings": await sharing.collect(connection, ids),
+    }
 
 
 async def _undecided(connection: Connection, rows: Sequence[StoredPair]) -> list[StoredPair]:

@@ -10,7 +10,6 @@ from customers.identification import repository
 from customers.identification.rules import WEAK, carried_by, known_by
 from customers.identities import repository as kept
 from customers.identities import service as identities
-from customers.identities import sharing
 from customers.identities.errors import IdentityLimitReached, IdentityRefused, NobodyResolved
 from customers.identities.rules import PROFILE_KINDS, Found, Identity, IdentityKind, normal
 from customers.links.repository import family
@@ -95,10 +94,10 @@ async def identify(
         if not trusted:
             raise NobodyResolved(ignored=[{"kind": each.kind, "reason": each.reason} for each in ignored])
         made = await profiles.register(uow, _profile(trusted) | dict(fields), now.date(), told)
-        limited = await _note(uow, made, found, seen_at)
+        limited = await _note(connection, made, found, seen_at)
         return Identified(made.id, is_new=True, resolved_by=[], ignored=ignored + limited)
     root_id, resolved_by = known
-    limited = await _note(uow, await _amended(uow, root_id, fields, told, now), found, seen_at)
+    limited = await _note(connection, await _amended(uow, root_id, fields, told, now), found, seen_at)
     if told.actor is not None:
         await audit(connection, [Entry(told.actor, "contact_resolved", root_id, fields=tuple(resolved_by))])
     return Identified(root_id, is_new=False, resolved_by=resolved_by, ignored=ignored + limited)
@@ -139,18 +138,17 @@ async def _amended(uow: UnitOfWork, root_id: str, fields: Mapping[str, Any], tol
     return await profiles.amend(uow, root_id, fields, locked.root.version, now.date(), told)
 
 
-async def _note(uow: UnitOfWork, customer: Stored, found: Sequence[Found], seen_at: datetime) -> list[Ignored]:
+async def _note(connection: Connection, customer: Stored, found: Sequence[Found], seen_at: datetime) -> list[Ignored]:
     """Note with a customer what he was seen with; return what the rules do not let him have."""
     limited: list[Ignored] = []
     for each in found:
         if each.ignored == "shared":
-            # What too many have identifies none of them, and yet they share it.
-            await sharing.seen(uow, customer.id, each.identity)
+            await identities.add_shared(connection, customer.id, each.identity, seen_at)
         is_known = (bool(each.roots) and each.identity.kind in PROFILE_KINDS) or _is_in(customer.profile, each.identity)
         if each.ignored is not None or is_known:
             continue
         try:
-            await identities.add(uow, customer.id, each.identity, seen_at)
+            await identities.add(connection, customer.id, each.identity, seen_at)
         except IdentityLimitReached:
             limited.append(Ignored(each.identity.kind, "limit"))
     return limited

@@ -1,7 +1,7 @@
 """Identities beyond those that profiles hold, and the rules of them all."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 
 from customers.tables import metadata
 
@@ -25,23 +25,6 @@ customer_identities = sa.Table(
     sa.UniqueConstraint("customer_id", "kind", "value", "source"),
     # Resolution.
     sa.Index(None, "kind", "value"),
-)
-
-# Records that were seen with one device, card or account.
-identity_sharings = sa.Table(
-    "identity_sharings",
-    metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("first_id", sa.Text, sa.ForeignKey("customers.id"), nullable=False),
-    sa.Column("second_id", sa.Text, sa.ForeignKey("customers.id"), nullable=False),
-    # Sorted; none once they share nothing any more.
-    sa.Column("kinds", ARRAY(sa.Text), nullable=False),
-    # The number of the last event that told of it.
-    sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("1")),
-    sa.CheckConstraint('first_id COLLATE "C" < second_id COLLATE "C"', name="order"),
-    sa.UniqueConstraint("first_id", "second_id"),
-    # What a record shares, from its other side.
-    sa.Index(None, "second_id"),
 )
 
 # One row, once somebody has changed the rules.

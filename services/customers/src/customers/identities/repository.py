@@ -50,8 +50,15 @@ INSERT INTO customer_identities (id, customer_id, kind, value, source, first_see
 VALUES ($1, $2, $3, $4, $5, $6, $6)
 ON CONFLICT (customer_id, kind, value, source) DO UPDATE SET
     first_seen_at = least(customer_identities.first_seen_at, excluded.first_seen_at),
-    last_seen_at = greatest(customer_identities.last_seen_at, excluded.last_seen_at)
+    last_seen_at = greatest(customer_identities.last_seen_at, excluded.last_seen_at),
+    told_by = NULL
 RETURNING id, customer_id, kind, value, source, first_seen_at, last_seen_at
+"""
+_ADD_SHARED = """
+INSERT INTO customer_identities (id, customer_id, kind, value, source, first_seen_at, last_seen_at)
+SELECT $1, $2, $3, $4, $5, $6, $6
+WHERE (SELECT count(*) FROM (SELECT FROM customer_identities WHERE kind = $3 AND value = $4 AND source = $5 LIMIT $7) AS held) < $7
+ON CONFLICT (customer_id, kind, value, source) DO NOTHING RETURNING id
 """
 # Whoever adds to a family waits for the other, so that a limit holds.
 _LOCK = "SELECT FROM customers WHERE id = $1 FOR NO KEY UPDATE"
@@ -59,8 +66,7 @@ _COUNT = """
 SELECT count(DISTINCT value) FROM customer_identities
 WHERE customer_id = ANY($1::text[]) AND kind = $2 AND value <> $3 AND ($4::timestamptz IS NULL OR first_seen_at > $4)
 """
-_FIND = "SELECT customer_id, kind, value, source FROM customer_identities WHERE id = $1 AND customer_id = ANY($2::text[])"
-_REMOVE = "DELETE FROM customer_identities WHERE id = $1 AND customer_id = ANY($2::text[]) RETURNING id"
+_REMOVE = "DELETE FROM customer_identities WHERE id = $1 AND customer_id = ANY($2::text[]) RETURNING customer_id"
 _ERASE = "DELETE FROM customer_identities WHERE customer_id = ANY($1::text[])"
 _COLLECT = """
 SELECT kind, value, source, first_seen_at, last_seen_at FROM customer_identities WHERE customer_id = ANY($1::text[]) ORDER BY id
@@ -114,15 +120,15 @@ async def add(connection: Connection, customer_id: str, identity: Identity, seen
     return _kept(row), row["id"] == identity_id
 
 
-async def find(connection: Connection, identity_id: str, ids: Sequence[str]) -> tuple[str, Identity] | None:
-    """Return an identity of a family, and the record that it was added to."""
-    row = await connection.fetchrow(_FIND, identity_id, ids)
-    return row and (row["customer_id"], Identity(row["kind"], row["value"], row["source"]))
+async def add_shared(connection: Connection, customer_id: str, identity: Identity, seen_at: datetime, most: int) -> bool:
+    """Give a record an identity that fewer than so many have; return whether it is new."""
+    values = (new_id("idn"), customer_id, identity.kind, identity.value, identity.source, seen_at, most)
+    return await connection.fetchval(_ADD_SHARED, *values) is not None
 
 
-async def remove(connection: Connection, identity_id: str, ids: Sequence[str]) -> bool:
-    """Take an identity from a family; return whether it had it."""
-    return await connection.fetchval(_REMOVE, identity_id, ids) is not None
+async def remove(connection: Connection, identity_id: str, ids: Sequence[str]) -> str | None:
+    """Take an identity from a family; return the record that had it, or None."""
+    return await connection.fetchval(_REMOVE, identity_id, ids)
 
 
 async def erase(connection: Connection, ids: Sequence[str]) -> int:

@@ -85,7 +85,7 @@ async def add(
 ) -> CustomerIdentity:
     """Note an identifier that a customer was seen with."""
     identity = normal(draft.kind, draft.value, draft.source)
-    shown, is_new = await service.add(uow, customer_id, identity, draft.seen_at or now.now())
+    shown, is_new = await service.add(uow.connection, customer_id, identity, draft.seen_at or now.now())
     response.headers["location"] = f"/v1/customers/{customer_id}/identities/{shown.kept.id}"
     if not is_new:
         response.status_code = 200
@@ -100,7 +100,7 @@ async def add(
 )
 async def remove(customer_id: CustomerIdInPath, identity_id: IdentityIdInPath, uow: Uow, _: WritesCustomers) -> None:
     """Take an identifier from a customer."""
-    await service.remove(uow, customer_id, identity_id)
+    await service.remove(uow.connection, customer_id, identity_id)
 
 
 @router.get("/identity-rules", operation_id="identity_rules_get")

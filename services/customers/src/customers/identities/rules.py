@@ -20,6 +20,9 @@ PROFILE_KINDS: tuple[IdentityKind, ...] = ("email", "phone", "external_id")
 MAX_VALUE_LENGTH = 254
 # No rule lets more customers share a value.
 MAX_SHARED = 100
+# Kinds that strangers do not share, and how many may have a value for that to be a sign of anything between two of them.
+SHARED_KINDS: frozenset[IdentityKind] = frozenset({"account", "card", "device"})
+MAX_SHARERS = 20
 
 _PHONE = TypeAdapter(Phone)
 _SEPARATORS = re.compile(r"[\s\-]+")

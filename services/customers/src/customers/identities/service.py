@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
 from customers.duplicates import marks
-from customers.identities import repository, sharing
+from customers.identities import repository
 from customers.identities.errors import IdentityBlocked, IdentityLimitReached, IdentityNotFound, IdentityOfProfile
 from customers.identities.repository import Kept
 from customers.identities.rules import (
     DEFAULT_RULES,
     MAX_SHARED,
+    MAX_SHARERS,
+    SHARED_KINDS,
     Found,
     Identity,
     IdentityRules,
@@ -23,7 +25,6 @@ from customers.identities.rules import (
 from customers.links.repository import family
 from customers.privacy.erasures.errors import refusing_erased
 from shared.database.pool import Connection
-from shared.database.unit_of_work import UnitOfWork
 from shared.errors import PreconditionFailed
 from shared.http.etags import check_version
 
@@ -96,7 +97,7 @@ async def listed(connection: Connection, customer_id: str) -> list[Shown]:
     return sorted(shown, key=lambda each: (each.kept.first_seen_at, each.kept.id, each.kept.customer_id))
 
 
-async def add(uow: UnitOfWork, customer_id: str, identity: Identity, seen_at: datetime) -> tuple[Shown, bool]:
+async def add(connection: Connection, customer_id: str, identity: Identity, seen_at: datetime) -> tuple[Shown, bool]:
     """Give a customer an identity, on the record that was named; return it and whether it is new.
 
     Raises:
@@ -105,12 +106,10 @@ async def add(uow: UnitOfWork, customer_id: str, identity: Identity, seen_at: da
         IdentityLimitReached: he was given too many of this kind in the period of the rules.
         IdentityErased: whom it belonged to was erased.
     """
-    connection = uow.connection
     members = await family(connection, customer_id)
     _, present = await rules(connection)
     if is_blocked(present, identity.kind, identity.value):
         raise IdentityBlocked(pointer="/value")
-    await sharing.hold(connection, identity)
     limit = present.limit(identity.kind)
     if limit.max_values is not None:
         await repository.lock(connection, members.root_id)
@@ -121,12 +120,17 @@ async def add(uow: UnitOfWork, customer_id: str, identity: Identity, seen_at: da
         kept, is_new = await repository.add(connection, customer_id, identity, seen_at)
     if is_new:
         await marks.mark(connection, [customer_id])
-        await sharing.seen(uow, customer_id, identity)
     [found] = await _find(connection, present, [identity])
     return Shown(kept, _standing(found)), is_new
 
 
-async def remove(uow: UnitOfWork, customer_id: str, identity_id: str) -> None:
+async def add_shared(connection: Connection, customer_id: str, identity: Identity, seen_at: datetime) -> None:
+    """Note an identity that too many have for it to lead to one of them, as long as it tells who may know each other."""
+    if identity.kind in SHARED_KINDS and await repository.add_shared(connection, customer_id, identity, seen_at, MAX_SHARERS):
+        await marks.mark(connection, [customer_id])
+
+
+async def remove(connection: Connection, customer_id: str, identity_id: str) -> None:
     """Take an identity from a customer.
 
     Raises:
@@ -134,31 +138,24 @@ async def remove(uow: UnitOfWork, customer_id: str, identity_id: str) -> None:
         IdentityNotFound: he has no such identity.
         IdentityOfProfile: it is a field of his profile.
     """
-    members = await family(uow.connection, customer_id)
+    members = await family(connection, customer_id)
     if identity_id.startswith(_OF_PROFILE):
         raise IdentityOfProfile
-    found = await repository.find(uow.connection, identity_id, members.ids)
-    if found is None:
+    record_id = await repository.remove(connection, identity_id, members.ids)
+    if record_id is None:
         raise IdentityNotFound
-    record_id, identity = found
-    await sharing.hold(uow.connection, identity)
-    if not await repository.remove(uow.connection, identity_id, members.ids):
-        raise IdentityNotFound
-    await sharing.gone(uow, record_id, identity)
     # Whoever resembled him by it may do so no more.
-    await marks.mark(uow.connection, [record_id])
+    await marks.mark(connection, [record_id])
 
 
 async def erase(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     """Delete what is kept of records here; return how many rows by table."""
-    shared = await sharing.erase(connection, ids)
-    return {"customer_identities": await repository.erase(connection, ids), "identity_sharings": shared}
+    return {"customer_identities": await repository.erase(connection, ids)}
 
 
 async def collect(connection: Connection, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """Return what is kept of records here, by table."""
-    shared = await sharing.collect(connection, ids)
-    return {"customer_identities": await repository.collect(connection, ids), "identity_sharings": shared}
+    return {"customer_identities": await repository.collect(connection, ids)}
 
 
 async def _find(connection: Connection, present: IdentityRules, identities: Sequence[Identity]) -> list[Found]:

@@ -43,8 +43,8 @@ def upgrade() -> None:
     op.create_table(
         "identity_sharings",
         sa.Column("id", sa.Text, nullable=False),
-        sa.Column("first_id", sa.Text, sa.ForeignKey("customers.id"), nullable=False),
-        sa.Column("second_id", sa.Text, sa.ForeignKey("customers.id"), nullable=False),
+        sa.Column("first_id", sa.Text, nullable=False),
+        sa.Column("second_id", sa.Text, nullable=False),
         sa.Column("kinds", ARRAY(sa.Text), nullable=False),
         sa.Column("version", sa.BigInteger, nullable=False, server_default=sa.text("1")),
         sa.PrimaryKeyConstraint("id"),
