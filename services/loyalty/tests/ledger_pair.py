@@ -131,7 +131,7 @@ class Both:
     async def _household(self, _):
         if not self.model.households:
             self.model.households.append({"cus_b", "cus_c"})
-            await self.uow.connection.execute("INSERT INTO households (id, programme_id) VALUES ('hhd_1', $1)", PROGRAMME_ID)
+            await self.uow.connection.execute("INSERT INTO households (id) VALUES ('hhd_1')")
             await self.uow.connection.execute(
                 "INSERT INTO household_members (household_id, customer_id) VALUES ('hhd_1', 'cus_b'), ('hhd_1', 'cus_c')"
             )
