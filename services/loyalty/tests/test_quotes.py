@@ -1,18 +1,24 @@
 """Quotes: what comes off a basket, from where and in which order, and what the order would earn; nothing is kept of it."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import SecretStr
 from rewards_help import give, made_batch
 from test_programmes import published
 
-from loyalty.quotes.rules import NOT_COMBINABLE, Shown, exclusive_to, percentage, price, spread
+from loyalty.app import SERVICE
+from loyalty.quotes.rules import Shown, exclusive_to, percentage, price, spread
+from loyalty.settings import LoyaltySettings
 from loyalty.tiers.rules import Scheme, Tier
 from loyalty.vouchers.rules import Article, Purchase, Terms, covers, discount
+from shared.http import create_app
 
 LINES = [
     {"sku": "TEA-1", "category": "tea", "quantity": 2, "amount_minor": 2_000},
@@ -124,7 +130,7 @@ def test_a_code_that_cannot_be_combined_is_taken_alone():
     other = Shown("OTHER", Terms("percent", 1, percent_bp=2_000))
     for shown, left in (([alone, other], 900), ([other, alone], 800)):
         priced = price(basket, None, shown)
-        assert [each.reason for each in priced.codes] == [None, NOT_COMBINABLE]
+        assert [each.reason for each in priced.codes] == [None, "voucher_not_combinable"]
         assert priced.left(basket) == [left]
     refused = price(basket, None, [replace(alone, reason="voucher_expired"), other])
     assert [each.reason for each in refused.codes] == ["voucher_expired", None]
@@ -270,3 +276,77 @@ async def test_who_guesses_codes_is_told_to_wait(client, ledger):
         statuses.append(answer.status_code)
     assert statuses[0] == 200
     assert statuses[-1] == 429
+
+
+async def test_all_codes_of_a_basket_are_used_together_or_none(client, ledger):
+    await give(ledger, "cus_1", 1)
+    await give(ledger, "cus_2", 1)
+    batch, (tea, other, third) = await made_batch(client, categories=["tea"], limit_per_customer=2, limit_total=2)
+    _, (five, *_) = await made_batch(client, kind="amount", percent_bp=None, amount_minor=500, currency="EUR")
+    told = await quoted(client, codes=[five, tea])
+    paid = await client.post("/v1/checkouts", json=basket(codes=[five, tea], reference="r1"))
+    assert (paid.status_code, paid.json()["quote"] | {"as_of": told["as_of"]}) == (201, told)
+    assert {use["code"]: use["discount_minor"] for use in paid.json()["redemptions"]} == {tea: 200, five: 500}
+    assert {use["order_minor"] for use in paid.json()["redemptions"]} == {2_999}
+    again = await client.post("/v1/checkouts", json=basket(codes=[tea, five], reference="r1"))
+    assert (again.status_code, again.json()["quote"]) == (200, None)
+    assert {use["id"] for use in again.json()["redemptions"]} == {use["id"] for use in paid.json()["redemptions"]}
+
+    for body, code, pointer in (
+        ({"codes": [other, tea], "reference": "r2"}, "voucher_used_up", "/codes/1"),
+        ({"codes": [other, "NONE"], "reference": "r2"}, "voucher_not_found", "/codes/1"),
+        ({"codes": [other, third], "reference": "r2"}, "voucher_customer_limit", "/codes/1"),
+        ({"codes": [other, tea], "reference": "r1"}, "checkout_differs", "/reference"),
+        ({"codes": [tea], "reference": "r1", "customer_id": "cus_2"}, "voucher_reference_taken", "/reference"),
+    ):
+        refused = await client.post("/v1/checkouts", json=basket(**body))
+        assert (refused.json()["code"], refused.json()["errors"][0]["pointer"]) == (code, pointer)
+    assert await _redeemed(ledger) == {tea: 1, five: 1}
+
+    for _ in range(2):
+        back = await client.post("/v1/checkouts/rollback", json={"customer_id": "cus_1", "reference": "r1"})
+        assert (back.status_code, len(back.json()["redemptions"])) == (200, 2)
+        assert all(use["rolled_back_at"] for use in back.json()["redemptions"])
+        assert await _redeemed(ledger) == {}
+    used = await client.post("/v1/checkouts", json=basket(codes=[other, tea, five], reference="r1"))
+    assert used.status_code == 201, used.text
+    assert (await client.post("/v1/checkouts/rollback", json={"customer_id": "cus_2", "reference": "r1"})).status_code == 404
+    assert [tuple(row) for row in await ledger.fetch("SELECT redeemed FROM voucher_batches WHERE id = $1", batch)] == [(2,)]
+
+
+async def test_one_use_is_of_many_checkouts_at_once(committed_ledger, committed_database, committed_key, clock):
+    """Two codes each, in either order, with limits of customer and campaign: none waits for another in a ring, and no limit is overrun."""
+    for number in range(4):
+        await give(committed_ledger, f"cus_{number}", 1)
+    key = await committed_key()
+    settings = LoyaltySettings(database_url=SecretStr("postgresql://unused"), rate_limit_per_minute=10**6)
+    app = create_app(SERVICE, settings, database=committed_database, clock=clock)
+    transport = httpx2.ASGITransport(app=app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx2.AsyncClient(transport=transport, base_url="http://test", headers={"authorization": f"Bearer {key}"}) as client,
+    ):
+        _, firsts = await made_batch(client, 20, limit_per_customer=4, limit_total=10)
+        _, seconds = await made_batch(client, 20, limit_per_customer=4, limit_total=10)
+
+        async def pay(number: int) -> int:
+            pair, customer = [firsts[number], seconds[number]], f"cus_{number % 4}"
+            codes = pair if number % 2 else pair[::-1]
+            answer = await client.post("/v1/checkouts", json=basket(codes=codes, customer_id=customer, reference=f"r{number}"))
+            if answer.status_code == 201 and number % 5 == 0:
+                await client.post("/v1/checkouts/rollback", json={"customer_id": customer, "reference": f"r{number}"})
+            return answer.status_code
+
+        statuses = [status for start in (0, 10) for status in await asyncio.gather(*map(pay, range(start, start + 10)))]
+    assert set(statuses) == {201, 409}
+    live = "SELECT {0}, count(*)::int FROM voucher_redemptions WHERE rolled_back_at IS NULL GROUP BY {0}"
+    by_batch = dict(await committed_ledger.fetch(live.format("batch_id")))
+    assert dict(await committed_ledger.fetch("SELECT id, redeemed FROM voucher_batches")) == by_batch
+    assert sum(by_batch.values()) == 2 * max(by_batch.values()) <= 20
+    by_person = await committed_ledger.fetch("SELECT customer_id, sum(redeemed)::int FROM voucher_customers GROUP BY customer_id")
+    assert {customer: used for customer, used in by_person if used} == dict(await committed_ledger.fetch(live.format("customer_id")))
+    assert max(used for _, used in by_person) <= 8
+
+
+async def _redeemed(ledger) -> dict[str, int]:
+    return dict(await ledger.fetch("SELECT code, redeemed FROM vouchers WHERE redeemed > 0"))

@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from loyalty.tiers.rules import Scheme
+from loyalty.vouchers.errors import VoucherNotCombinable
 from loyalty.vouchers.rules import Article, Purchase, Terms, covers, discount
 
 _WHOLE_BP = 10_000
 _PLACES = {kind: place for place, kind in enumerate(("free_article", "percent", "amount", "shipping"))}
-NOT_COMBINABLE = "voucher_not_combinable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def price(basket: Purchase, own: Cut | None, shown: Sequence[Shown]) -> Priced:
     taken: list[Terms] = []
     for each in stacked(shown):
         if each.reason is None and taken and not (each.terms.combinable and all(terms.combinable for terms in taken)):
-            each = replace(each, reason=NOT_COMBINABLE)  # noqa: PLW2901 - the same code, refused
+            each = replace(each, reason=VoucherNotCombinable.code)  # noqa: PLW2901 - the same code, refused
         codes.append(each)
         if each.reason is None:
             taken.append(each.terms)

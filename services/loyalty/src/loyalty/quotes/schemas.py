@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from loyalty.fields import CustomerId, ProgrammeId
-from loyalty.vouchers.schemas import Code, Currency, Kind, Line, Minor
+from loyalty.vouchers.schemas import Code, Currency, Kind, Line, Minor, VoucherRedemption
 from shared.http.schemas import InputModel, Moment, OutputModel, ShortText
 
 _LINE = {"sku": "TEA-1", "category": "tea", "quantity": 2, "amount_minor": 2_500}
@@ -24,6 +24,24 @@ class QuoteRequest(InputModel):
     )
     channel: ShortText | None = Field(default=None, description="Where he buys; rules may look at it.", examples=["app"])
     shop: ShortText | None = Field(default=None, description="The seller's id of the shop.", examples=[None])
+
+
+class CheckoutRequest(QuoteRequest):
+    """What a member pays for now."""
+
+    reference: ShortText = Field(
+        description="The till's name of the purchase; the same again uses nothing more.", examples=["receipt-2026-4711"]
+    )
+    codes: Annotated[list[Code], Field(min_length=1, max_length=20)] = Field(
+        description="Of vouchers: all of them are used, or none is.", examples=[["SPRING-7K2M9QTX04AB"]]
+    )
+
+
+class CheckoutRollback(InputModel):
+    """A purchase that did not come about."""
+
+    customer_id: CustomerId
+    reference: ShortText = Field(description="The till's name of the purchase.", examples=["receipt-2026-4711"])
 
 
 class Reduction(OutputModel):
@@ -91,3 +109,12 @@ class Quote(OutputModel):
     lines: list[QuotedLine] = Field(description="In the order of the request.")
     codes: list[QuotedCode] = Field(description="In the order in which they apply.")
     earns: list[Earning] = Field(description="In each programme that runs.")
+
+
+class Checkout(OutputModel):
+    """Codes that were used together for a purchase, or taken back together."""
+
+    customer_id: str = Field(description="The member.", examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+    reference: str = Field(description="The purchase.", examples=["receipt-2026-4711"])
+    redemptions: list[VoucherRedemption] = Field(description="The uses, each with what it took off.")
+    quote: Quote | None = Field(default=None, description="What they rest on; null when they were used before, or are taken back.")

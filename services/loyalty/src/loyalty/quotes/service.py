@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from asyncpg import Record
 
@@ -17,7 +18,7 @@ from loyalty.programmes.errors import ProgrammeNotRunning
 from loyalty.programmes.rules import Programme
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.quotes.answers import quote_of
-from loyalty.quotes.rules import Cut, Shown, percentage, price, stacked
+from loyalty.quotes.rules import Cut, Priced, Shown, percentage, price, stacked
 from loyalty.quotes.schemas import Quote, QuoteRequest
 from loyalty.simulations import service as simulations
 from loyalty.simulations.schemas import SimulatedLine, SimulatedOrder
@@ -35,6 +36,15 @@ from shared.following.links import Family, family
 _NOTHING = Terms("percent", 1)
 
 
+class Worked(NamedTuple):
+    """A quote, and how it came to be."""
+
+    quote: Quote
+    priced: Priced
+    basket: Purchase
+    person: Family
+
+
 async def quote(uow: UnitOfWork, wanted: QuoteRequest, *, caller: str | None = None) -> Quote:
     """Return what a member pays for a basket at this moment, and what the order would earn.
 
@@ -44,7 +54,30 @@ async def quote(uow: UnitOfWork, wanted: QuoteRequest, *, caller: str | None = N
         ProgrammeNotRunning: it does not run now.
         VelocityExceeded: too many codes that there are not were tried.
     """
-    connection, customer_id = uow.connection, wanted.customer_id
+    rows: Mapping[str, Record] = {}
+    if wanted.codes:
+        await guard_guesses(uow, customer_id=wanted.customer_id, caller=caller)
+        codes = codes_of(wanted)
+        rows = await vouchers.found_among(uow.connection, codes)
+        for _ in range(len(codes) - len(rows)):
+            await count_wrong_guess(uow, customer_id=wanted.customer_id, caller=caller)
+    return (await work_out(uow.connection, wanted, rows)).quote
+
+
+def codes_of(wanted: QuoteRequest) -> list[str]:
+    """Return the codes that were shown, as they are stored, each once."""
+    return list(dict.fromkeys(map(normalised, wanted.codes)))
+
+
+async def work_out(connection: Connection, wanted: QuoteRequest, rows: Mapping[str, Record]) -> Worked:
+    """Return a quote, with those of its codes that there are.
+
+    Raises:
+        MemberNotFound: there is no such member.
+        ProgrammeNotFound: there is no such programme.
+        ProgrammeNotRunning: it does not run now.
+    """
+    customer_id = wanted.customer_id
     await members.require(connection, customer_id)
     programme_id = await programmes.require(connection, wanted.programme_id)
     moment = await database_now(connection)
@@ -52,7 +85,6 @@ async def quote(uow: UnitOfWork, wanted: QuoteRequest, *, caller: str | None = N
     found = next((one for programme, one in stood if programme.id == programme_id), None)
     if found is None:
         raise ProgrammeNotRunning(pointer="/programme_id")
-    rows = await _vouchers(uow, wanted, caller)
     named = {programme.id for programme, _ in stood} | {row["programme_id"] for row in rows.values()}
     away = {one for one in named - {PROGRAMME_ID} if await absent(connection, one, [(customer_id, moment)])}
     basket, person = await _basket(connection, wanted)
@@ -64,7 +96,7 @@ async def quote(uow: UnitOfWork, wanted: QuoteRequest, *, caller: str | None = N
         for programme, one in stood
         if programme.id not in away
     }
-    return quote_of(wanted, programme_id, moment, found, basket, priced, rows, earns)
+    return Worked(quote_of(wanted, programme_id, moment, found, basket, priced, rows, earns), priced, basket, person)
 
 
 async def _stood(connection: Connection, customer_id: str, moment: datetime) -> list[tuple[Programme, Stood]]:
@@ -93,17 +125,6 @@ async def _own(connection: Connection, customer_id: str, programme_id: str, stoo
     return percentage(basket, "tier", stood.tier, of_tier)
 
 
-async def _vouchers(uow: UnitOfWork, wanted: QuoteRequest, caller: str | None) -> dict[str, Record]:
-    if not wanted.codes:
-        return {}
-    await guard_guesses(uow, customer_id=wanted.customer_id, caller=caller)
-    codes = {normalised(code) for code in wanted.codes}
-    rows = await vouchers.found_among(uow.connection, sorted(codes))
-    for _ in codes - rows.keys():
-        await count_wrong_guess(uow, customer_id=wanted.customer_id, caller=caller)
-    return rows
-
-
 def _shown(
     wanted: QuoteRequest,
     rows: Mapping[str, Record],
@@ -115,7 +136,7 @@ def _shown(
     """Return the codes with what they promise, and the reason why one is worth nothing for the basket."""
     shown: list[Shown] = []
     beside: Counter[str] = Counter()
-    for each in stacked([_read(code, rows) for code in dict.fromkeys(map(normalised, wanted.codes))]):
+    for each in stacked([_read(code, rows) for code in codes_of(wanted)]):
         row = rows.get(each.code)
         if row is None:
             shown.append(each)

@@ -6,6 +6,7 @@ Invalid
 └── VoucherTermsInvalid      a batch says too much or too little of what its codes are worth
 Conflict
 ├── VoucherReferenceTaken    the code was used for this reference by another customer
+├── CheckoutDiffers          some of the codes were used for this reference, and others were not
 └── VoucherRefused           the code is not worth anything here and now; one class a reason
 """
 
@@ -37,6 +38,11 @@ class VoucherTermsInvalid(Invalid):
 class VoucherReferenceTaken(Conflict):
     code = "voucher_reference_taken"
     title = "This voucher was used for this reference by another customer."
+
+
+class CheckoutDiffers(Conflict):
+    code = "checkout_differs"
+    title = "Other codes were used for this reference before; take that back first."
 
 
 class VoucherRefused(Conflict):
@@ -77,6 +83,11 @@ class VoucherOfAnotherCustomer(VoucherRefused):
 class VoucherProgrammeLeft(VoucherRefused):
     code = "voucher_programme_left"
     title = "This customer takes no part in the programme of this voucher."
+
+
+class VoucherNotCombinable(VoucherRefused):
+    code = "voucher_not_combinable"
+    title = "This voucher, or another one that is shown with it, is taken alone only."
 
 
 class VoucherUsedUp(VoucherRefused):

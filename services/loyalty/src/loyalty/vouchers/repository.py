@@ -51,7 +51,12 @@ FROM vouchers AS v JOIN voucher_batches AS b ON b.id = v.batch_id WHERE v.code =
 # Whoever uses a code holds it until his transaction ends: the count decides who comes first.
 _LOCK_VOUCHERS = f"{_VOUCHERS} FOR NO KEY UPDATE OF v"
 _REDEMPTION = "id, code, batch_id, customer_id, reference, order_minor, discount_minor, currency, redeemed_at, rolled_back_at"
-_LIVE = f"SELECT {_REDEMPTION} FROM voucher_redemptions WHERE code = $1 AND reference = $2 AND rolled_back_at IS NULL"  # noqa: S608
+_LIVE_OF_CODES = f"""
+SELECT {_REDEMPTION} FROM voucher_redemptions WHERE code = ANY ($1::text[]) AND reference = $2 AND rolled_back_at IS NULL ORDER BY code
+"""  # noqa: S608
+_USES_FOR = f"""
+SELECT {_REDEMPTION} FROM voucher_redemptions WHERE customer_id = ANY ($1::text[]) AND reference = $2 ORDER BY redeemed_at, id
+"""  # noqa: S608
 _COUNT_CODE = "UPDATE vouchers SET redeemed = redeemed + $2 WHERE code = $1"
 # The family's row is that of its root: it is the lock that two uses by one person meet at. Each of his ids keeps its own count.
 _COUNT_CUSTOMER = """
@@ -75,7 +80,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {_REDEMPTION}
 """  # noqa: S608
 _GET_REDEMPTION = f"SELECT {_REDEMPTION} FROM voucher_redemptions WHERE id = $1"  # noqa: S608
 _ROLL_BACK = f"""
-UPDATE voucher_redemptions SET rolled_back_at = now() WHERE id = $1 AND rolled_back_at IS NULL RETURNING {_REDEMPTION}
+UPDATE voucher_redemptions SET rolled_back_at = now() WHERE id = ANY ($1::text[]) AND rolled_back_at IS NULL RETURNING {_REDEMPTION}
 """  # noqa: S608
 _REDEMPTIONS = f"""
 SELECT {_REDEMPTION} FROM voucher_redemptions
@@ -133,9 +138,14 @@ async def vouchers(connection: Connection, codes: Sequence[str], *, lock: bool =
     return await connection.fetch(_LOCK_VOUCHERS if lock else _VOUCHERS, codes)
 
 
-async def live_redemption(connection: Connection, code: str, reference: str) -> Record | None:
-    """Return the use of a code for a purchase."""
-    return await connection.fetchrow(_LIVE, code, reference)
+async def live_redemptions(connection: Connection, codes: Sequence[str], reference: str) -> list[Record]:
+    """Return the uses of codes for a purchase that were not taken back."""
+    return await connection.fetch(_LIVE_OF_CODES, codes, reference)
+
+
+async def uses_for(connection: Connection, customer_ids: Sequence[str], reference: str) -> list[Record]:
+    """Return all that a person used for a purchase, taken back or not, first what was used first."""
+    return await connection.fetch(_USES_FOR, customer_ids, reference)
 
 
 async def used_by_family(connection: Connection, batch_ids: Sequence[str], customer_ids: Sequence[str]) -> dict[str, int]:
@@ -166,15 +176,17 @@ async def get_redemption(connection: Connection, redemption_id: str) -> Record |
     return await connection.fetchrow(_GET_REDEMPTION, redemption_id)
 
 
-async def roll_back(connection: Connection, redemption: Record) -> Record | None:
-    """Take a use back and all its counts; None when it was taken back before."""
-    await voucher(connection, redemption["code"], lock=True)
-    row = await connection.fetchrow(_ROLL_BACK, redemption["id"])
-    if row is not None:
-        await connection.execute(_COUNT_CODE, row["code"], -1)
+async def roll_back(connection: Connection, uses: Sequence[Record]) -> list[Record]:
+    """Take uses back with all their counts; return those that were not taken back before. Rows are locked in the order of uses."""
+    await vouchers(connection, [use["code"] for use in uses], lock=True)
+    rows = await connection.fetch(_ROLL_BACK, [use["id"] for use in uses])
+    by_batch = sorted(rows, key=lambda row: row["batch_id"])
+    for row in by_batch:
         await connection.execute(_UNCOUNT_CUSTOMER, row["batch_id"], row["customer_id"])
+    for row in by_batch:
         await connection.execute(_UNCOUNT_BATCH, row["batch_id"])
-    return row
+        await connection.execute(_COUNT_CODE, row["code"], -1)
+    return rows
 
 
 async def redemptions(connection: Connection, customer_ids: Sequence[str], limit: int, after: SortKey | None) -> list[Record]:

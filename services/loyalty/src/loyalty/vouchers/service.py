@@ -6,8 +6,7 @@ from typing import Any
 
 from asyncpg import Record
 
-from loyalty.abuse.guard import guard, guard_guesses, note_wrong_guess
-from loyalty.ledger.events import programme_of
+from loyalty.abuse.guard import guard_guesses, note_wrong_guess
 from loyalty.members import service as members
 from loyalty.participations.repository import absent
 from loyalty.programmes import service as programmes
@@ -26,7 +25,8 @@ from loyalty.vouchers.errors import (
 )
 from loyalty.vouchers.rules import Article, Purchase, Terms, discount, new_codes, normalised, offending_field, refusal
 from loyalty.vouchers.schemas import VoucherBatchDraft, VoucherQuestion, VoucherUse
-from shared.contracts.loyalty import VoucherRedeemed, VoucherRolledBack
+from loyalty.vouchers.using import Buyer, record
+from shared.contracts.loyalty import VoucherRolledBack
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.following.links import Family, family
@@ -137,9 +137,9 @@ async def found(connection: Connection, code: str) -> Record:
     return voucher
 
 
-async def found_among(connection: Connection, codes: Sequence[str]) -> dict[str, Record]:
-    """Return those of some codes that there are, each with the terms of its batch; codes are as they are stored."""
-    return {row["code"]: row for row in await repository.vouchers(connection, codes)}
+async def found_among(connection: Connection, codes: Sequence[str], *, lock: bool = False) -> dict[str, Record]:
+    """Return those of some codes that there are, each with the terms of its batch, locked if asked; codes are as they are stored."""
+    return {row["code"]: row for row in await repository.vouchers(connection, codes, lock=lock)}
 
 
 async def used_by(connection: Connection, some: Iterable[Record], person: Family) -> dict[str, int]:
@@ -188,8 +188,6 @@ def beyond_limits(voucher: Record, used_by_person: int, used_now: int = 0) -> st
 async def redeem(uow: UnitOfWork, use: VoucherUse, *, caller: str | None = None) -> tuple[Record, bool]:
     """Use a code for a purchase; return the use, and whether it is new.
 
-    The code's row is held until the transaction ends, then the person's, then the batch's: uses wait for each other in this order only.
-
     Raises:
         VoucherNotFound: there is no such code.
         MemberNotFound: there is no such member.
@@ -206,8 +204,7 @@ async def redeem(uow: UnitOfWork, use: VoucherUse, *, caller: str | None = None)
         raise VoucherNotFound(pointer="/code")
     await members.require(connection, use.customer_id)
     person = await family(connection, use.customer_id)
-    earlier = await repository.live_redemption(connection, code, use.reference)
-    if earlier is not None:
+    for earlier in await repository.live_redemptions(connection, [code], use.reference):
         if earlier["customer_id"] not in person.ids:
             raise VoucherReferenceTaken(pointer="/reference")
         return earlier, False
@@ -217,11 +214,8 @@ async def redeem(uow: UnitOfWork, use: VoucherUse, *, caller: str | None = None)
         raise VoucherRefused.REASONS[reason](pointer="/code")
     if await _has_left(connection, voucher, use.customer_id):
         raise VoucherProgrammeLeft(pointer="/customer_id")
-    await guard(uow, "voucher_redemption", customer_id=use.customer_id, caller=caller)
-    await _count(connection, voucher, use.customer_id, person)
-    facts = (code, voucher["batch_id"], use.customer_id, use.reference, purchase.order_minor, discount(terms, purchase), use.currency)
-    redemption = await repository.add_redemption(connection, facts)
-    _tell_redeemed(uow, redemption, voucher)
+    buyer = Buyer(use.customer_id, person, use.reference, purchase.order_minor, use.currency)
+    [redemption] = await record(uow, buyer, [(voucher, discount(terms, purchase))], caller=caller)
     return redemption, True
 
 
@@ -232,31 +226,34 @@ async def _has_left(connection: Connection, voucher: Record, customer_id: str) -
     )
 
 
-async def _count(connection: Connection, voucher: Record, customer_id: str, person: Family) -> None:
-    batch_id, limit = voucher["batch_id"], voucher["limit_per_customer"]
-    if limit is not None:
-        await repository.count_customer(connection, batch_id, person.root_id, 0)
-        if (await repository.used_by_family(connection, [batch_id], person.ids)).get(batch_id, 0) >= limit:
-            raise VoucherCustomerLimit(pointer="/customer_id")
-        await repository.count_customer(connection, batch_id, customer_id, 1)
-    if voucher["limit_total"] is not None and not await repository.count_batch(connection, batch_id):
-        raise VoucherCampaignLimit(pointer="/code")
-
-
 async def roll_back(uow: UnitOfWork, redemption_id: str) -> Record:
     """Take a use back, so that the code is worth what it was; taking it back twice changes nothing more.
 
     Raises:
         VoucherRedemptionNotFound: there is none.
     """
-    redemption = await found_redemption(uow.connection, redemption_id)
-    row = await repository.roll_back(uow.connection, redemption)
-    if row is None:
-        return await found_redemption(uow.connection, redemption_id)
-    uow.publish(
-        VoucherRolledBack(redemption_id=row["id"], customer_id=row["customer_id"], rolled_back_at=row["rolled_back_at"]), sequence=2
-    )
-    return row
+    await _take_back(uow, [await found_redemption(uow.connection, redemption_id)])
+    return await found_redemption(uow.connection, redemption_id)
+
+
+async def roll_all_back(uow: UnitOfWork, customer_id: str, reference: str) -> list[Record]:
+    """Take back all that a person used for a purchase, and return it; taking it back twice changes nothing more.
+
+    Raises:
+        VoucherRedemptionNotFound: there is nothing.
+    """
+    person = await family(uow.connection, customer_id)
+    uses = await repository.uses_for(uow.connection, person.ids, reference)
+    if not uses:
+        raise VoucherRedemptionNotFound
+    await _take_back(uow, uses)
+    return await repository.uses_for(uow.connection, person.ids, reference)
+
+
+async def _take_back(uow: UnitOfWork, uses: Sequence[Record]) -> None:
+    for row in await repository.roll_back(uow.connection, uses):
+        event = VoucherRolledBack(redemption_id=row["id"], customer_id=row["customer_id"], rolled_back_at=row["rolled_back_at"])
+        uow.publish(event, sequence=2)
 
 
 async def found_redemption(connection: Connection, redemption_id: str) -> Record:
@@ -306,17 +303,3 @@ def _purchase(shown: VoucherQuestion | VoucherUse, person: Family | None) -> Pur
     if order_minor is None and lines is not None:
         order_minor = sum(line.amount_minor for line in lines)
     return Purchase(frozenset(person.ids if person else ()), order_minor, shown.shipping_minor, shown.currency, lines)
-
-
-def _tell_redeemed(uow: UnitOfWork, redemption: Record, voucher: Record) -> None:
-    event = VoucherRedeemed(
-        redemption_id=redemption["id"],
-        customer_id=redemption["customer_id"],
-        batch_id=redemption["batch_id"],
-        campaign=voucher["campaign"],
-        programme_id=programme_of(voucher["programme_id"]),
-        discount_minor=redemption["discount_minor"],
-        currency=redemption["currency"],
-        redeemed_at=redemption["redeemed_at"],
-    )
-    uow.publish(event, sequence=1)
