@@ -7,7 +7,7 @@ dated at its instant; so the last event of a family always tells its present tie
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -210,17 +210,25 @@ async def _look(uow: UnitOfWork, programme_id: str, schemes: Sequence[Scheme], s
         return
     since = {kept.root: _since(kept, schemes) for kept in some}
     last = max(schemes, key=lambda scheme: scheme.version)
-    short = {root for root, moment in since.items() if moment >= last.effective_from}
-    histories: dict[str, list[Row]] = {}
-    for own, of in ((sorted(short), [last]), (sorted(set(since) - short), schemes)):
-        if own:
-            reach = last.reach if own[0] in short else None
-            first = min(since[root] for root in own) - reach if reach is not None else EVER
-            histories |= await repository.histories(uow.connection, programme_id, of, own, since=first)
+    near = [kept for kept in some if since[kept.root] >= last.effective_from and (last.level(0) == 0 or kept.version == last.version)]
+    told = await _short(uow, programme_id, last, {kept.root: since[kept.root] for kept in near})
+    rest = sorted(set(since) - set(told))
+    whole = await repository.histories(uow.connection, programme_id, schemes, rest) if rest else {}
     booked = await repository.booked_of(uow.connection, programme_id, sorted(since))
     for kept in some:
-        of = [last] if kept.root in short else schemes
-        _compare(uow, kept, histories[kept.root], of, since[kept.root], booked[kept.root], made)
+        is_short = kept.root in told
+        rows, of = (told[kept.root], [last]) if is_short else (whole[kept.root], schemes)
+        _compare(uow, kept, rows, of, since[kept.root], booked[kept.root], made, is_short=is_short)
+
+
+async def _short(uow: UnitOfWork, programme_id: str, scheme: Scheme, since: Mapping[str, datetime]) -> dict[str, list[Row]]:
+    """Return the histories of families as far back as one scheme needs them from instants on, where that is enough."""
+    if not since:
+        return {}
+    first = min(since.values()) - scheme.reach if scheme.reach is not None else EVER
+    found = await repository.histories(uow.connection, programme_id, [scheme], sorted(since), since=first)
+    # A tier that a person gave does not tell whether the lowest had begun.
+    return {root: rows for root, rows in found.items() if scheme.level(0) == 0 or not any(row.kind == "override" for row in rows)}
 
 
 def _since(kept: Kept, schemes: Sequence[Scheme]) -> datetime:
@@ -233,7 +241,15 @@ def _since(kept: Kept, schemes: Sequence[Scheme]) -> datetime:
 
 
 def _compare(
-    uow: UnitOfWork, kept: Kept, rows: Sequence[Row], schemes: Sequence[Scheme], since: datetime, booked: Sequence[Change], made: _Book
+    uow: UnitOfWork,
+    kept: Kept,
+    rows: Sequence[Row],
+    schemes: Sequence[Scheme],
+    since: datetime,
+    booked: Sequence[Change],
+    made: _Book,
+    *,
+    is_short: bool,
 ) -> None:
     now = next(row.happened_at for row in rows if row.kind == "now")
     history = history_of(rows, with_visits=any(scheme.measure == "visits" for scheme in schemes))
@@ -241,9 +257,9 @@ def _compare(
     if not booked and not kept.told_tier and kept.version == version and is_out_of_reach(history, schemes):
         return
     before = [change for change in booked if change.at < since]
-    if before:
-        # The lowest tier begins with the first change, wherever the history that is looked at begins.
-        history = replace(history, started_at=min(before[0].at, history.started_at or before[0].at))
+    if is_short and before and before[-1].tier is not None:
+        # Who has a tier had the lowest one before, wherever the history that is looked at begins.
+        history = replace(history, started_at=min(before[-1].at, history.started_at or before[-1].at))
     changes = chronicle(history, schemes, since, before[-1].tier if before else None)
     old = {(change.at, change.tier) for change in booked if change.at >= since}
     true = [change for change in changes if change.at <= now]

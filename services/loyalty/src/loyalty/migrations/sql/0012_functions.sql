@@ -74,7 +74,7 @@ CREATE FUNCTION tier_facts(
     ) AS back
     WHERE measure <> 'points' AND placed_at > after AND placed_at <= upto
     UNION ALL
-    SELECT occurred_at, points, CASE WHEN points < 0 THEN 'infinity'::timestamptz END
+    SELECT occurred_at, points, CASE WHEN points < 0 THEN timestamptz '9999-01-01' END
     FROM unnest(family_of(customer)) AS member
     JOIN accounts ON accounts.customer_id = member AND accounts.programme_id = programme AND wallet = wallet_code
     JOIN entries ON entries.customer_id = member AND account_id = accounts.id
