@@ -116,7 +116,7 @@ async def test_points_that_were_earned_keep_their_policy(client, ledger, story):
     late = await client.put(POLICY, json=SIX_MONTHS)
     assert (late.status_code, late.json()["code"]) == (409, "expiry_policy_too_late")
     assert (await client.put(POLICY, json={**SIX_MONTHS, "effective_from": None})).status_code == 200
-    assert (await client.get("/v1/members/cus_1/expirations")).json() == {"data": []}
+    assert (await client.get("/v1/members/cus_1/expirations")).json() == {"data": [], "next_cursor": None}
 
 
 async def test_orders_and_grants_take_the_policy_of_their_day_and_rules_their_own(client, ledger, story):
@@ -285,7 +285,7 @@ async def test_nothing_expires_in_a_tier_that_is_exempt(client, ledger, tiers):
     await earn(ledger, "cus_1", 100, NOW - 500 * DAY, "first")
     await ledger.fetch(TIER, "tch_1", PROGRAMME_ID, "gold", NOW - 400 * DAY)
     assert await ledger.member("cus_1") == (100, 100)
-    assert (await client.get("/v1/members/cus_1/expirations")).json() == {"data": []}
+    assert (await client.get("/v1/members/cus_1/expirations")).json() == {"data": [], "next_cursor": None}
     await ledger.fetch(TIER, "tch_2", PROGRAMME_ID, None, NOW - 100 * DAY)
     ends = expires_after(Term("activity", "month", 6), NOW - 100 * DAY)
     [row] = (await client.get("/v1/members/cus_1/expirations")).json()["data"]

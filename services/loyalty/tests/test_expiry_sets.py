@@ -10,6 +10,7 @@ from ledger_pair import PEOPLE, Both
 from test_histories import Histories, people, steps, terms
 
 from loyalty.app import SERVICE
+from loyalty.expiry import repository as expiry
 from loyalty.liability import repository
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.verification.repository import verify
@@ -38,6 +39,7 @@ SELECT 'lot_' || place, accounts.id, 'none_' || place, 9, 9, '2025-01-01', (told
 FROM jsonb_array_elements($2) WITH ORDINALITY AS told (told, place) JOIN accounts ON customer_id = told ->> 0
 WHERE programme_id = $1 AND wallet = 'points'
 """
+LOTS_TOO = LOTS.replace("'lot_'", "'lot_too_'").replace("'points'", "'tier_points'")
 ENTRIES = """
 INSERT INTO entries (id, account_id, customer_id, kind, source_id, points, counter, occurred_at, recorded_at, sequence, hash)
 SELECT 'ent_' || place, accounts.id, customer_id, told ->> 3, 'src_' || place, CASE told ->> 3 WHEN 'accrual' THEN 1 ELSE -1 END,
@@ -66,6 +68,9 @@ SELECT lot_id AS id, nullif(expires_at, 'infinity') AS ends FROM lot_expiries(AR
 
 # Midnights, at which points end, and noons: what happens at the very moment of an end is too late.
 moments = st.builds(lambda halves: (BASE + halves * DAY / 2).isoformat(), st.integers(0, 60))
+# About now, as the database's clock has it.
+MIDNIGHT = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+soon = st.builds(lambda days: (MIDNIGHT + days * DAY).isoformat(), st.integers(-70, 9))
 policies = st.lists(
     st.fixed_dictionaries(
         {
@@ -136,6 +141,17 @@ THEN = """
 SELECT spendable + pending + held
 FROM wallet_history(ARRAY(SELECT id FROM accounts WHERE customer_id IS NOT NULL AND wallet = 'points'), $1, $2)
 """
+# What of a member expires when, as it was read before in one piece.
+EXPIRATIONS = """
+SELECT wallet, expires_at, sum(points)::bigint, coalesce(sum(points) FILTER (WHERE is_extendable), 0)::bigint
+FROM (
+    SELECT wallet, greatest(lots.expires_at, frontier) AS expires_at, remaining AS points, lots.expiry_version <> 0 AS is_extendable
+    FROM accounts CROSS JOIN LATERAL standing_of(ARRAY[accounts.id], clock_timestamp()) AS standing
+    JOIN lots ON lots.account_id = accounts.id AND lots.expiry_version = standing.expiry_version
+        AND remaining > 0 AND lots.expires_at > since
+    WHERE accounts.customer_id = ANY (family_of($1)) AND programme_id = $2 AND (lots.expires_at < 'infinity' OR lots.expiry_version <> 0)
+) AS counting WHERE expires_at < 'infinity' GROUP BY wallet, expires_at ORDER BY expires_at, wallet
+"""
 sharing = st.tuples(st.sampled_from(["merge", "unmerge", "household"]), st.just(0))
 
 
@@ -177,3 +193,36 @@ async def test_what_is_due_and_booked_is_what_one_by_one_is(empty_ledger, first,
                 then = await repository.outstanding_then(connection, PROGRAMME_ID, valid, known)
                 expected = await connection.fetchval(THEN, valid, known)
                 assert {row.wallet: row.outstanding for row in then}["points"] == expected
+
+
+async def _pages(connection, who, wallet, many):
+    """Read what of a member expires when, page by page."""
+    found, after = [], None
+    while page := await expiry.of_member(connection, who, PROGRAMME_ID, wallet, many, after):
+        found += [(row.wallet, row.expires_at, row.points, row.extendable) for row in page]
+        after = (page[-1].expires_at, page[-1].wallet)
+        assert len(page) <= many
+    return found
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    terms=policies,
+    merged=st.booleans(),
+    lots=st.lists(st.tuples(people, soon, st.integers(0, 2)), max_size=14),
+    entries=st.lists(st.tuples(people, soon, soon, st.sampled_from(["accrual", "redemption"])), max_size=6),
+    changes=st.lists(st.tuples(people, soon, soon, st.sampled_from(["gold", None])), max_size=2),
+    many=st.integers(1, 4),
+)
+async def test_pages_of_expirations_are_all_of_them(empty_ledger, terms, merged, lots, entries, changes, many):
+    async with empty_ledger() as ledger, ledger.database.acquire() as connection:
+        await connection.execute("SELECT ensure_members($1, $2)", PROGRAMME_ID, list(PEOPLE))
+        await connection.execute("SELECT ensure_wallets($1, $2, $3)", PROGRAMME_ID, ["cus_a", "cus_b"], ["tier_points", "tier_points"])
+        await connection.execute(FILL, PROGRAMME_ID, [{"version": place + 1, **term} for place, term in enumerate(terms)])
+        await connection.execute(LINKS, [{"customer": "cus_b", "survivor": "cus_a"}] if merged else [])
+        for statement, rows in ((LOTS, lots), (LOTS_TOO, lots[::3]), (ENTRIES, entries), (CHANGES, changes)):
+            await connection.execute(statement, PROGRAMME_ID, rows)
+        for who in PEOPLE:
+            expected = [tuple(row) for row in await connection.fetch(EXPIRATIONS, who, PROGRAMME_ID)]
+            assert await _pages(connection, who, None, many) == expected
+            assert await _pages(connection, who, "points", many) == [row for row in expected if row[0] == "points"]

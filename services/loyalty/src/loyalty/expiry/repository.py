@@ -1,10 +1,11 @@
 """Every query of policies of expiry, of what expires when, and of reminders."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from shared.database.pool import Connection
+from shared.http.pagination import SortKey
 
 _COLUMNS = "version, kind, unit, units, zone, exempt_tiers, reminder_days, effective_from"
 _ALL = f"SELECT {_COLUMNS} FROM expiry_policies WHERE programme_id = $1 ORDER BY effective_from DESC LIMIT 100"  # noqa: S608 (a constant)
@@ -22,19 +23,30 @@ SELECT $1, coalesce(max(version), 0) + 1, $2, $3, $4, $5, $6, $7, $8 FROM expiry
 RETURNING {_COLUMNS}
 """  # noqa: S608 (a constant)
 
-# What counts now and does not count for ever, an account and instant a row.
+# What counts now and does not count for ever, a wallet and instant a row: what activity has put off to one instant, and what ends later by
+# itself, of which no more is read than a page needs.
 _OF_MEMBER = """
-SELECT wallet, expires_at, ((expires_at - interval '1 microsecond') AT TIME ZONE zone)::date AS last_day, sum(points)::bigint AS points,
-       coalesce(sum(points) FILTER (WHERE is_extendable), 0)::bigint AS extendable
-FROM (
-    SELECT wallet, zone, greatest(lots.expires_at, frontier) AS expires_at, remaining AS points,
-           lots.expiry_version <> 0 AS is_extendable
-    FROM accounts JOIN programmes ON programmes.id = programme_id
+WITH standing AS MATERIALIZED (
+    SELECT wallet, zone, standing.* FROM accounts JOIN programmes ON programmes.id = programme_id
     CROSS JOIN LATERAL standing_of(ARRAY[accounts.id], clock_timestamp()) AS standing
-    JOIN lots ON lots.account_id = accounts.id AND lots.expiry_version = standing.expiry_version
-        AND remaining > 0 AND lots.expires_at > since
-    WHERE accounts.customer_id = ANY (family_of($1)) AND programme_id = $2 AND (lots.expires_at < 'infinity' OR lots.expiry_version <> 0)
-) AS counting WHERE expires_at < 'infinity' GROUP BY wallet, zone, expires_at ORDER BY expires_at, wallet LIMIT 1000
+    WHERE accounts.customer_id = ANY (family_of($1)) AND programme_id = $2 AND ($3::text IS NULL OR wallet = $3)
+), ending AS (
+    SELECT wallet, zone, expiry_version, ends.* FROM standing CROSS JOIN LATERAL (
+        SELECT frontier AS expires_at, sum(remaining) AS points FROM lots
+        WHERE account_id = standing.account_id AND lots.expiry_version = standing.expiry_version AND remaining > 0
+          AND expires_at > since AND expires_at <= frontier AND frontier >= $4 AND frontier < 'infinity'
+        HAVING count(*) > 0
+        UNION ALL
+        (SELECT expires_at, sum(remaining) FROM lots
+         WHERE account_id = standing.account_id AND lots.expiry_version = standing.expiry_version AND remaining > 0
+           AND expires_at > greatest(since, frontier) AND expires_at >= $4 AND expires_at < 'infinity'
+         GROUP BY expires_at ORDER BY expires_at LIMIT $6 + 1)
+    ) AS ends
+)
+SELECT wallet, expires_at, ((expires_at - interval '1 microsecond') AT TIME ZONE zone)::date AS last_day, sum(points)::bigint AS points,
+       coalesce(sum(points) FILTER (WHERE expiry_version <> 0), 0)::bigint AS extendable
+FROM ending WHERE (expires_at, wallet) > ($4, $5)
+GROUP BY wallet, zone, expires_at ORDER BY expires_at, wallet LIMIT $6
 """
 # Nothing that activity puts off lapses before its wallet is due, so only those are looked at.
 _OF_PROGRAMME = """
@@ -109,6 +121,7 @@ SELECT customer_id, wallet, points, expires_at FROM due JOIN told USING (account
 """
 _ERASE = "DELETE FROM expiry_reminders WHERE customer_id = ANY ($1)"
 _COLLECT = "SELECT customer_id, expires_at, days, reminded_at FROM expiry_reminders WHERE customer_id = ANY ($1) ORDER BY reminded_at"
+_BEFORE_ALL = (datetime.min.replace(tzinfo=UTC), "")
 _HAS_DUE = "SELECT EXISTS (SELECT FROM expiry_watches WHERE due_at <= $1)"
 
 
@@ -188,9 +201,12 @@ async def add(connection: Connection, programme_id: str, policy: PolicyRow) -> P
     return PolicyRow(*row)
 
 
-async def of_member(connection: Connection, customer_id: str, programme_id: str) -> list[ExpirationRow]:
-    """Return what of a family expires when, as things are now."""
-    return [ExpirationRow(*row) for row in await connection.fetch(_OF_MEMBER, customer_id, programme_id)]
+async def of_member(
+    connection: Connection, customer_id: str, programme_id: str, wallet: str | None, many: int, after: SortKey | None
+) -> list[ExpirationRow]:
+    """Return what of a family's wallets, or of one, expires when, as things are now, after an instant and wallet."""
+    rows = await connection.fetch(_OF_MEMBER, customer_id, programme_id, wallet, *(after or _BEFORE_ALL), many)
+    return [ExpirationRow(*row) for row in rows]
 
 
 async def of_programme(connection: Connection, programme_id: str, since: datetime, until: datetime, unit: str) -> list[ExpiringRow]:

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -7,7 +8,6 @@ from loyalty.expiry import service
 from loyalty.expiry.errors import PeriodInvalid, PolicyExists, PolicyTooLate, TermInvalid, TierUnknown
 from loyalty.expiry.schemas import (
     Expiration,
-    Expirations,
     ExpiringDay,
     ExpiringDays,
     ExpiryPolicies,
@@ -18,7 +18,7 @@ from loyalty.fields import CustomerIdPath, ProgrammeQuery
 from loyalty.members.errors import MemberNotFound
 from loyalty.programmes.errors import ProgrammeNotFound
 from loyalty.programmes.router import ProgrammeIdPath
-from shared.http import APIRouter, Reads, Uow, problems
+from shared.http import APIRouter, Page, PageQuery, Reads, Uow, problems
 from shared.http.schemas import MomentInput
 
 router = APIRouter(tags=["expiry"])
@@ -60,11 +60,12 @@ async def put(programme_id: ProgrammeIdPath, wanted: ExpiryPolicyInput, uow: Uow
     responses=problems(MemberNotFound, ProgrammeNotFound),
 )
 async def of_member(
-    customer_id: CustomerIdPath, connection: Reads, _caller: ReadsMember, programme_id: ProgrammeQuery = None
-) -> Expirations:
+    customer_id: CustomerIdPath, page: PageQuery, connection: Reads, _caller: ReadsMember, programme_id: ProgrammeQuery = None
+) -> Page[Expiration]:
     """Read what of a member's points expires when, soonest first, unless he spends them or is active before."""
-    rows = await service.of_member(connection, customer_id, programme_id)
-    return Expirations(data=[Expiration.model_validate(row) for row in rows])
+    after = page.key(datetime, str)
+    rows = await service.of_member(connection, customer_id, programme_id, many=page.fetch, after=after)
+    return page.page(rows, key=lambda row: (row.expires_at.astimezone(UTC), row.wallet), item=Expiration.model_validate)
 
 
 @router.get(

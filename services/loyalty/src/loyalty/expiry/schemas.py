@@ -63,12 +63,6 @@ class Expiration(OutputModel):
     extendable: int = Field(description="How many of them stay longer when the member earns, spends or orders before.", examples=[120])
 
 
-class Expirations(OutputModel):
-    """What of a member's points expires when, soonest first."""
-
-    data: list[Expiration]
-
-
 class ExpiringDay(OutputModel):
     """What expires in a day or month."""
 

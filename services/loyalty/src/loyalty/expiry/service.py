@@ -16,6 +16,7 @@ from shared.contracts.loyalty import PointsExpiring
 from shared.database.pool import Connection
 from shared.database.rows import affected
 from shared.database.unit_of_work import UnitOfWork
+from shared.http.pagination import SortKey
 from shared.ids import new_id
 
 _COUNTABLE = {
@@ -68,15 +69,31 @@ async def add_policy(uow: UnitOfWork, programme_id: str, wanted: ExpiryPolicyInp
     return await repository.add(uow.connection, programme_id, policy)
 
 
-async def of_member(connection: Connection, customer_id: str, programme_id: str | None) -> list[ExpirationRow]:
-    """Return what of a member's points expires when, as things are now.
+async def of_member(
+    connection: Connection,
+    customer_id: str,
+    programme_id: str | None,
+    *,
+    wallet: str | None = None,
+    many: int,
+    after: SortKey | None = None,
+) -> list[ExpirationRow]:
+    """Return what of a member's points expires when, as things are now, soonest first.
+
+    Args:
+        connection: of the caller.
+        customer_id: any id of his family.
+        programme_id: whose points; of the default programme when None.
+        wallet: of this one only; of all when None.
+        many: rows at most.
+        after: instant and wallet of the last row that is known; from the beginning when None.
 
     Raises:
         MemberNotFound: there is no such member.
         ProgrammeNotFound: there is no such programme.
     """
     await members.require(connection, customer_id)
-    return await repository.of_member(connection, customer_id, await programmes.require(connection, programme_id))
+    return await repository.of_member(connection, customer_id, await programmes.require(connection, programme_id), wallet, many, after)
 
 
 async def of_programme(

@@ -10,6 +10,7 @@ from loyalty.expiry import service as expiry
 from loyalty.expiry.repository import ExpirationRow
 from loyalty.ledger import reading
 from loyalty.ledger.reading import EntryRow
+from loyalty.ledger.rules import POINTS
 from loyalty.members import service as members
 from loyalty.members.rules import MemberState
 from loyalty.offers import service as offers
@@ -47,14 +48,14 @@ async def home(connection: Connection, customer_id: str, language: str | None) -
     """
     member = await members.member(connection, customer_id)
     standing, moment = await tiers.member_tier(connection, customer_id)
-    expirations = await expiry.of_member(connection, customer_id, None)
+    expiring = await expiry.of_member(connection, customer_id, None, wallet=POINTS, many=1)
     return HomeFacts(
         member=member,
         programme=(await programmes.found(connection, PROGRAMME_ID)).name,
         card=await cards.current(connection, customer_id),
         # The instant that was looked at would make every answer another one.
         tier=member_tier_of(customer_id, standing, moment, language),
-        expiring=next((row for row in expirations if row.wallet == "points"), None),
+        expiring=next(iter(expiring), None),
         choice=await rewards.choice(connection, customer_id),
         offers=await offers.offers_of(connection, customer_id, FEW, None, ended=False),
         latest=await reading.page_of_entries(connection, customer_id, FEW, None),
