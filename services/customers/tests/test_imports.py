@@ -282,7 +282,13 @@ async def test_a_form_with_a_file(client, work):
         ("a,b\n1,2\n", {"mapping": '{"a": "nickname"}'}, "field_unknown"),
         ("a,b\n1,2\n", {"mapping": '{"a": "external_id", "b": "external_id"}'}, "field_unknown"),
         ("a,b\n1,2\n", {"mapping": "{"}, "upload_malformed"),
-        ("a,b\n1,2\n", {"match": "shoe_size"}, "literal_error"),
+        ("external_id,attributes.shoe_size\n1,2\n", {"match": "shoe_size"}, "match_refused"),
+        # Two customers may have one: it is not defined as unique.
+        ("external_id,attributes.shoe_size\n1,2\n", {"match": "attributes.shoe_size"}, "match_refused"),
+        ("external_id,name\n1,2\n", {"match": "external_id,identities.card"}, "match_unmapped"),
+        ("name,city\n1,2\n", {"match": "any"}, "match_unmapped"),
+        ("external_id,a\n1,2\n", {"mapping": '{"external_id": "external_id", "a": "identities.external_id"}'}, "field_unknown"),
+        ("external_id,a\n1,2\n", {"mapping": '{"external_id": "external_id", "a": "identities.email.shop"}'}, "field_unknown"),
         ("a,b\n1,2\n", {"delimiter": ":"}, "literal_error"),
     ],
 )

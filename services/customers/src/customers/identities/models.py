@@ -19,6 +19,8 @@ customer_identities = sa.Table(
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
     sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=False, server_default=_NOW),
+    # The imports that told it; null once anybody else has.
+    sa.Column("told_by", sa.ARRAY(sa.Text)),
     sa.CheckConstraint("kind IN ('email', 'phone', 'external_id', 'device', 'card', 'account')", name="kind"),
     sa.CheckConstraint("first_seen_at <= last_seen_at", name="seen"),
     # The identities of a customer, each once.

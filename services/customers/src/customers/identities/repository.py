@@ -50,7 +50,8 @@ INSERT INTO customer_identities (id, customer_id, kind, value, source, first_see
 VALUES ($1, $2, $3, $4, $5, $6, $6)
 ON CONFLICT (customer_id, kind, value, source) DO UPDATE SET
     first_seen_at = least(customer_identities.first_seen_at, excluded.first_seen_at),
-    last_seen_at = greatest(customer_identities.last_seen_at, excluded.last_seen_at)
+    last_seen_at = greatest(customer_identities.last_seen_at, excluded.last_seen_at),
+    told_by = NULL
 RETURNING id, customer_id, kind, value, source, first_seen_at, last_seen_at
 """
 _ADD_SHARED = """

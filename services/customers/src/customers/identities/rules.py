@@ -154,6 +154,16 @@ def agreed(found: Sequence[Found]) -> str:
     known = [each.roots for each in found if each.roots]
     if not known:
         raise NobodyResolved(ignored=[{"kind": each.identity.kind, "reason": each.ignored} for each in found if each.ignored])
+    return common(known)
+
+
+def common(known: Sequence[frozenset[str]]) -> str:
+    """Return the one customer who is among the holders of each of some identities.
+
+    Raises:
+        IdentitiesDisagree: no customer has them all.
+        CustomerAmbiguous: several customers have them all.
+    """
     roots = frozenset.intersection(*known)
     if not roots:
         raise IdentitiesDisagree(customer_ids=sorted(frozenset.union(*known))[:MAX_SHARED])

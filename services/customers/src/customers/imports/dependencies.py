@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 
 from customers.imports import service
-from customers.imports.schemas import ImportOptions
+from customers.imports.schemas import MAX_MATCH, ImportOptions
 from customers.imports.upload import Received
 from customers.settings import CustomersSettings
 from shared.http import Caller, requires, state_of
@@ -22,7 +22,10 @@ _MAX_MAPPING = 20_000
 async def _options(
     received: Received,
     source: Annotated[str | None, Query(max_length=50, description="Whose word the rows are.", examples=["crm"])] = None,
-    match: Annotated[str | None, Query(max_length=50, description="external_id, email or phone.", examples=["email"])] = None,
+    match: Annotated[
+        str | None,
+        Query(max_length=MAX_MATCH, description="Identities with commas between them, or any.", examples=["email,identities.card"]),
+    ] = None,
     mode: Annotated[str | None, Query(max_length=50, description="create, update or upsert.", examples=["upsert"])] = None,
     dry_run: Annotated[str | None, Query(max_length=50, description="true only finds out.", examples=["true"])] = None,
     empty: Annotated[str | None, Query(max_length=50, description="keep or clear: what an empty cell does.")] = None,

@@ -13,7 +13,8 @@ Invalid    ├── FileEmpty
            ├── ColumnUnknown          the mapping names a column that the file has not
            ├── FieldUnknown           the mapping names a field that customers have not
            ├── NothingMapped          no column leads to a field
-           ├── MatchUnmapped          no column leads to the field that rows are matched by
+           ├── MatchRefused           customers are not identified by what rows shall be matched by
+           ├── MatchUnmapped          no column leads to an identity that rows are matched by
            └── UploadMalformed        the multipart body is broken or lacks its file
 """
 
@@ -85,9 +86,14 @@ class NothingMapped(Invalid):
     title = "No column of the file leads to a field."
 
 
+class MatchRefused(Invalid):
+    code = "match_refused"
+    title = "Rows are matched by external_id, email, phone, identities.<kind> or an attribute that is unique."
+
+
 class MatchUnmapped(Invalid):
     code = "match_unmapped"
-    title = "No column leads to the field that rows are matched by."
+    title = "No column leads to an identity that rows are matched by."
 
 
 class UploadMalformed(Invalid):

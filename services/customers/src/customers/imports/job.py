@@ -12,10 +12,10 @@ from customers.attributes.rules import Catalogue
 from customers.imports import repository, writing
 from customers.imports.errors import ImportFileGone, ImportNotFound
 from customers.imports.mapping import Link
+from customers.imports.outcomes import OUTCOMES, SAMPLE_SIZE, Order
 from customers.imports.records import MAX_RECORD_BYTES, Shape
 from customers.imports.validation import Parsed, Plan
 from customers.imports.workers import Parse, reading
-from customers.imports.writing import OUTCOMES, SAMPLE_SIZE, Order
 from shared.errors import DomainError
 from shared.http.jobs import Job
 
@@ -65,7 +65,7 @@ async def _go_through(job: Job, row: Record) -> None:
     async with job.database.acquire() as connection:
         known = await attributes.catalogue(connection)
     plan = plan_of(row["reading"], row["match"], row["created_at"].date(), known)
-    order = Order(row["id"], row["match"], row["mode"], row["source"], row["caller"], row["dry_run"], known.required, plan.columns)
+    order = Order(row["id"], plan.match, row["mode"], row["source"], row["caller"], row["dry_run"], known.required, plan.columns)
     position, next_row, end = row["position"], row["next_row"], row["file_bytes"]
     async with reading(end - position) as parse:
         ahead = asyncio.ensure_future(_parsed(job, row["id"], plan, parse, position, next_row, end))
@@ -113,8 +113,9 @@ async def _apply(job: Job, order: Order, parsed: Parsed, position: int, behind: 
             outcome.count("refused", refused)
         await repository.add_errors(uow.connection, order.import_id, [*parsed.refusals, *outcome.refusals])
         samples = {name: [*row["samples"].get(name, ()), *outcome.samples[name]][:SAMPLE_SIZE] for name in OUTCOMES}
+        matched = {**row["matched"], **{target: row["matched"].get(target, 0) + rows for target, rows in outcome.matched.items()}}
         counts = [parsed.read, *(outcome.counts[name] for name in OUTCOMES)]
-        if await repository.advance(uow.connection, order.import_id, position, behind, counts, samples) is None:
+        if await repository.advance(uow.connection, order.import_id, position, behind, counts, samples, matched) is None:
             raise _Stopped
 
 
@@ -142,4 +143,4 @@ def plan_of(reading: Mapping[str, Any], match: str, today: date, known: Catalogu
     """Return the plan that was made when the file arrived."""
     shape = Shape(**{**reading["shape"], "columns": tuple(reading["shape"]["columns"])})
     links = tuple(Link(**{**link, "transforms": tuple(link["transforms"])}) for link in reading["links"])
-    return Plan(shape, links, reading["empty"], match, today, known)
+    return Plan(shape, links, reading["empty"], tuple(match.split(",")), today, known)

@@ -10,13 +10,13 @@ from typing import Any, Literal
 
 import orjson
 
-from customers.imports.errors import ColumnUnknown, FieldUnknown, HeaderRefused, MatchUnmapped, NothingMapped
+from customers.imports.errors import ColumnUnknown, FieldUnknown, HeaderRefused, MatchRefused, MatchUnmapped, NothingMapped
+from customers.imports.targets import ANY, ATTRIBUTES, identity_of, may_identify
 from customers.profiles.rules import FIELDS, LISTS, OBJECTS
 
 Transform = Literal["trim", "lower", "upper", "title", "digits", "number", "boolean", "json"]
 Empty = Literal["keep", "clear"]
 
-ATTRIBUTES = "attributes."
 # When the row's system saw what the row tells.
 OBSERVED_AT = "observed_at"
 # Where columns may lead to, besides single attributes.
@@ -40,6 +40,7 @@ _COMMON_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("language", "lang", "язык", "valoda", "语言"), "language"),
     **dict.fromkeys(("birthdate", "dateofbirth", "birthday", "датарождения", "dzimsanasdatums", "出生日期"), "birth_date"),
     **dict.fromkeys(("sex", "gender", "пол", "dzimums", "性别"), "sex"),
+    **dict.fromkeys(("card", "cardnumber", "loyaltycard", "карта", "номеркарты", "karte", "kartesnumurs", "卡号"), "identities.card"),
     **dict.fromkeys(("kind", "type", "тип", "veids"), "kind"),
 }
 
@@ -59,7 +60,7 @@ class Link:
 
     Attributes:
         column: its name.
-        field: where its cells go; `attributes.x` is one attribute.
+        field: where its cells go; `attributes.x` is one attribute, `identities.card` a further identity.
         transforms: applied in order.
         date_format: how it writes dates, as `strptime` reads them; None for RFC 3339.
         values: what stands for what, compared without case; others pass.
@@ -77,7 +78,8 @@ def suggested(columns: Iterable[str], fields: frozenset[str]) -> list[Link]:
     found: dict[str, Link] = {}
     for column in columns:
         name = column.strip()
-        target = name if name in fields or name.startswith(ATTRIBUTES) else _COMMON_NAMES.get(_bare(name))
+        is_target = name in fields or name.startswith(ATTRIBUTES) or identity_of(name) is not None
+        target = name if is_target else _COMMON_NAMES.get(_bare(name))
         if target is not None and target not in found:
             found[target] = Link(column, target, ("trim", "json") if target in _OF_JSON else ("trim",))
     return list(found.values())
@@ -93,20 +95,18 @@ def check_header(columns: Sequence[str]) -> None:
         raise HeaderRefused
 
 
-def check_links(links: Sequence[Link], columns: Sequence[str], fields: frozenset[str], match: str) -> None:
+def check_links(links: Sequence[Link], columns: Sequence[str], fields: frozenset[str]) -> None:
     """Refuse links that lead from or to nowhere.
 
     Args:
         links: of the mapping.
         columns: of the file; empty when each record names its own.
         fields: of customers.
-        match: the field that rows are matched by.
 
     Raises:
         ColumnUnknown: the file has no such column.
         FieldUnknown: customers have no such field, or several columns lead to one that is not put together.
         NothingMapped: there are none.
-        MatchUnmapped: none leads to the field that rows are matched by.
     """
     if not links:
         raise NothingMapped(pointer="/mapping")
@@ -115,17 +115,39 @@ def check_links(links: Sequence[Link], columns: Sequence[str], fields: frozenset
         if columns and link.column not in columns:
             raise ColumnUnknown(pointer=_pointer(link.column))
         is_attribute = link.field.startswith(ATTRIBUTES) and len(link.field) > len(ATTRIBUTES)
-        if not is_attribute and link.field not in fields:
+        if not is_attribute and link.field not in fields and identity_of(link.field) is None:
             raise FieldUnknown(pointer=_pointer(link.column))
         if link.field in met and link.field not in _TEXT_FIELDS:
             raise FieldUnknown("Several columns lead to one field.", pointer=_pointer(link.column))
         met.add(link.field)
-    if match not in met:
+
+
+def matched_by(match: str, links: Sequence[Link], unique: Sequence[str]) -> list[str]:
+    """Return the identities that rows are matched by.
+
+    Args:
+        match: their names with commas between them, or `any` for all that the links lead to.
+        links: of the mapping.
+        unique: names of the attributes that no two customers share.
+
+    Raises:
+        MatchRefused: one of them identifies nobody.
+        MatchUnmapped: no column leads to one of them, or to any.
+    """
+    mapped = [link.field for link in links]
+    if match == ANY:
+        found = [target for target in dict.fromkeys(mapped) if may_identify(target, unique)]
+    else:
+        found = list(dict.fromkeys(name.strip() for name in match.split(",")))
+        if not all(may_identify(target, unique) for target in found):
+            raise MatchRefused(pointer="/match")
+    if not found or not set(mapped).issuperset(found):
         raise MatchUnmapped(pointer="/match")
+    return found
 
 
 def told_by(record: Mapping[str, Any], links: Sequence[Link], empty: Empty) -> dict[str, Any]:
-    """Return the fields that a record tells, as the interface takes them.
+    """Return the fields that a record tells, as the interface takes them, and as `identities` its further ones.
 
     Args:
         record: cells by column; objects of NDJSON may hold more than text.
@@ -136,7 +158,8 @@ def told_by(record: Mapping[str, Any], links: Sequence[Link], empty: Empty) -> d
         CellRefused: a cell is not what its transforms expect.
     """
     told: dict[str, Any] = {}
-    attributes: dict[str, Any] = {}
+    # Attributes and identities, each in a column of its own.
+    members: dict[str, dict[str, Any]] = {}
     for link in links:
         if link.column not in record:
             continue
@@ -148,17 +171,16 @@ def told_by(record: Mapping[str, Any], links: Sequence[Link], empty: Empty) -> d
             value = _read(value, link)
         if value is None and empty == "keep":
             continue
-        if link.field.startswith(ATTRIBUTES):
-            attributes[link.field.removeprefix(ATTRIBUTES)] = value
-        elif link.field == "attributes" and isinstance(value, dict):
-            attributes |= value
-        elif told.get(link.field) is not None and value is not None:
-            told[link.field] = f"{told[link.field]} {value}"
-        elif link.field not in told or value is not None:
-            told[link.field] = value
-    if attributes:
-        told["attributes"] = attributes
-    return told
+        name, dot, member = link.field.partition(".")
+        if dot:
+            members.setdefault(name, {})[member] = value
+        elif name == "attributes" and isinstance(value, dict):
+            members.setdefault(name, {}).update(value)
+        elif told.get(name) is not None and value is not None:
+            told[name] = f"{told[name]} {value}"
+        elif name not in told or value is not None:
+            told[name] = value
+    return told | members
 
 
 def _read(value: Any, link: Link) -> Any:

@@ -23,6 +23,7 @@ imports = sa.Table(
     # A dry run writes nothing but counts and samples; applying it makes this false and starts at the file's beginning.
     sa.Column("dry_run", sa.Boolean, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
+    # The identities that rows are matched by, with commas between them.
     sa.Column("match", sa.Text, nullable=False),
     sa.Column("mode", sa.Text, nullable=False),
     # How the file is read: format, encoding, delimiter, columns and mapping.
@@ -41,6 +42,8 @@ imports = sa.Table(
     _count("refused"),
     # Some rows of each outcome, by number: no values.
     sa.Column("samples", JSONB, nullable=False, server_default=sa.text("'{}'")),
+    # Rows by the identities that they were recognised by.
+    sa.Column("matched", JSONB, nullable=False, server_default=sa.text("'{}'")),
     # The counts of the dry run, once it is applied.
     sa.Column("preview", JSONB),
     # The last customer whom the undoing has done with, and what came of it.
@@ -86,6 +89,8 @@ import_keys = sa.Table(
     metadata,
     sa.Column("import_id", sa.Text, nullable=False),
     sa.Column("key", sa.BigInteger, nullable=False),
+    # Whose it is: a customer, or the hash that stands for somebody new.
+    sa.Column("owner", sa.Text, nullable=False),
     sa.PrimaryKeyConstraint("import_id", "key"),
     prefixes=["UNLOGGED"],
 )

@@ -16,7 +16,7 @@ PIECE_BYTES = 1_048_576
 _LONG_SECONDS = 600.0
 
 _COLUMNS = """id, job_id, caller, status, dry_run, source, match, mode, reading, file_bytes, position, next_row, rows_read, created,
-    updated, unchanged, merged, refused, samples, preview, undone_to, removed,
+    updated, unchanged, merged, refused, samples, matched, preview, undone_to, removed,
     restored, kept, error_code, created_at, finished_at, expires_at"""
 
 _INSERT = f"""
@@ -37,7 +37,7 @@ _SET_JOB = "UPDATE imports SET job_id = $2 WHERE id = $1"
 # Whoever has fallen behind finds another position and writes nothing.
 _ADVANCE = """
 UPDATE imports SET position = $3, next_row = $4, rows_read = rows_read + $5, created = created + $6, updated = updated + $7,
-    unchanged = unchanged + $8, merged = merged + $9, refused = refused + $10, samples = $11
+    unchanged = unchanged + $8, merged = merged + $9, refused = refused + $10, samples = $11, matched = $12
 WHERE id = $1 AND position = $2
 RETURNING rows_read
 """
@@ -45,7 +45,7 @@ _RESTART = f"""
 UPDATE imports SET status = 'queued', dry_run = false, job_id = $2, position = $3, next_row = $4, finished_at = NULL,
     preview = jsonb_build_object('rows_read', rows_read, 'created', created, 'updated', updated, 'unchanged', unchanged,
                                  'merged', merged, 'refused', refused),
-    rows_read = 0, created = 0, updated = 0, unchanged = 0, merged = 0, refused = 0, samples = '{{}}'
+    rows_read = 0, created = 0, updated = 0, unchanged = 0, merged = 0, refused = 0, samples = '{{}}', matched = '{{}}'
 WHERE id = $1
 RETURNING {_COLUMNS}
 """  # noqa: S608
@@ -54,8 +54,11 @@ _PIECES = "SELECT content FROM import_files WHERE import_id = $1 AND number BETW
 _DROP_FILE = "DELETE FROM import_files WHERE import_id = $1"
 _DROP_KEYS = "DELETE FROM import_keys WHERE import_id = $1"
 _DROP_ERRORS = "DELETE FROM import_errors WHERE import_id = $1"
-_MET_KEYS = "SELECT key FROM import_keys WHERE import_id = $1 AND key = ANY($2::bigint[])"
-_MEET_KEYS = "INSERT INTO import_keys (import_id, key) SELECT $1, key FROM unnest($2::bigint[]) AS t (key) ON CONFLICT DO NOTHING"
+_MET_KEYS = "SELECT key, owner FROM import_keys WHERE import_id = $1 AND key = ANY($2::bigint[])"
+_MEET_KEYS = """
+INSERT INTO import_keys (import_id, key, owner) SELECT $1, key, owner FROM unnest($2::bigint[], $3::text[]) AS t (key, owner)
+ON CONFLICT DO NOTHING
+"""
 _HAVE_HEARD = "SELECT DISTINCT customer_id FROM profile_changes WHERE cause = $1 AND customer_id = ANY($2::text[])"
 _ADD_ERRORS = """
 INSERT INTO import_errors (import_id, row, place, pointer, code, detail)
@@ -118,7 +121,13 @@ async def set_job(connection: Connection, import_id: str, job_id: str) -> None:
 
 
 async def advance(
-    connection: Connection, import_id: str, position: int, to: tuple[int, int], counts: Sequence[int], samples: Mapping[str, Any]
+    connection: Connection,
+    import_id: str,
+    position: int,
+    to: tuple[int, int],
+    counts: Sequence[int],
+    samples: Mapping[str, Any],
+    matched: Mapping[str, int],
 ) -> int | None:
     """Move an import on; return its rows so far, or None when another runner has moved it.
 
@@ -129,8 +138,9 @@ async def advance(
         to: position and row number behind them.
         counts: read, created, updated, unchanged, merged, refused.
         samples: of the whole import so far.
+        matched: rows of the whole import so far by the identities that they were recognised by.
     """
-    return await connection.fetchval(_ADVANCE, import_id, position, *to, *counts, samples)
+    return await connection.fetchval(_ADVANCE, import_id, position, *to, *counts, samples, matched)
 
 
 async def restart(connection: Connection, import_id: str, job_id: str, position: int, next_row: int) -> Record:
@@ -169,15 +179,15 @@ async def drop_errors(connection: Connection, import_id: str) -> None:
     await connection.execute(_DROP_ERRORS, import_id, timeout=_LONG_SECONDS)
 
 
-async def meet_keys(connection: Connection, import_id: str, keys: Sequence[int]) -> None:
-    """Remember in a dry run of whom the import would have told something, by hashes."""
-    if keys:
-        await connection.execute(_MEET_KEYS, import_id, sorted(keys))
+async def meet_keys(connection: Connection, import_id: str, owners: Mapping[int, str]) -> None:
+    """Remember in a dry run of whom the import would have told something, by hashes of his identities."""
+    if owners:
+        await connection.execute(_MEET_KEYS, import_id, *transposed(sorted(owners.items())))
 
 
-async def met_keys(connection: Connection, import_id: str, keys: Sequence[int]) -> set[int]:
-    """Return those hashes that a dry run remembers."""
-    return {row["key"] for row in await connection.fetch(_MET_KEYS, import_id, keys)}
+async def met_keys(connection: Connection, import_id: str, keys: Sequence[int]) -> dict[int, str]:
+    """Return those hashes that a dry run remembers, and whose they are."""
+    return {row["key"]: row["owner"] for row in await connection.fetch(_MET_KEYS, import_id, keys)} if keys else {}
 
 
 async def have_heard(connection: Connection, import_id: str, ids: Sequence[str]) -> set[str]:

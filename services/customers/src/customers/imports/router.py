@@ -45,7 +45,7 @@ _BODY = {
 _NOT_FOUND = problems(errors.ImportNotFound)
 _UPLOAD_PROBLEMS = problems(
     *(errors.FileEmpty, errors.FormatUnknown, errors.EncodingUnknown, errors.HeaderRefused, errors.ColumnUnknown, errors.FieldUnknown),
-    *(errors.NothingMapped, errors.MatchUnmapped, errors.UploadMalformed, UnsupportedMediaType),
+    *(errors.NothingMapped, errors.MatchRefused, errors.MatchUnmapped, errors.UploadMalformed, UnsupportedMediaType),
 )
 
 
@@ -56,8 +56,8 @@ async def create(
 ) -> Import:
     """Take in a file of customers and import it, or find out what importing it would do.
 
-    Options come as parameters of the query, or as parts of a form. Rows find their customers by one identity; what they tell is
-    checked as the interface checks it. Several rows of one customer apply in their order.
+    Options come as parameters of the query, or as parts of a form. Rows find their customers by the identities of `match`, which must
+    lead to one customer; what they tell is checked as the interface checks it. Several rows of one customer apply in their order.
     """
     row = await service.accept(uow, caller, received, options, keep_until)
     response.headers["location"] = f"/v1/imports/{row['id']}"

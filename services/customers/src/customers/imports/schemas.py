@@ -10,7 +10,8 @@ from customers.imports.mapping import Empty, Transform
 from customers.imports.records import Format
 from shared.http.schemas import InputModel, Moment, OutputModel
 
-Match = Literal["external_id", "email", "phone"]
+MAX_MATCH = 500
+Match = Annotated[str, StringConstraints(min_length=1, max_length=MAX_MATCH)]
 Mode = Literal["create", "update", "upsert"]
 Status = Literal["queued", "previewing", "previewed", "running", "succeeded", "failed", "cancelled", "undoing", "undone"]
 _Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -21,7 +22,9 @@ class FieldMapping(InputModel):
     """Where the cells of a column go, and what is done with them on their way."""
 
     field: _Column = Field(
-        description="A field of customers, `attributes.<name>`, or `observed_at`: when the row was true.", examples=["birth_date"]
+        description="A field of customers, `attributes.<name>`, `observed_at`: when the row was true, or a further identity: "
+        "`identities.card`, `.device`, `.account`, `.email`, `.phone`, and of one source `identities.external_id.<source>`.",
+        examples=["birth_date"],
     )
     transforms: list[Transform] = Field(default=["trim"], max_length=8, description="Applied in order.", examples=[["trim", "lower"]])
     date_format: str | None = Field(default=None, max_length=40, description="As strptime has it.", examples=["%d.%m.%Y"])
@@ -34,7 +37,13 @@ class ImportOptions(InputModel):
     source: Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_.-]{0,49}$")] = Field(
         default="import", description="Whose word the rows are: survivorship rules name sources.", examples=["crm"]
     )
-    match: Match = Field(default="external_id", description="The identity by which a row finds its customer.")
+    match: Match = Field(
+        default="external_id",
+        description="The identities by which a row finds its customer, with commas between them: `external_id`, `email`, `phone`, "
+        "`identities.<kind>`, `identities.<kind>.<source>`, an attribute that is unique; or `any`: all that columns lead to. Those "
+        "that a row has must lead to one customer.",
+        examples=["external_id,identities.card"],
+    )
     mode: Mode = Field(default="upsert", description="Whether rows may make customers, change them, or both.")
     dry_run: bool = Field(default=False, description="Only find out what would happen; `apply` does it then.")
     empty: Empty = Field(default="keep", description="Whether an empty cell leaves a field as it is or empties it.")
@@ -68,7 +77,8 @@ class ImportSample(OutputModel):
 
     row: int = Field(description="Its number, as a spreadsheet has it: the header is 1.", examples=[2])
     customer_id: str | None = Field(description="Whom it speaks of; null when he is only to be made, or the row is refused.")
-    fields: list[str] = Field(description="The fields that it tells or changes.", examples=[["city", "name"]])
+    fields: list[str] = Field(description="The fields and identities that it tells or changes.", examples=[["city", "name"]])
+    matched_by: list[str] = Field(description="The identities that led to him.", examples=[["email", "identities.card"]])
 
 
 class ImportUndo(OutputModel):
@@ -97,12 +107,13 @@ class Import(OutputModel):
     status: Status = Field(description="Where it stands.", examples=["running"])
     dry_run: bool = Field(description="Whether it only finds out.")
     source: str = Field(description="Whose word the rows are.", examples=["crm"])
-    match: Match = Field(description="The identity by which rows find customers.")
+    match: str = Field(description="The identities by which rows find customers.", examples=["external_id,identities.card"])
     mode: Mode = Field(description="What rows may do.")
     reading: ImportReading = Field(description="How the file is read.")
     progress: float = Field(description="Share of the file that is done.", examples=[0.5], ge=0, le=1)
     counts: ImportCounts = Field(description="So far.")
     samples: dict[str, list[ImportSample]] = Field(description="The first rows of each outcome.")
+    matched_by: dict[str, int] = Field(description="Rows that found their customer by each identity, so far.", examples=[{"email": 120}])
     preview: ImportCounts | None = Field(description="What the dry run had found, once it is applied.")
     undo: ImportUndo | None = Field(description="Once it is being undone.")
     error_code: str | None = Field(description="Why it failed.", examples=[None])
@@ -125,6 +136,7 @@ class Import(OutputModel):
             reading=reading,
             progress=row["position"] / row["file_bytes"] if row["file_bytes"] else 1.0,
             counts=ImportCounts.model_validate(dict(row)),
+            matched_by=row["matched"],
             undo=undo,
         )
 

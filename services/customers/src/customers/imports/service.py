@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from asyncpg import Record
 
+from customers.attributes import service as attributes
 from customers.audit.service import Entry
 from customers.audit.service import record as audit
 from customers.imports import job, repository
@@ -26,9 +27,10 @@ from customers.imports.errors import (
     ImportNotRunning,
     UploadMalformed,
 )
-from customers.imports.mapping import TARGETS, Link, check_header, check_links, suggested
+from customers.imports.mapping import TARGETS, Link, check_header, check_links, matched_by, suggested
 from customers.imports.records import Shape, read_header, skip_mark
 from customers.imports.schemas import OPTIONS, FieldMapping, ImportOptions
+from customers.imports.targets import ATTRIBUTES, IDENTITIES
 from customers.imports.upload import Upload
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
@@ -73,17 +75,18 @@ async def accept(uow: UnitOfWork, caller: Caller, upload: Upload, options: Impor
     Raises:
         FormatUnknown: and what else can be wrong with the file's beginning or with the mapping.
     """
-    reading = await asyncio.to_thread(_reading, upload, options)
+    known = await attributes.catalogue(uow.connection)
+    reading, match = await asyncio.to_thread(_reading, upload, options, known.unique)
     job_id = await enqueue(uow, job.KIND, {"import_id": upload.import_id}, caller=caller.principal, total=upload.size)
     action = "import_previewed" if options.dry_run else "customers_imported"
     await audit(uow.connection, [Entry(caller.principal, action, subject_id=upload.import_id)])
     start, first_row = reading["shape"]["start"], reading["shape"]["first_row"]
-    common = (upload.import_id, job_id, caller.principal, options.dry_run, options.source, options.match, options.mode)
+    common = (upload.import_id, job_id, caller.principal, options.dry_run, options.source, match, options.mode)
     return await repository.insert(uow.connection, (*common, reading, upload.size, upload.sha256, start, first_row, keep_until))
 
 
-def _reading(upload: Upload, options: ImportOptions) -> dict[str, Any]:
-    """Return how the file is read, from its beginning."""
+def _reading(upload: Upload, options: ImportOptions, unique: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """Return how the file is read, from its beginning, and what its rows are matched by."""
     kind = options.format or upload.format
     if kind is None:
         raise FormatUnknown(pointer="/format")
@@ -95,8 +98,9 @@ def _reading(upload: Upload, options: ImportOptions) -> dict[str, Any]:
     if shape.format == "csv":
         shape = _with_header(shape, sample, options)
     links = _links(shape, sample, options)
-    check_links(links, shape.columns, TARGETS, options.match)
-    return {"shape": asdict(shape), "links": [asdict(link) for link in links], "empty": options.empty}
+    check_links(links, shape.columns, TARGETS)
+    match = ",".join(matched_by(options.match, links, unique))
+    return {"shape": asdict(shape), "links": [asdict(link) for link in links], "empty": options.empty}, match
 
 
 def _with_header(shape: Shape, sample: bytes, options: ImportOptions) -> Shape:
@@ -148,7 +152,7 @@ def _names(sample: bytes) -> Sequence[str]:
         except orjson.JSONDecodeError:
             continue
         if isinstance(value, dict):
-            names |= dict.fromkeys(name for name in value if name.startswith("attributes."))
+            names |= dict.fromkeys(name for name in value if name.startswith((ATTRIBUTES, IDENTITIES)))
     return list(names)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from asyncpg import IntegrityConstraintViolationError
 
-from customers.imports import repository, undo_repository
+from customers.imports import noting, repository, undo_repository
 from customers.imports.undo_repository import Reference
 from customers.imports.undo_rules import Reversal, reversal_of
 from customers.privacy.erasures import repository as erasures
@@ -145,6 +145,7 @@ class _Undoing:
         if not reversals:
             return
         fields = {record_id: reversal.fields for record_id, reversal in reversals.items()}
+        await noting.take_back(uow.connection, list(reversals), self.import_id)
         await provenance.withdraw(uow.connection, fields, self.provenance, self.import_id)
         families = {locked[record_id].root.id: locked[record_id].root for record_id in reversals}
         # A merged record has an external id of its own, which is not in the row of his root.

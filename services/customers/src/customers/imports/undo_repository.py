@@ -34,7 +34,10 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
 ORDER BY 1, 2
 """
 # What is made with the record and goes with it: it says nothing that the record does not.
-OWN = frozenset({"profile_changes", "duplicate_pairs", "duplicate_checks", "attribute_values", "customer_stages", "stage_moves", "touches"})
+OWN = frozenset(
+    {"profile_changes", "duplicate_pairs", "duplicate_checks", "attribute_values", "customer_stages", "stage_moves", "touches"}
+    | {"customer_identities"}
+)
 # Touches that come of themselves to everybody who is made.
 _COMING_BY_THEMSELVES = "kind NOT IN ('member_enrolled', 'stage_changed')"
 # Traces of a record in what is kept for other reasons, and holds no more than its id.
@@ -93,6 +96,8 @@ async def used(connection: Connection, ids: Sequence[str], places: Iterable[Refe
         for table, column in places
         if table not in OWN and table not in _TRACES
     ]
+    # What others than imports told; of what another import told, there is a change set.
+    selects.append("SELECT customer_id FROM customer_identities WHERE customer_id = ANY($1::text[]) AND told_by IS NULL")
     selects.append(f"SELECT customer_id FROM touches WHERE customer_id = ANY($1::text[]) AND {_COMING_BY_THEMSELVES}")
     return {row["id"] for row in await connection.fetch(" UNION ".join(selects), ids)}
 

@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError
 
 from customers.attributes.rules import Catalogue
+from customers.identities.rules import Identity
 from customers.imports.mapping import OBSERVED_AT, CellRefused, Empty, Link, told_by
 from customers.imports.preparing import Prepared, columns_of, prepare
 from customers.imports.records import Broken, Shape, cut
+from customers.imports.targets import Key, identities_in, keys_of
 from customers.profiles.schemas import CustomerDraft, fields_of
 from customers.profiles.service import checked
 from customers.provenance.rules import check_observed_at
@@ -25,6 +27,7 @@ from shared.http.problems import problem_of
 _DRAFT = TypeAdapter(CustomerDraft)
 # A row with more mistakes is told its first ones.
 _MAX_REFUSALS = 5
+_NONE: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ class Plan:
         shape: how the file is read.
         links: which column leads to which field.
         empty: what an empty cell means.
-        match: the field that rows are matched by.
+        match: the identities that rows are matched by.
         today: for the rules on dates.
         known: the definitions of attributes.
     """
@@ -43,7 +46,7 @@ class Plan:
     shape: Shape
     links: tuple[Link, ...]
     empty: Empty
-    match: str
+    match: tuple[str, ...]
     today: date
     known: Catalogue
 
@@ -58,17 +61,19 @@ class Draft(NamedTuple):
 
     Attributes:
         row: its number.
-        key: the identity it is matched by, in the form that is compared.
+        keys: the identities it is matched by, in the form that is compared; one at least.
         told: what it tells, packed: of a customer whom nobody knows, it is not looked at again.
         prepared: what he is if nobody knows him.
         observed_at: when it was true, where the row tells.
+        identities: further ones that it tells, by their target.
     """
 
     row: int
-    key: str
+    keys: tuple[Key, ...]
     told: bytes
     prepared: Prepared
     observed_at: datetime | None = None
+    identities: Mapping[str, Identity] = {}
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -76,8 +81,8 @@ class Draft(NamedTuple):
         return pickle.loads(self.told)  # noqa: S301 - packed by `_read`
 
     def names(self) -> Iterable[str]:
-        """Return the fields that it tells."""
-        return self.fields
+        """Return the fields and identities that it tells."""
+        return [*self.fields, *self.identities]
 
 
 class Refusal(NamedTuple):
@@ -138,11 +143,6 @@ def parse(plan: Plan, piece: bytes, first_row: int, limit: int, *, last: bool) -
     return parsed
 
 
-def key_of(field_name: str, value: str) -> str:
-    """Return an identity in the form in which it is compared."""
-    return value.lower() if field_name == "email" else value
-
-
 def _read(
     plan: Plan, columns: tuple[str, ...], row: int, record: Mapping[str, Any] | Broken, *, may_hold_nul: bool
 ) -> Draft | list[Refusal]:
@@ -153,6 +153,7 @@ def _read(
         if may_hold_nul and nul_path(told) is not None:
             return [Refusal(row, "", "nul_character", "Text must not hold the character U+0000.")]
         # What a new customer must have is seen once it is known who is new.
+        identities = identities_in(told.pop("identities", _NONE))
         told = fields_of(_DRAFT.validate_python(told))
         observed_at = told.pop(OBSERVED_AT, None)
         if observed_at is not None:
@@ -162,11 +163,11 @@ def _read(
         return [Refusal(row, "", refused.code, refused.detail)]
     except (ValidationError, DomainError) as error:
         return _refusals(row, error)
-    identity = fields.get(plan.match)
-    if not identity:
-        return [Refusal(row, f"/{plan.match}", "identity_missing", "The row lacks the identity that rows are matched by.")]
-    key = key_of(plan.match, identity)
-    return Draft(row, key, pickle.dumps(fields, pickle.HIGHEST_PROTOCOL), prepare(fields, columns, observed_at), observed_at)
+    keys = keys_of(plan.match, fields, identities)
+    if not keys:
+        return [Refusal(row, f"/{plan.match[0]}", "identity_missing", "The row lacks every identity that rows are matched by.")]
+    prepared = prepare(fields, columns, observed_at)
+    return Draft(row, keys, pickle.dumps(fields, pickle.HIGHEST_PROTOCOL), prepared, observed_at, identities)
 
 
 def _refusals(row: int, error: ValidationError | DomainError) -> list[Refusal]:
