@@ -22,6 +22,10 @@ _STATEMENTS = [
     ("pk_rewards", rewards._TAKE, "'rew_7', 1"),
     ("ix_redemptions_customer_id_reward_id", rewards._HAD, f"ARRAY['cus_7'], ARRAY['rew_7'], {_NOW}"),
     ("ix_vouchers_free", rewards._TAKE_CODES, "'vbt_1', 'cus_7', 1"),
+    ("pk_vouchers", vouchers._VOUCHERS, "ARRAY['C7', 'C9']"),
+    ("pk_voucher_customers", vouchers._USED_BY_FAMILY, "ARRAY['vbt_1'], ARRAY['cus_7']"),
+    ("uq_voucher_redemptions_live", vouchers._LIVE_OF_CODES, "ARRAY['C7', 'C9'], 'r7'"),
+    ("ix_voucher_redemptions_customer_id_redeemed_at_id", vouchers._USES_FOR, "ARRAY['cus_7'], 'r7'"),
     ("pk_redemptions", redemptions._FIND, "NULL, 'rdm_7'"),
     ("ix_redemptions_created_at_id", redemptions._ALL, f"NULL, 20, {_AFTER}"),
     ("ix_redemptions_customer_id_created_at_id", redemptions._OF_FAMILY, f"NULL, 20, {_AFTER}, ARRAY['cus_7']"),
@@ -38,8 +42,9 @@ _STATEMENTS = [
 ]
 _FILL = """
 INSERT INTO members (customer_id) SELECT 'cus_' || n FROM generate_series(1, 2000) AS n;
-INSERT INTO rewards (id, programme_id, name, kind, wallet, prices, stock, sort_rank, fulfil_within_days)
-SELECT 'rew_' || n, '{programme}', '{{"en": "x"}}', 'goods', 'points', '[]', 9, n % 50, 14 FROM generate_series(1, 400) AS n;
+INSERT INTO rewards (id, programme_id, name, kind, wallet, prices, stock, sort_rank, fulfil_within_days, archived_at)
+SELECT 'rew_' || n, '{programme}', '{{"en": "x"}}', 'goods', 'points', '[]', 9, n % 50, 14, CASE WHEN n % 4 > 0 THEN now() END
+FROM generate_series(1, 400) AS n;
 INSERT INTO redemptions (id, reward_id, customer_id, quantity, option, points, wallet, status, hold_id, created_at, expires_at)
 SELECT 'rdm_' || n, 'rew_' || 1 + n % 400, 'cus_' || 1 + n % 20, 1, 'points', 1, 'points',
        CASE WHEN n % 9 = 0 THEN 'pending' ELSE 'fulfilled' END, 'hol_' || n, now() - n * interval '1 minute',
@@ -49,6 +54,10 @@ INSERT INTO voucher_batches (id, programme_id, campaign, kind, limit_per_code, c
 SELECT 'vbt_' || n, '{programme}', 'x', 'shipping', 1, 3000 FROM generate_series(1, 40) AS n;
 INSERT INTO vouchers (code, batch_id, customer_id)
 SELECT 'C' || n, 'vbt_1', CASE WHEN n % 30 > 0 THEN 'cus_7' END FROM generate_series(1, 3000) AS n;
+INSERT INTO voucher_redemptions (id, code, batch_id, customer_id, reference)
+SELECT 'vrd_' || n, 'C' || n, 'vbt_1', 'cus_' || 1 + n % 500, 'r' || n FROM generate_series(1, 3000) AS n;
+INSERT INTO voucher_customers (batch_id, customer_id, redeemed)
+SELECT 'vbt_1', 'cus_' || n, 1 FROM generate_series(1, 500) AS n;
 INSERT INTO offer_campaigns (id, programme_id, name, strategy, parameters, benefit, validity_days, control_share_bp, max_per_member,
     needs_activation, salt)
 SELECT 'ofc_' || n, '{programme}', '{{"en": "x"}}', 'affinity', '{{}}', '{{"kind": "points", "points": 1}}', 14, 0, 3, false, 's'
@@ -58,7 +67,7 @@ SELECT 'ofr_' || n, 'ofc_' || 1 + n % 40, 'cus_' || 1 + n % 2000, false, 'sku', 
 FROM generate_series(1, 6000) AS n;
 INSERT INTO purchase_lines (customer_id, order_id, sku, source_id, quantity, amount_minor, placed_at)
 SELECT 'cus_' || 1 + n % 2000, 'ord_' || n, 't', 'ord_' || n, 1, 1, now() FROM generate_series(1, 12000) AS n;
-ANALYZE rewards; ANALYZE redemptions; ANALYZE vouchers; ANALYZE offers; ANALYZE purchase_lines; ANALYZE members;
+ANALYZE rewards; ANALYZE redemptions; ANALYZE vouchers; ANALYZE voucher_redemptions; ANALYZE voucher_customers; ANALYZE offers; ANALYZE purchase_lines; ANALYZE members;
 SET LOCAL enable_seqscan = off;
 """
 
