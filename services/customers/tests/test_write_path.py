@@ -1,14 +1,20 @@
-"""What the database works out for each written row is what the plain statements of old say, whatever is written."""
+"""The short ways to write leave what the plain ones leave, whatever is written."""
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import customers
+from customers.profiles import service
+from customers.profiles.errors import ExternalIdTaken
 from customers.profiles.search import fold
+from customers.provenance.rules import Provenance
+from shared.database.single_write import SingleWrite
 from shared.database.sql_scripts import statements_of
+from shared.database.unit_of_work import UnitOfWork
 
 _SQL = Path(customers.__file__).parent / "migrations" / "sql"
 _FUNCTIONS = ("customer_document", "name_word_keys", "remember_name_words")
@@ -64,3 +70,84 @@ async def test_documents_words_and_keys_are_the_plain_ones(database, people):
         folded = [row[0] for row in rows]
         for batches in ([folded], [[each] for each in folded], [folded, folded], [None], [[]]):
             assert await remembered(connection, "", batches) == await remembered(connection, "plain_", batches)
+
+
+DRAFTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "kind": st.sampled_from(["individual", "organisation"]),
+        "name": names.filter(bool),
+        "email": st.sampled_from([None, "anna@example.com", "a.b+c@gmail.com"]),
+        "phone": st.sampled_from([None, "+37126000001"]),
+        "country": st.sampled_from([None, "LV"]),
+        "birth_date": st.none() | st.dates(max_value=date(2020, 1, 1)),
+        "attributes": st.sampled_from([None, {}, {"size": "M", "gone": None}, {"vip": True, "deep": {"a": [1, 2.5]}}]),
+        "preferences": st.sampled_from([None, {}, {"channel": "email", "languages": ["lv"]}]),
+        "addresses": st.sampled_from([None, [], [{"kind": "home", "lines": ["Brīvības 1"]}]]),
+        "tags": st.sampled_from([None, [], ["vip", "new"]]),
+    },
+)
+TOLD = st.sampled_from(
+    [Provenance(), Provenance("shop", "server:a"), Provenance("crm", "server:a", None, datetime(2026, 1, 5, tzinfo=UTC))]
+)
+_LEFT = {
+    "customers": "to_jsonb(t) - 'id' - 'root_id' - 'created_at' - 'updated_at'",
+    "profile_changes": "to_jsonb(t) - 'id' - 'customer_id' - 'number' - 'recorded_at'",
+    "audit_entries": "to_jsonb(t) - 'id' - 'customer_id' - 'recorded_at'",
+    "event_log": "jsonb_build_array(aggregatetype, type, sequence, traceparent, payload::jsonb - 'customer_id' - 'registered_at')",
+    "name_words": "to_jsonb(t)",
+}
+
+
+async def left(connection):
+    """Return what all tables of a write hold, but for ids and times, and how many events wait to be sent."""
+    rows = {table: await connection.fetch(f"SELECT {what} AS row FROM {table} AS t ORDER BY 1") for table, what in _LEFT.items()}
+    ids = await connection.fetchrow(
+        """SELECT bool_and(c.root_id = c.id AND h.customer_id = c.id AND h.recorded_at = c.created_at AND c.updated_at = c.created_at)
+        FROM customers AS c JOIN profile_changes AS h ON h.customer_id = c.id"""
+    )
+    logged = await connection.fetchval("SELECT count(*) FROM event_log JOIN outbox_pending USING (bucket, position, recorded_at)")
+    return {table: [row["row"] for row in found] for table, found in rows.items()}, ids[0], logged
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fields=DRAFTS, told=TOLD, external_id=st.sampled_from([None, "C-1", "taken"]))
+async def test_a_single_write_leaves_what_a_unit_of_work_leaves(database, fields, told, external_id):
+    fields = {**fields, "external_id": external_id}
+    today = date(2026, 6, 1)
+    async with database.acquire() as connection, undone(connection):
+        await _in_a_unit_of_work(connection, {"external_id": "taken"}, today, Provenance())
+        stories = []
+        for register in (_in_a_unit_of_work, _alone):
+            async with undone(connection):
+                try:
+                    stored = await register(connection, fields, today, told)
+                except ExternalIdTaken:
+                    stored = None
+                stories.append((stored and (stored.version, stored.profile), await left(connection)))
+        assert stories[0] == stories[1]
+        assert (stories[0][0] is None) == (external_id == "taken")
+
+
+class Lent:
+    """A database of one connection that somebody holds."""
+
+    def __init__(self, connection):
+        self._connection = connection
+
+    def acquire(self):
+        return nullcontext(self._connection)
+
+
+async def _in_a_unit_of_work(connection, fields, today, told):
+    async with UnitOfWork(Lent(connection)) as uow:
+        customer = await service.register(uow, fields, today, told)
+        await uow.commit()
+    return customer
+
+
+async def _alone(connection, fields, today, told):
+    write = SingleWrite(connection, await connection.fetchval("SELECT now()"), None, None)
+    customer = await service.register_alone(write, fields, today, told)
+    await write.commit()
+    return customer

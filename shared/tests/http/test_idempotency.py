@@ -19,14 +19,20 @@ ONCE = {"idempotency-key": "once"}
 TWIN = "INSERT INTO idempotency_answers (caller, key, fingerprint, status, headers, body) VALUES ($1, 'once', '', 201, '[]', '')"
 
 
+@pytest.fixture(params=["/v1/notes", "/v1/notes/alone"])
+def path(request: pytest.FixtureRequest) -> str:
+    """A route with a unit of work, and one with a single write."""
+    return request.param
+
+
 async def count(database: Any, table: str = "notes") -> int:
     async with database.acquire() as connection:
         return await connection.fetchval(f"SELECT count(*) FROM {table}")
 
 
-async def test_the_same_request_gets_the_same_bytes(client: httpx2.AsyncClient, database: Any) -> None:
-    first = await client.post("/v1/notes", json=NOTE, headers=ONCE)
-    again = await client.post("/v1/notes", json=NOTE, headers=ONCE)
+async def test_the_same_request_gets_the_same_bytes(path: str, client: httpx2.AsyncClient, database: Any) -> None:
+    first = await client.post(path, json=NOTE, headers=ONCE)
+    again = await client.post(path, json=NOTE, headers=ONCE)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.content == first.content
     assert again.headers["etag"] == first.headers["etag"]
@@ -36,16 +42,16 @@ async def test_the_same_request_gets_the_same_bytes(client: httpx2.AsyncClient, 
     assert await count(database, "event_log WHERE aggregatetype = 'customer'") == 1
 
 
-async def test_another_request_with_the_key_is_refused(client: httpx2.AsyncClient) -> None:
-    await client.post("/v1/notes", json=NOTE, headers=ONCE)
-    answer = await client.post("/v1/notes", json=NOTE | {"stars": 1}, headers=ONCE)
+async def test_another_request_with_the_key_is_refused(path: str, client: httpx2.AsyncClient) -> None:
+    await client.post(path, json=NOTE, headers=ONCE)
+    answer = await client.post(path, json=NOTE | {"stars": 1}, headers=ONCE)
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_mismatch")
 
 
-async def test_keys_belong_to_their_caller(client: httpx2.AsyncClient, database: Any) -> None:
-    first = await client.post("/v1/notes", json=NOTE, headers=ONCE)
+async def test_keys_belong_to_their_caller(path: str, client: httpx2.AsyncClient, database: Any) -> None:
+    first = await client.post(path, json=NOTE, headers=ONCE)
     other = ONCE | {"authorization": f"Bearer {await new_key(database)}"}
-    second = await client.post("/v1/notes", json=NOTE | {"title": "b"}, headers=other)
+    second = await client.post(path, json=NOTE | {"title": "b"}, headers=other)
     assert second.status_code == 201
     assert second.json()["id"] != first.json()["id"]
 
@@ -56,9 +62,9 @@ async def test_keys_have_a_form(client: httpx2.AsyncClient, key: str) -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_idempotency_key")
 
 
-async def test_a_refusal_is_not_stored(client: httpx2.AsyncClient) -> None:
-    assert (await client.post("/v1/notes", json=NOTE | {"stars": 6}, headers=ONCE)).status_code == 422
-    assert (await client.post("/v1/notes", json=NOTE, headers=ONCE)).status_code == 201
+async def test_a_refusal_is_not_stored(path: str, client: httpx2.AsyncClient) -> None:
+    assert (await client.post(path, json=NOTE | {"stars": 6}, headers=ONCE)).status_code == 422
+    assert (await client.post(path, json=NOTE, headers=ONCE)).status_code == 201
 
 
 async def test_one_that_is_worked_on_elsewhere_is_refused_at_once(committed_client: httpx2.AsyncClient, committed_database: Any) -> None:
@@ -89,10 +95,44 @@ async def test_a_twin_that_commits_after_our_claim_wins(
     assert await count(committed_database) == 0
 
 
-async def test_a_hundred_at_once_have_one_effect(committed_client: httpx2.AsyncClient, committed_database: PoolDatabase) -> None:
+async def test_a_single_write_waits_for_its_twin_and_gives_his_answer(
+    committed_client: httpx2.AsyncClient, committed_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever keeps the second one out, his title here, the stored answer comes first."""
+    look, looked, met = idempotency.look, asyncio.Barrier(2), list[bool]()
+
+    async def together(*arguments: Any) -> Any:
+        at = await look(*arguments)
+        # Not the second look, of the one whom the other kept out.
+        if not met:
+            await looked.wait()
+            met.append(True)
+        return at
+
+    monkeypatch.setattr(idempotency, "look", together)
+    twins = (committed_client.post("/v1/notes/alone", json=NOTE, headers=ONCE) for _ in range(2))
+    one, other = await asyncio.gather(*twins)
+    assert (one.status_code, other.status_code) == (201, 201)
+    assert one.content == other.content
+    assert await count(committed_database) == 1
+
+
+async def test_a_single_write_that_is_kept_out_leaves_nothing(client: httpx2.AsyncClient, database: Any) -> None:
+    await client.post("/v1/notes/alone", json=NOTE)
+    taken = await client.post("/v1/notes/alone", json=NOTE, headers=ONCE)
+    assert (taken.status_code, taken.json()["code"]) == (409, "title_taken")
+    broken = await client.post("/v1/notes/alone", json=NOTE | {"title": "b", "stars": 6}, headers=ONCE)
+    assert broken.status_code == 422
+    assert await count(database) == 1
+    assert await count(database, "idempotency_answers") == 0
+    assert await count(database, "event_log WHERE aggregatetype = 'customer'") == 1
+    assert (await client.post("/v1/notes/alone", json=NOTE | {"title": "b"}, headers=ONCE)).status_code == 201
+
+
+async def test_a_hundred_at_once_have_one_effect(path: str, committed_client: httpx2.AsyncClient, committed_database: PoolDatabase) -> None:
     async def insist() -> bytes:
         while True:
-            answer = await committed_client.post("/v1/notes", json=NOTE, headers=ONCE)
+            answer = await committed_client.post(path, json=NOTE, headers=ONCE)
             if answer.status_code == 201:
                 return answer.content
             # While a twin is at work; a full pool says 503. Both tell to try again.
@@ -121,7 +161,7 @@ async def test_a_broken_commit_is_told_and_leaves_nothing(
 
 
 async def test_a_crash_between_commit_and_answer(
-    committed_database: PoolDatabase, settings: ServiceSettings, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+    path: str, committed_database: PoolDatabase, settings: ServiceSettings, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first answer is lost after the commit; trying again gets it."""
     from shared.messaging import failpoints
@@ -129,9 +169,9 @@ async def test_a_crash_between_commit_and_answer(
     app = make_app(committed_database, settings, clock)
     async with open_client(app, await new_key(committed_database)) as client:
         monkeypatch.setattr(failpoints, "_armed", failpoints.read_failpoints("request.before_answer:raise"))
-        lost = await client.post("/v1/notes", json=NOTE, headers=ONCE)
+        lost = await client.post(path, json=NOTE, headers=ONCE)
         assert lost.status_code == 503
-        again = await client.post("/v1/notes", json=NOTE, headers=ONCE)
+        again = await client.post(path, json=NOTE, headers=ONCE)
     assert again.status_code == 201
     assert again.headers["idempotency-replayed"] == "true"
     assert await count(committed_database) == 1
@@ -142,8 +182,8 @@ async def _principal(database: Any) -> str:
         return "server:" + await connection.fetchval("SELECT key_id FROM access_keys")
 
 
-async def test_a_stored_answer_tells_nothing_without_the_callers_key(client: httpx2.AsyncClient, database: Any) -> None:
-    answer = await client.post("/v1/notes", json=NOTE, headers=ONCE)
+async def test_a_stored_answer_tells_nothing_without_the_callers_key(path: str, client: httpx2.AsyncClient, database: Any) -> None:
+    answer = await client.post(path, json=NOTE, headers=ONCE)
     async with database.acquire() as connection:
         stored = await connection.fetchval("SELECT body FROM idempotency_answers")
     assert NOTE["title"].encode() in answer.content

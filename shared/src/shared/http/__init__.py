@@ -7,7 +7,7 @@ from shared.http.pagination import Page, PageQuery
 from shared.http.problems import problems
 from shared.http.routing import APIRouter, Route
 from shared.http.state import AppState, state_of
-from shared.http.unit import Reads, Uow
+from shared.http.unit import OneWrite, Reads, Uow
 
 __all__ = [
     "APIRouter",
@@ -15,6 +15,7 @@ __all__ = [
     "Caller",
     "CallerDep",
     "IfMatch",
+    "OneWrite",
     "Page",
     "PageQuery",
     "Reads",

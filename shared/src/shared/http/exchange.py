@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import Scope
 
 from shared.database.pool import Connection
+from shared.database.single_write import SingleWrite
 from shared.database.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:
@@ -26,11 +27,23 @@ class Exchange:
         managed: whether a `Route` runs it, and so commits and releases.
         unit_of_work: the transaction, when the route asked for one.
         claim: the hold on its Idempotency-Key.
-        reading: the connection lent to `Reads`.
+        reading: the connection lent to `Reads` and `OneWrite`.
+        single_write: the transaction of one statement, when the route asked for one.
         rate_headers: what the caller has left.
     """
 
-    __slots__ = ("body", "caller", "claim", "managed", "rate_headers", "reading", "request_id", "traceparent", "unit_of_work")
+    __slots__ = (
+        "body",
+        "caller",
+        "claim",
+        "managed",
+        "rate_headers",
+        "reading",
+        "request_id",
+        "single_write",
+        "traceparent",
+        "unit_of_work",
+    )
 
     def __init__(self, request_id: str, traceparent: str) -> None:
         self.request_id = request_id
@@ -40,6 +53,7 @@ class Exchange:
         self.managed = False
         self.unit_of_work: UnitOfWork | None = None
         self.claim: Claim | None = None
+        self.single_write: SingleWrite | None = None
         self.reading: tuple[AbstractAsyncContextManager[Any], Connection] | None = None
         self.rate_headers: tuple[tuple[bytes, bytes], ...] = ()
 

@@ -6,13 +6,16 @@ is stored: an answer can hold a secret that is shown once, or personal data, and
 Source: IETF draft-ietf-httpapi-idempotency-key-header-08, with the answers it leaves open chosen as in DESIGN.md.
 """
 
+# ruff: noqa: S608 - statements are put together from the constants of this module only
+
 import hashlib
 import os
 import re
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 import asyncpg
+from asyncpg import Record
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +23,7 @@ from starlette.responses import Response
 from shared.database.pool import Connection
 from shared.http.callers import Caller
 from shared.http.errors import IdempotencyMismatch, InvalidIdempotencyKey, RequestInFlight
-from shared.messaging.outbox import EVENT_PARAMETERS, Alongside, beside_events
+from shared.messaging.outbox import EVENT_PARAMETERS, Alongside, beside_event, beside_events
 
 _KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
 _ANONYMOUS = "anonymous"
@@ -34,9 +37,19 @@ _CLAIM = """
 SELECT pg_try_advisory_xact_lock($1) AS claimed, a.fingerprint, a.status, a.headers, a.body
 FROM (VALUES (1)) AS always LEFT JOIN idempotency_answers AS a ON a.caller = $2 AND a.key = $3
 """
-_STORE = "INSERT INTO idempotency_answers (caller, key, fingerprint, status, headers, body) VALUES ({})"
-_STORE_ALONE = _STORE.format(", ".join(f"${number}" for number in range(1, 7)))
-_STORE_WITH_EVENTS = beside_events(_STORE.format(", ".join(f"${EVENT_PARAMETERS + number}" for number in range(1, 7))))
+_STORE = "INSERT INTO idempotency_answers (caller, key, fingerprint, status, headers, body) "
+_VALUES = "${}::text, ${}::text, ${}::bytea, ${}::smallint, ${}::jsonb, ${}::bytea"
+_STORE_ALONE = f"{_STORE} VALUES ({_VALUES.format(*range(1, 7))})"
+_LATER_VALUES = _VALUES.format(*range(EVENT_PARAMETERS + 1, EVENT_PARAMETERS + 7))
+_STORE_LATER = f"{_STORE} VALUES ({_LATER_VALUES})"
+_STORE_WITH_EVENT, _STORE_WITH_EVENTS = beside_event(_STORE_LATER), beside_events(_STORE_LATER)
+_STORE_WITH_ROW = f"{_STORE} SELECT {_LATER_VALUES} FROM made"
+# Where one statement is the whole transaction, the primary key alone decides between twins; the moment is that of the request.
+_LOOK = """
+SELECT now() AS at, a.fingerprint, a.status, a.headers, a.body
+FROM (VALUES (1)) AS always LEFT JOIN idempotency_answers AS a ON a.caller = $1 AND a.key = $2
+"""
+_PRESENT = "SELECT now()"
 # Two answers to one key: a twin has committed its own since our claim.
 _TWIN = "pk_idempotency_answers"
 
@@ -102,18 +115,32 @@ async def take(connection: Connection, claim: Claim, service: str) -> None:
     row = await connection.fetchrow(_CLAIM, _lock_number(service, claim), claim.principal, claim.key)
     if row is None or not row["claimed"]:
         raise RequestInFlight(retry_after_seconds=1)
-    if row["fingerprint"] is None:
-        return
-    if row["fingerprint"] != claim.fingerprint:
-        raise IdempotencyMismatch
-    raise Replay(_restore(row, claim))
+    _replay(row, claim)
+
+
+async def look(connection: Connection, claim: Claim) -> datetime:
+    """Return what time it is, unless a key was answered before.
+
+    Raises:
+        Replay: it was; carries the stored answer.
+        IdempotencyMismatch: the key was used with another request.
+    """
+    row = await connection.fetchrow(_LOOK, claim.principal, claim.key)
+    assert row is not None
+    _replay(row, claim)
+    return row["at"]
+
+
+async def present(connection: Connection) -> datetime:
+    """Return what time it is, for a request without a key."""
+    return await connection.fetchval(_PRESENT)
 
 
 def answer_of(claim: Claim, response: Response) -> Alongside:
     """Return the row that stores an answer; it is written in the transaction of its effect."""
     headers = [[name.decode("latin-1"), value.decode("latin-1")] for name, value in response.raw_headers]
     arguments = (claim.principal, claim.key, claim.fingerprint, response.status_code, headers, _closed(claim, bytes(response.body)))
-    return Alongside(_STORE_ALONE, _STORE_WITH_EVENTS, arguments)
+    return Alongside(_STORE_ALONE, _STORE_WITH_EVENT, _STORE_WITH_EVENTS, _STORE_WITH_ROW, arguments)
 
 
 def is_twin(error: asyncpg.UniqueViolationError) -> bool:
@@ -141,7 +168,16 @@ def _opened(claim: Claim, stored: bytes) -> bytes:
     return claim.seal.decrypt(stored[:_NONCE_BYTES], stored[_NONCE_BYTES:], claim.fingerprint)
 
 
-def _restore(row: Any, claim: Claim) -> Response:
+def _replay(row: Record, claim: Claim) -> None:
+    """Give the stored answer again, where there is one."""
+    if row["fingerprint"] is None:
+        return
+    if row["fingerprint"] != claim.fingerprint:
+        raise IdempotencyMismatch
+    raise Replay(_restore(row, claim))
+
+
+def _restore(row: Record, claim: Claim) -> Response:
     response = Response(_opened(claim, row["body"]), status_code=row["status"])
     response.raw_headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in row["headers"]]
     response.raw_headers.append(_REPLAYED)

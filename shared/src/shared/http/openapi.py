@@ -38,7 +38,7 @@ from shared.http.errors import (
 from shared.http.etags import ETAG_PATTERN, if_match_header
 from shared.http.problems import DESCRIBED, MEDIA_TYPE, Problem, describe, example_of, package_of, status_of
 from shared.http.routing import Route
-from shared.http.unit import enter_unit_of_work
+from shared.http.unit import enter_single_write, enter_unit_of_work
 
 _SCHEME = "key_or_token"
 _JSON = "application/json"
@@ -120,7 +120,7 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
     # FastAPI's own description of a validation error is not what we send.
     if _JSON in responses.get("422", {}).get("content", {}):
         del responses["422"]
-    if _depends_on(route.dependant, enter_unit_of_work) and "POST" in (route.methods or ()):
+    if _is_idempotent(route) and "POST" in (route.methods or ()):
         operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
     for parameter in operation.get("parameters", ()):
         if parameter["name"] == "if-match":
@@ -139,6 +139,10 @@ def _complete(route: Route, operation: dict[str, Any]) -> None:
     for status, errors in by_status.items():
         _merge(responses, str(status), describe(errors))
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _is_idempotent(route: Route) -> bool:
+    return any(_depends_on(route.dependant, each) for each in (enter_unit_of_work, enter_single_write))
 
 
 def _merge(responses: dict[str, Any], status: str, described: dict[str, Any]) -> None:
@@ -160,7 +164,7 @@ def _refusals(route: Route) -> Iterator[type[DomainError]]:
         yield NotFound
     if route.body_field is not None:
         yield from (MalformedBody, UnsupportedMediaType, TextRefused)
-    if _depends_on(route.dependant, enter_unit_of_work):
+    if _is_idempotent(route):
         yield from (RequestInFlight, IdempotencyMismatch, InvalidIdempotencyKey)
     if writes:
         yield from (AlreadyExists, ReferenceBroken)

@@ -16,7 +16,7 @@ from shared.http import callers, unit
 from shared.http.callers import Requirement
 
 _REQUEST = "request_of_the_shortcut"
-_OURS = (unit.enter_unit_of_work, unit.lend_connection, callers.present_caller)
+_OURS = (unit.enter_unit_of_work, unit.enter_single_write, unit.lend_connection, callers.present_caller)
 
 Provider = Callable[[Request], Awaitable[Any]]
 

@@ -1,4 +1,4 @@
-"""The unit of work and the connection of a request: lent when a route asks, ended by its `Route`."""
+"""The unit of work, the single write and the connection of a request: lent when a route asks, ended by its `Route`."""
 
 from typing import Annotated
 
@@ -8,10 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from shared.database.pool import Connection
+from shared.database.single_write import SingleWrite
 from shared.database.unit_of_work import Origin, UnitOfWork
+from shared.errors import DomainError
 from shared.http import idempotency
 from shared.http.errors import RequestInFlight
 from shared.http.exchange import Exchange, exchange_of
+from shared.http.idempotency import Claim
 from shared.http.state import state_of
 
 
@@ -31,6 +34,18 @@ async def enter_unit_of_work(request: Request) -> UnitOfWork:
     return uow
 
 
+async def enter_single_write(request: Request) -> SingleWrite:
+    """Look whether the request's Idempotency-Key was answered, and what time it is; the dependency behind `OneWrite`."""
+    exchange = _managed(request)
+    state = state_of(request)
+    claim = idempotency.claim_of(request, exchange.body, exchange.caller)
+    connection = await lend_connection(request)
+    at = await (idempotency.look(connection, claim) if claim is not None else idempotency.present(connection))
+    exchange.claim = claim
+    exchange.single_write = SingleWrite(connection, at, exchange.traceparent, state.after_commit)
+    return exchange.single_write
+
+
 async def lend_connection(request: Request) -> Connection:
     """Lend the request a connection without a transaction; the dependency behind `Reads`."""
     exchange = _managed(request)
@@ -42,6 +57,8 @@ async def lend_connection(request: Request) -> Connection:
 
 # One transaction; committed after the endpoint has returned and its answer is serialised, and before the answer leaves.
 Uow = Annotated[UnitOfWork, Depends(enter_unit_of_work, scope="function")]
+# One row and its event, written like that too, in one statement and without a transaction around it.
+OneWrite = Annotated[SingleWrite, Depends(enter_single_write, scope="function")]
 # A connection without a transaction, for routes that only read.
 Reads = Annotated[Connection, Depends(lend_connection, scope="function")]
 
@@ -54,6 +71,8 @@ async def finish(exchange: Exchange, response: Response) -> None:
     uow = exchange.unit_of_work
     if uow is not None and response.status_code < 400:
         await _commit(uow, exchange, response)
+    if exchange.single_write is not None and response.status_code < 400:
+        await _write(exchange.single_write, exchange.claim, response)
     await release(exchange)
 
 
@@ -65,6 +84,20 @@ async def _commit(uow: UnitOfWork, exchange: Exchange, response: Response) -> No
         await uow.commit(idempotency.answer_of(exchange.claim, response))
     except asyncpg.UniqueViolationError as error:
         if idempotency.is_twin(error):
+            raise RequestInFlight(retry_after_seconds=1) from None
+        raise
+
+
+async def _write(single_write: SingleWrite, claim: Claim | None, response: Response) -> None:
+    if claim is None:
+        await single_write.commit()
+        return
+    try:
+        await single_write.commit(idempotency.answer_of(claim, response))
+    except (DomainError, asyncpg.UniqueViolationError) as error:
+        # What kept it out may be its own twin, whom the statement waited for.
+        await idempotency.look(single_write.connection, claim)
+        if isinstance(error, asyncpg.UniqueViolationError) and idempotency.is_twin(error):
             raise RequestInFlight(retry_after_seconds=1) from None
         raise
 

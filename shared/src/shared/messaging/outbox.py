@@ -5,6 +5,8 @@
 drawn while the aggregate's row is locked, so that positions follow the sequence of each aggregate.
 """
 
+# ruff: noqa: S608 - statements are put together from the constants of this module only
+
 import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -36,30 +38,40 @@ class Alongside(NamedTuple):
 
     Attributes:
         alone: the statement when there are no events, with parameters from $1.
+        with_event: the statement that `beside_event` made of it.
         with_events: the statement that `beside_events` made of it.
+        with_row: the statement, with parameters after `EVENT_PARAMETERS`, that writes it for the row of `made`; see `single_write`.
         arguments: its values.
     """
 
     alone: str
+    with_event: str
     with_events: str
+    with_row: str
     arguments: tuple[Any, ...]
 
 
 # Parameters of the events' own statement; those of a row beside them follow.
 EVENT_PARAMETERS = 9
+_COLUMNS = "id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, bucket"
+# The values of one event, which cost half of what arrays of one value do.
+EVENT_VALUES = "$1::uuid, $2::text, $3::text, $4::text, $5::text, $6::text, $7::bigint, $8::text, $9::smallint, now()"
+LOG_EVENT = f"INSERT INTO event_log ({_COLUMNS}, recorded_at)"
+LOGGED_EVENT = "RETURNING bucket, position, recorded_at"
+AWAIT_LOGGED = "INSERT INTO outbox_pending (bucket, position, recorded_at) SELECT bucket, position, recorded_at FROM logged"
 # The positions follow the order of the arguments, so that events of one transaction are sent in the order published.
-_LOGGED = """
-logged AS (
-    INSERT INTO event_log (id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, bucket, recorded_at)
-    SELECT id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, bucket, now()
+_MANY = f"""
+    {LOG_EVENT}
+    SELECT {_COLUMNS}, now()
     FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::smallint[])
-         WITH ORDINALITY AS t (id, aggregatetype, aggregateid, type, payload, key, sequence, traceparent, bucket, place)
+         WITH ORDINALITY AS t ({_COLUMNS}, place)
     ORDER BY place
-    RETURNING bucket, position, recorded_at
-)
-INSERT INTO outbox_pending (bucket, position, recorded_at) SELECT bucket, position, recorded_at FROM logged
+    {LOGGED_EVENT}
 """
+_LOGGED = f"logged AS ({_MANY}) {AWAIT_LOGGED}"
+_LOGGED_ONE = f"logged AS ({LOG_EVENT} VALUES ({EVENT_VALUES}) {LOGGED_EVENT}) {AWAIT_LOGGED}"
 _WRITE = f"WITH {_LOGGED}"
+_WRITE_ONE = f"WITH {_LOGGED_ONE}"
 
 # What an event line fills, in its order; the payload is last, so that what all of them tell can follow it.
 _LINE_COLUMNS = ("id", "aggregatetype", "aggregateid", "type", "key", "sequence", "bucket", "payload", "traceparent")
@@ -79,6 +91,11 @@ def beside_events(statement: str) -> str:
     return f"WITH alongside AS ({statement}), {_LOGGED}"
 
 
+def beside_event(statement: str) -> str:
+    """Return the same for a single event."""
+    return f"WITH alongside AS ({statement}), {_LOGGED_ONE}"
+
+
 def bucket_of(key: str) -> int:
     """Return the bucket of a key, 0 to `BUCKETS` - 1; the same in every process and release."""
     return zlib.crc32(key.encode()) % BUCKETS
@@ -95,15 +112,20 @@ async def write_events(connection: Connection, events: Sequence[PendingEvent], a
     Raises:
         ValueError: an event is larger than a broker takes.
     """
-    columns = [
-        (id_, e.aggregate, e.aggregate_id, e.type, _payload(e), e.key, sequence, trace, bucket_of(e.key))
-        for id_, e, sequence, trace in events
-    ]
-    arguments = transposed(columns)
-    if alongside is None:
-        await connection.execute(_WRITE, *arguments)
+    if len(events) == 1:
+        arguments = event_values(events[0])
+        statement = _WRITE_ONE if alongside is None else alongside.with_event
     else:
-        await connection.execute(alongside.with_events, *arguments, *alongside.arguments)
+        arguments = transposed([event_values(each) for each in events])
+        statement = _WRITE if alongside is None else alongside.with_events
+    await connection.execute(statement, *arguments, *(alongside.arguments if alongside is not None else ()))
+
+
+def event_values(pending: PendingEvent) -> tuple[Any, ...]:
+    """Return what the log holds of an event, in the order of `EVENT_VALUES`."""
+    id_, event, sequence, trace = pending
+    key = event.key
+    return (id_, event.aggregate, event.aggregate_id, event.type, _payload(event), key, sequence, trace, bucket_of(key))
 
 
 def _payload(event: Event) -> str:

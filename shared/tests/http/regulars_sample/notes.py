@@ -7,8 +7,9 @@ from fastapi import Query, Response
 from pydantic import Field, TypeAdapter
 
 from shared.contracts.customers import CustomerRegistered
-from shared.errors import NotFound
-from shared.http import APIRouter, Caller, IfMatch, Page, PageQuery, Reads, Uow, problems, requires
+from shared.database.single_write import Row
+from shared.errors import Conflict, NotFound
+from shared.http import APIRouter, Caller, IfMatch, OneWrite, Page, PageQuery, Reads, Uow, problems, requires
 from shared.http.batches import BatchAnswer, BatchRequest, ItemResult, answer_body, created, existed, read_items
 from shared.http.etags import check_version, set_etag
 from shared.http.merge_patch import changes
@@ -29,12 +30,18 @@ SELECT {COLUMNS} FROM notes
 WHERE ($1::text IS NULL OR title LIKE $1 || '%') AND ($2::timestamptz IS NULL OR (written_at, id) < ($2, $3))
 ORDER BY written_at DESC, id DESC LIMIT $4
 """
+FIELDS = ("text", "text", "text", "integer", "timestamptz")
 UPSERT = "INSERT INTO notes (id, customer_id, title, stars) VALUES ($1, $2, $3, $4) ON CONFLICT (title) DO NOTHING RETURNING id"
 
 
 class NoteNotFound(NotFound):
     code = "note_not_found"
     title = "There is no such note."
+
+
+class TitleTaken(Conflict):
+    code = "title_taken"
+    title = "There is a note with this title."
 
 
 class NewNote(InputModel):
@@ -68,6 +75,22 @@ async def create(note: NewNote, uow: Uow, _caller: Writer, response: Response) -
     uow.publish(CustomerRegistered(customer_id=row["id"], kind="individual", registered_at=row["written_at"]), sequence=1)
     set_etag(response, row["version"])
     return Note.model_validate(dict(row))
+
+
+@router.post("/alone", operation_id="notes_create_alone", status_code=201, responses=problems(TitleTaken))
+async def create_alone(note: NewNote, write: OneWrite, _caller: Writer, response: Response) -> Note:
+    """Write a note down, in one statement, if its title is free."""
+    note_id = new_id("not")
+    row = Row(_adding, (note_id, note.customer_id, note.title, note.stars, write.at), lambda error: error or TitleTaken())
+    write.write(row, CustomerRegistered(customer_id=note_id, kind="individual", registered_at=write.at), sequence=1)
+    set_etag(response, 1)
+    return Note(id=note_id, remark=None, written_at=write.at, **note.model_dump())
+
+
+def _adding(first: int) -> str:
+    values = ", ".join(f"${number}::{kind}" for number, kind in enumerate(FIELDS, first))
+    into = "INSERT INTO notes (id, customer_id, title, stars, written_at)"
+    return f"made AS ({into} VALUES ({values}) ON CONFLICT (title) DO NOTHING RETURNING id)"
 
 
 @router.post("/batch", operation_id="notes_create_batch", response_model=BatchAnswer, response_model_exclude_none=True)

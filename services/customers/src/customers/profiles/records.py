@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
-from asyncpg import Record, UniqueViolationError
+from asyncpg import IntegrityConstraintViolationError, Record, UniqueViolationError
 
 from customers.attributes.errors import taken
 from customers.links.repository import families
-from customers.privacy.erasures.errors import refusing_erased
+from customers.privacy.erasures.errors import IdentityErased, is_of_erased, refusing_erased
 from customers.profiles.errors import ExternalIdTaken
 from customers.profiles.facts import facts_of
 from customers.profiles.repository import COLUMNS, Stored, stored_of
@@ -21,6 +21,7 @@ from customers.profiles.search import fold
 from customers.provenance.rules import NO_RULES, Provenance, RuleSet
 from shared.database.pool import Connection
 from shared.database.rows import transposed
+from shared.database.single_write import Row
 from shared.errors import Unavailable
 from shared.ids import new_id
 
@@ -56,25 +57,29 @@ _AUDIT = "INSERT INTO audit_entries (actor, action, customer_id, fields) SELECT 
     "c.fields::jsonb"
 )
 
-_FIRST = len(FIELDS) + 3
-_TOLD_ONCE = "${}::text, ${}::text, ${}::text, ${}::text, ${}::timestamptz, ${}::jsonb".format(*range(_FIRST, _FIRST + 6))
+_ORIGIN = ("text", "text", "text", "text", "timestamptz", "jsonb", "timestamptz")
+
+
 # A customer of whom nothing was told has no change set.
-_INSERT = f"""
-WITH made AS (
-    INSERT INTO customers (id, {_FIELDS}, search_name, root_id)
-    VALUES ({_parameters(1, len(FIELDS) + 2)}, $1)
+def _insertion(first: int) -> str:
+    """Return what adds a customer, with parameters from a number on; `made` holds one who is new."""
+    own = first + len(FIELDS) + 2
+    change_id, source, actor, cause, observed_at, facts, at = (f"${own + place}::{kind}" for place, kind in enumerate(_ORIGIN))
+    return f"""made AS (
+    INSERT INTO customers (id, {_FIELDS}, search_name, root_id, created_at, updated_at)
+    VALUES ({_parameters(first, len(FIELDS) + 2)}, ${first}, coalesce({at}, now()), coalesce({at}, now()))
     ON CONFLICT (external_id) DO NOTHING
     RETURNING created_at
 ), told AS (
     INSERT INTO profile_changes (id, source, actor, cause, observed_at, fields, customer_id, recorded_at)
-    SELECT {_TOLD_ONCE}, $1, created_at FROM made WHERE ${_FIRST + 5}::jsonb <> '{{}}'
+    SELECT {change_id}, {source}, {actor}, {cause}, {observed_at}, {facts}, ${first}, created_at FROM made WHERE {facts} <> '{{}}'
 ), audited AS (
     INSERT INTO audit_entries (actor, action, customer_id, fields)
-    SELECT ${_FIRST + 2}::text, 'customer_created', $1, {_NAMES.format(f"${_FIRST + 5}::jsonb")}
-    FROM made WHERE ${_FIRST + 2}::text IS NOT NULL
-)
-SELECT created_at FROM made
-"""
+    SELECT {actor}, 'customer_created', ${first}, {_NAMES.format(facts)} FROM made WHERE {actor} IS NOT NULL
+)"""
+
+
+_INSERT = f"WITH {_insertion(1)} SELECT created_at FROM made"
 # In the order of the external ids, so that two batches never wait for each other in a circle.
 _INSERT_MANY = f"""
 WITH made AS (
@@ -179,16 +184,33 @@ async def insert(connection: Connection, profile: Profile, names: list[str], tol
     Raises:
         AttributeTaken: another customer has the value of a unique attribute.
     """
-    record_id = new_id("cus")
-    values = (record_id, *(getattr(profile, name) for name in FIELDS), fold(profile.name))
-    facts = facts_of(profile, names)
-    origin = (new_id("chg"), told.source, told.actor, told.cause, told.observed_at)
+    values = _values(profile, names, told, None)
     try:
         with refusing_erased():
-            created_at = await connection.fetchval(_INSERT, *values, *origin, facts)
+            created_at = await connection.fetchval(_INSERT, *values)
     except UniqueViolationError as error:
         raise taken(error) or error from error
-    return created_at and Stored(record_id, 1, profile, created_at, created_at)
+    return created_at and Stored(values[0], 1, profile, created_at, created_at)
+
+
+def insertion(profile: Profile, names: list[str], told: Provenance, at: datetime) -> tuple[Stored, Row]:
+    """Return the same customer as he will be, and the row that a single write adds."""
+    values = _values(profile, names, told, at)
+    return Stored(values[0], 1, profile, at, at), Row(_insertion, values, _refusal)
+
+
+def _values(profile: Profile, names: list[str], told: Provenance, at: datetime | None) -> tuple[Any, ...]:
+    fields = (getattr(profile, name) for name in FIELDS)
+    origin = (new_id("chg"), told.source, told.actor, told.cause, told.observed_at)
+    return (new_id("cus"), *fields, fold(profile.name), *origin, facts_of(profile, names), at)
+
+
+def _refusal(error: IntegrityConstraintViolationError | None) -> Exception:
+    if error is None:
+        return ExternalIdTaken(pointer="/external_id")
+    if is_of_erased(error):
+        return IdentityErased()
+    return taken(error) or error if isinstance(error, UniqueViolationError) else error
 
 
 async def insert_many(connection: Connection, drafts: Sequence[tuple[Profile, list[str], Provenance]]) -> dict[str, tuple[str, datetime]]:

@@ -20,7 +20,7 @@ from customers.profiles.schemas import Customer, CustomerDraft, CustomerPatch, C
 from customers.provenance import service as past
 from customers.provenance.errors import ObservedInFuture
 from shared.errors import PreconditionFailed, PreconditionRequired
-from shared.http import APIRouter, Reads, Uow, problems
+from shared.http import APIRouter, OneWrite, Reads, Uow, problems
 from shared.http.batches import BatchAnswer, BatchRequest, answer_body
 from shared.http.etags import IfMatch, set_etag
 from shared.http.pagination import Page, PageQuery
@@ -48,14 +48,14 @@ _ATTRIBUTES = (AttributesRefused, AttributeInvalid, AttributeRequired, Attribute
     status_code=201,
     responses=problems(ExternalIdTaken, IdentityErased, BirthDateInFuture, ObservedInFuture, *_ATTRIBUTES),
 )
-async def create(draft: CustomerDraft, response: Response, uow: Uow, now: Now, caller: WritesCustomers) -> Customer:
+async def create(draft: CustomerDraft, response: Response, write: OneWrite, now: Now, caller: WritesCustomers) -> Customer:
     """Make a customer."""
     fields = fields_of(draft)
     told = batch.origin(caller.principal, fields, now.now())
-    customer = await service.register(uow, fields, now.now().date(), told)
+    customer = await service.register_alone(write, fields, now.now().date(), told)
     set_etag(response, customer.version)
     response.headers["location"] = f"/v1/customers/{customer.id}"
-    return (await view(uow.connection, caller))(customer)
+    return (await view(write.connection, caller))(customer)
 
 
 @router.get("", operation_id="customers_list", responses=problems(AttributeInvalid, AttributeNotFilterable, ContactsNotSearchable))

@@ -20,6 +20,7 @@ from customers.search import service as search
 from customers.search.narrowing import Reading
 from shared.contracts.customers import CustomerRegistered, CustomerUpdated
 from shared.database.pool import Connection
+from shared.database.single_write import SingleWrite
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Unavailable
 from shared.http.etags import check_version
@@ -49,15 +50,28 @@ async def register(uow: UnitOfWork, fields: Mapping[str, Any], today: date, told
         AttributeTaken: another customer has the value of a unique attribute.
         BirthDateInFuture: or another field is refused.
     """
-    known = await attributes.catalogue(uow.connection)
-    if known.definitions and fields.get("attributes") is None:
-        fields = {**fields, "attributes": {}}
-    profile, names = amended(Profile(), checked(fields, today, known))
+    profile, names = await _drafted(uow.connection, fields, today)
     customer = await records.insert(uow.connection, profile, names, told)
     if customer is None:
         raise ExternalIdTaken(pointer="/external_id")
     _publish_registered(uow, customer.id, profile, customer.created_at)
     return customer
+
+
+async def register_alone(write: SingleWrite, fields: Mapping[str, Any], today: date, told: Provenance) -> Stored:
+    """Make a customer, and do nothing else; what `register` raises at once is raised at the commit here."""
+    profile, names = await _drafted(write.connection, fields, today)
+    customer, row = records.insertion(profile, names, told, write.at)
+    write.write(row, _registered(customer.id, profile, write.at), sequence=1)
+    return customer
+
+
+async def _drafted(connection: Connection, fields: Mapping[str, Any], today: date) -> tuple[Profile, list[str]]:
+    """Return the profile of somebody new, and the names of the fields that were told."""
+    known = await attributes.catalogue(connection)
+    if known.definitions and fields.get("attributes") is None:
+        fields = {**fields, "attributes": {}}
+    return amended(Profile(), checked(fields, today, known))
 
 
 async def amend(uow: UnitOfWork, customer_id: str, patch: Mapping[str, Any], match: int, today: date, told: Provenance = _NOBODY) -> Stored:
@@ -216,10 +230,13 @@ def checked(
 
 
 def _publish_registered(uow: UnitOfWork, customer_id: str, profile: Profile, at: datetime) -> None:
-    event = CustomerRegistered(
+    uow.publish(_registered(customer_id, profile, at), sequence=1)
+
+
+def _registered(customer_id: str, profile: Profile, at: datetime) -> CustomerRegistered:
+    return CustomerRegistered(
         customer_id=customer_id, kind=profile.kind, country=profile.country, language=profile.language, registered_at=at
     )
-    uow.publish(event, sequence=1)
 
 
 def publish_updated(uow: UnitOfWork, after: Stored, changed: list[str]) -> None:

@@ -8,7 +8,7 @@ Conflict ├── IdentityErased
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from asyncpg import CheckViolationError
+from asyncpg import CheckViolationError, IntegrityConstraintViolationError
 
 from shared.errors import Conflict, NotFound
 
@@ -31,6 +31,12 @@ class FamilyMoving(Conflict):
     title = "The customer is being merged at this moment; try again."
 
 
+def is_of_erased(error: IntegrityConstraintViolationError) -> bool:
+    """Tell whether the database refused what brings an erased identity back."""
+    # The driver sets what the server told as attributes that it does not declare.
+    return getattr(error, "constraint_name", None) == _CONSTRAINT
+
+
 @contextmanager
 def refusing_erased() -> Iterator[None]:
     """Say politely what the database refuses when a write in the block brings an erased identity back.
@@ -41,7 +47,6 @@ def refusing_erased() -> Iterator[None]:
     try:
         yield
     except CheckViolationError as error:
-        # The driver sets what the server told as attributes that it does not declare.
-        if getattr(error, "constraint_name", None) == _CONSTRAINT:
+        if is_of_erased(error):
             raise IdentityErased from error
         raise
