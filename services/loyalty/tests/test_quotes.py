@@ -162,7 +162,7 @@ async def quoted(client, **more) -> dict:
 
 async def gold(client, **benefits) -> None:
     qualification = {"measure": "spend", "period": {"kind": "rolling", "unit": "days", "length": 3_660}}
-    assert (await client.put("/v1/tiers/qualification", json=qualification)).status_code == 200
+    assert (await client.put("/v1/tiers/qualification", json=qualification, headers={"if-match": '"1"'})).status_code == 200
     tier = {"code": "gold", "name": {"en": "Gold"}, "rank": 1, "threshold": 10_000, "benefits": benefits}
     assert (await client.post("/v1/tiers", json=tier)).status_code == 201
 
@@ -259,9 +259,15 @@ async def test_an_order_earns_in_every_programme_that_he_takes_part_in(client, l
     earns = {each["programme_id"]: each["points"] for each in (await quoted(client, codes=[code]))["earns"]}
     assert sorted(earns.values()) == [27, 81]
     assert (await quoted(client, programme_id=club))["programme_id"] == club
+    tier = {"code": "all", "name": {"en": "All"}, "rank": 1, "threshold": 0, "benefits": {"percent_bp": 1_000}}
+    assert (await client.post("/v1/tiers", json=tier, params={"programme_id": club})).status_code == 201
+    shown = await quoted(client, programme_id=club)
+    assert (shown["tier"]["code"], shown["discount_minor"]) == ("all", 299)
     assert (await client.delete(f"/v1/members/cus_1/programmes/{club}")).status_code == 204
     left = await quoted(client, codes=[code])
     assert (len(left["earns"]), left["codes"][0]["reason"]) == (1, "voucher_programme_left")
+    shown = await quoted(client, programme_id=club)
+    assert (shown["tier"], shown["discount_minor"]) == (None, 0)
     draft = (await client.post("/v1/programmes", json={"name": "Draft", "rate": {"points": 1, "amount_minor": 100}})).json()["id"]
     refused = await client.post("/v1/quotes", json=basket(programme_id=draft))
     assert (refused.status_code, refused.json()["code"]) == (409, "programme_not_running")

@@ -202,7 +202,7 @@ async def test_a_reward_of_a_tier_is_for_its_members(client, ledger, story):
     gold = {"code": "gold", "name": {"en": "Gold"}, "rank": 1, "threshold": 50_000, "effective_from": "2020-01-01T00:00:00Z"}
     assert (await client.post("/v1/tiers", json=gold)).status_code == 201
     how = {"measure": "spend", "period": {"kind": "calendar", "unit": "year"}, "effective_from": "2020-01-01T00:00:00Z"}
-    assert (await client.put("/v1/tiers/qualification", json=how)).status_code == 200
+    assert (await client.put("/v1/tiers/qualification", json=how, headers={"if-match": '"2"'})).status_code == 200
     at = datetime.now(UTC) - timedelta(minutes=1)
     orders = [story.placed("ord_1", 60_000), story.placed("ord_2", 40_000, "cus_2")]
     await ledger.hear(*(order.model_copy(update={"placed_at": at}) for order in orders))

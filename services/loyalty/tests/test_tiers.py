@@ -47,8 +47,13 @@ async def define(client, *, gold: int = 50_000, reserve: int = 250_000, how: dic
         draft = {"code": code, "name": NAMES[code], "rank": rank, "threshold": threshold, "benefits": benefits}
         answer = await client.post("/v1/tiers", json=draft | {"effective_from": since})
         assert answer.status_code == 201, answer.text
-    answer = await client.put("/v1/tiers/qualification", json=(how or YEAR) | {"effective_from": since})
-    assert answer.status_code == 200, answer.text
+    await qualify(client, (how or YEAR) | {"effective_from": since})
+
+
+async def qualify(client, how: dict) -> None:
+    tag = (await client.get("/v1/tiers/qualification")).headers["etag"]
+    answer = await client.put("/v1/tiers/qualification", json=how, headers={"if-match": tag})
+    assert (answer.status_code, answer.headers["etag"] == tag) == (200, False), answer.text
 
 
 async def tier(client, at: str | None = None, customer: str = "cus_1", **more):
@@ -202,7 +207,7 @@ async def test_points_of_a_wallet_and_visits_count_too(client, ledger, story):
     await ledger.hear(order, story.returned(order, "ret_1", 500, on=3))
     assert [(await tier(client, f"2026-01-0{day}T10:00:00Z"))["progress"] for day in (1, 2, 4)] == [0, 100, 95]
     assert [(await tier(client, f"2026-01-0{day}T10:00:00Z"))["tier"] for day in (2, 4)] == ["gold", None]
-    await client.put("/v1/tiers/qualification", json=YEAR | {"measure": "visits", "effective_from": SINCE})
+    await qualify(client, YEAR | {"measure": "visits", "effective_from": SINCE})
     assert (await tier(client, "2026-01-04T10:00:00Z"))["progress"] == 1
 
 
@@ -334,3 +339,21 @@ async def test_orders_of_one_family_at_once_leave_the_tier_that_all_of_them_lead
     changes = await told(committed_ledger)
     assert [sequence for _, _, _, sequence in changes] == list(range(1, row["sequence"] + 1))
     assert changes[-1][0] == "gold"
+
+
+async def test_nobody_overwrites_how_tiers_are_reached_without_having_seen_it(client, ledger):
+    path = "/v1/tiers/qualification"
+    tag = (await client.get(path)).headers["etag"]
+    assert (await client.put(path, json=YEAR)).status_code == 428
+    assert (await client.put(path, json=YEAR, headers={"if-match": tag})).status_code == 200
+    assert (await client.put(path, json=YEAR, headers={"if-match": tag})).status_code == 412
+
+
+async def test_who_has_a_members_tier_already_is_told_so_until_it_changes(client, ledger, story):
+    await define(client)
+    await ledger.hear(story.registered(), story.placed("ord_1", 30_000))
+    path = "/v1/members/cus_1/tier"
+    tag = (await client.get(path)).headers["etag"]
+    assert (await client.get(path, headers={"if-none-match": tag})).status_code == 304
+    await ledger.hear(story.placed("ord_2", 1))
+    assert (await client.get(path, headers={"if-none-match": tag})).status_code == 200

@@ -107,6 +107,7 @@ async def _look_at_referrals(
 async def on_birthdays(uow: UnitOfWork, events: Sequence[Received[CustomerBirthday]]) -> None:
     """Birthdays may earn points."""
     await triggers.congratulated(uow, [received.event for received in events])
+    await tiers.refresh(uow, [received.event.customer_id for received in events])
 
 
 async def on_interactions_recorded(uow: UnitOfWork, events: Sequence[Received[InteractionRecorded]]) -> None:

@@ -9,6 +9,7 @@ from loyalty.earning.service import earn
 from loyalty.ledger.rules import check_id, check_moment
 from loyalty.programmes.service import running
 from loyalty.rules.rules import Occasion
+from loyalty.tiers import booking as tiers
 from shared.contracts.customers import CustomerBirthday, CustomerRegistered, CustomerUpdated, InteractionRecorded, StageChanged
 from shared.contracts.feedback import ResponseRecorded
 from shared.database.unit_of_work import UnitOfWork
@@ -59,7 +60,9 @@ async def celebrate(uow: UnitOfWork, now: datetime, many: int) -> int:
     for programme in await running(uow.connection, [now]):
         if programme.has(_ANNIVERSARY) and await repository.is_time_to_celebrate(uow.connection, programme.id, now):
             due = await repository.anniversaries(uow.connection, programme.id, now, many)
-            await earn(uow, [anniversary(*told) for told in due], programme.id)
+            occasions = [anniversary(*told) for told in due]
+            await earn(uow, occasions, programme.id)
+            await tiers.refresh(uow, [occasion.customer_id for occasion in occasions])
             if len(due) < many:
                 await repository.note_celebrated(uow.connection, programme.id, now)
             looked_at = max(looked_at, len(due))

@@ -13,6 +13,7 @@ from loyalty.members.errors import MemberNotFound
 from loyalty.offers.answers import offer_of
 from loyalty.rewards.answers import next_reward_of, reward_of
 from loyalty.rewards.schemas import Language
+from loyalty.tiers.answers import timeless
 from shared.http import APIRouter, Reads, problems
 from shared.http.etags import set_content_etag
 
@@ -30,7 +31,7 @@ async def get_home(
     The ETag stays the same as long as the screen does.
     """
     answer = _home(await service.home(connection, customer_id, language), language)
-    set_content_etag(response, answer.model_copy(update={"tier": answer.tier.model_copy(update={"as_of": None, "counts_from": None})}))
+    set_content_etag(response, answer.model_copy(update={"tier": timeless(answer.tier)}))
     return answer
 
 

@@ -53,10 +53,9 @@ async def home(connection: Connection, customer_id: str, language: str | None) -
         member=member,
         programme=(await programmes.found(connection, PROGRAMME_ID)).name,
         card=await cards.current(connection, customer_id),
-        # The instant that was looked at would make every answer another one.
         tier=member_tier_of(customer_id, standing, moment, language),
         expiring=next(iter(expiring), None),
-        choice=await rewards.choice(connection, customer_id),
+        choice=await rewards.choice(connection, customer_id, stood=standing),
         offers=await offers.offers_of(connection, customer_id, FEW, None, ended=False),
         latest=await reading.page_of_entries(connection, customer_id, FEW, None),
     )

@@ -14,6 +14,7 @@ from loyalty.earning.repository import lock_pools
 from loyalty.ledger.events import programme_of
 from loyalty.offers import repository, settling
 from loyalty.participations.repository import absent
+from loyalty.tiers import booking as tiers
 from shared.contracts.loyalty import OfferMade
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
@@ -121,6 +122,7 @@ async def make_for(uow: UnitOfWork, campaign: Record, roots: Sequence[str], as_o
     if made and not campaign["needs_activation"]:
         # What was bought between the moment and now.
         await settling.settle(uow, [row["id"] for row in made])
+        await tiers.refresh(uow, [row["customer_id"] for row in made])
     return made
 
 

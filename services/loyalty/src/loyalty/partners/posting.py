@@ -35,6 +35,7 @@ from loyalty.partners.errors import (
 )
 from loyalty.partners.rules import ACCRUAL, allowances, earned, paid_with, seconds_left
 from loyalty.partners.schemas import PartnerPosting, PartnerReversal
+from loyalty.tiers import booking as tiers
 from shared.database.moments import database_now
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
@@ -251,3 +252,4 @@ async def _move(uow: UnitOfWork, partner: Record, posting: Record) -> None:
         raise PartnerReversalExceeds(left=outcome.spendable)
     if outcome.status != "posted":
         raise MemberNotFound
+    await tiers.refresh(uow, [posting["customer_id"]])

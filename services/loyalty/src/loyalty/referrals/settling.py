@@ -24,6 +24,7 @@ from loyalty.referrals.following import REVIEW, evaluate
 from loyalty.referrals.rules import Verdict, period
 from loyalty.rewards.repository import take_codes
 from loyalty.rules.rules import Occasion
+from loyalty.tiers import booking as tiers
 from shared.contracts.loyalty import ReferralCompleted, ReferralReversed
 from shared.database.moments import database_now
 from shared.database.unit_of_work import UnitOfWork
@@ -125,6 +126,7 @@ async def _give_points(uow: UnitOfWork, row: Record, sides: Sequence[tuple[str, 
             rewards += [(row["id"], side, "points", line.entry_id, customer_id, points) for line in outcome.lines]
     occasions = [Occasion(TRIGGER, f"{row['id']}:{side}", customer_id, moment, {"side": side}) for side, customer_id in sides]
     await earning.earn(uow, occasions)
+    await tiers.refresh(uow, [customer_id for _, customer_id in sides])
     by_source = {f"{row['id']}:{side}": (side, customer_id) for side, customer_id in sides}
     for award in await repository.given_by_rules(uow.connection, list(by_source)):
         side, customer_id = by_source[award["source_id"]]
@@ -158,7 +160,9 @@ async def _take_back(uow: UnitOfWork, rows: Sequence[Record], given: Sequence[Re
         )
         for entry in await repository.entries(uow.connection, sorted(by_entry))
     ]
-    for row in await earning_repository.take_back(uow.connection, takings):
+    taken = await earning_repository.take_back(uow.connection, takings)
+    for row in taken:
         taking = takings[row["item"] - 1]
         posted = Posted(row["kind"], row["entry_id"], row["customer_id"], taking.order_id, abs(row["points"]), now, row["sequence"])
         uow.publish(event_of_order(posted), sequence=row["sequence"])
+    await tiers.refresh(uow, [row["customer_id"] for row in taken])

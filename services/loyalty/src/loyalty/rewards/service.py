@@ -27,6 +27,7 @@ from loyalty.rewards.rules import (
 )
 from loyalty.rewards.schemas import RewardDraft
 from loyalty.rules.conditions import check
+from loyalty.tiers.rules import Stood
 from loyalty.vouchers import repository as vouchers
 from shared.database.moments import database_now
 from shared.database.pool import Connection
@@ -145,8 +146,17 @@ async def archive(uow: UnitOfWork, reward_id: str, match: int) -> None:
     await repository.archive(uow.connection, reward_id)
 
 
-async def choice(connection: Connection, customer_id: str, programme_id: str = PROGRAMME_ID, *, at: datetime | None = None) -> Choice:
+async def choice(
+    connection: Connection, customer_id: str, programme_id: str = PROGRAMME_ID, *, at: datetime | None = None, stood: Stood | None = None
+) -> Choice:
     """Return what a member may have in a programme at this moment: in force, meant for him, in stock and within his limits.
+
+    Args:
+        connection: of the caller.
+        customer_id: any id of his family.
+        programme_id: the programme.
+        at: another moment.
+        stood: the tier that he has in the programme, where the caller has read it already.
 
     Raises:
         MemberNotFound: there is no such member.
@@ -159,7 +169,7 @@ async def choice(connection: Connection, customer_id: str, programme_id: str = P
     person = await family(connection, customer_id)
     spendable = await repository.spendable(connection, programme_id, [POINTS, *(row["wallet"] for row in rows)], customer_id, at)
     traits = await standing.traits_of(connection, customer_id, moment)
-    tier = await standing.tier_of(connection, customer_id, programme_id, at)
+    tier = stood.tier if stood is not None else await standing.tier_of(connection, customer_id, programme_id, at)
     had = await _had(connection, programme_id, person.ids, [row["id"] for row in rows if row["limits"]], moment)
     offered = []
     for row in rows:

@@ -29,3 +29,8 @@ def member_tier_of(customer_id: str, found: Standing, moment: datetime, language
         missing=found.distance,
         benefits=Benefits.model_validate(found.benefits) if found.tier is not None else None,
     )
+
+
+def timeless(answer: MemberTier) -> MemberTier:
+    """Return an answer without the instant that was looked at, which would make every answer another one."""
+    return answer.model_copy(update={"as_of": None, "counts_from": None})

@@ -12,7 +12,7 @@ from loyalty.members.router import AsOf, KnownAt
 from loyalty.programmes import service as programmes
 from loyalty.programmes.errors import ProgrammeNotFound
 from loyalty.tiers import repository, service
-from loyalty.tiers.answers import member_tier_of
+from loyalty.tiers.answers import member_tier_of, timeless
 from loyalty.tiers.errors import TierCodeReserved, TierExists, TierNotFound, TiersNotRising, TierTimeInvalid
 from loyalty.tiers.repository import SchemeRow, TierRow
 from loyalty.tiers.schemas import (
@@ -31,7 +31,7 @@ from loyalty.tiers.schemas import (
 )
 from shared.errors import PreconditionFailed, PreconditionRequired
 from shared.http import APIRouter, IfMatch, Page, PageQuery, Reads, Uow, problems, state_of
-from shared.http.etags import set_etag
+from shared.http.etags import set_content_etag, set_etag
 from shared.http.merge_patch import changes
 
 router = APIRouter(prefix="/v1/tiers", tags=["tiers"])
@@ -76,7 +76,7 @@ async def qualification(
     """Read what counts for tiers, in which time, and what happens when it is not enough any more."""
     programme = await programmes.found(connection, await programmes.require(connection, programme_id))
     scheme = await repository.latest(connection, programme.id)
-    set_etag(response, scheme.version + 1 if scheme is not None else 1)
+    set_etag(response, service.tag_of(scheme))
     return _qualification(scheme, programme.zone)
 
 
@@ -84,10 +84,11 @@ async def qualification(
     "/qualification",
     operation_id="tiers_qualify",
     summary="Say how tiers are reached",
-    responses=problems(TierTimeInvalid, TiersNotRising, ProgrammeNotFound),
+    responses=problems(TierTimeInvalid, TiersNotRising, ProgrammeNotFound, PreconditionFailed, PreconditionRequired),
 )
 async def qualify(
     wanted: QualificationWish,
+    match: IfMatch,
     request: Request,
     response: Response,
     uow: Uow,
@@ -96,8 +97,8 @@ async def qualify(
 ) -> QualificationAnswer:
     """Say what counts for tiers, in which time, and what happens when it is not enough any more; for all tiers together."""
     programme = await programmes.require(uow.connection, programme_id)
-    scheme = await service.qualify(uow, programme, wanted, now=state_of(request).clock.now())
-    set_etag(response, scheme.version + 1)
+    scheme = await service.qualify(uow, programme, wanted, match, now=state_of(request).clock.now())
+    set_etag(response, service.tag_of(scheme))
     return _qualification(scheme, scheme.zone)
 
 
@@ -166,6 +167,7 @@ async def delete(code: TierCodePath, match: IfMatch, uow: Uow, _caller: ManagesL
 )
 async def member_tier(
     customer_id: CustomerIdPath,
+    response: Response,
     connection: Reads,
     _caller: ReadsMember,
     as_of: AsOf = None,
@@ -173,10 +175,15 @@ async def member_tier(
     language: _Language = None,
     programme_id: ProgrammeQuery = None,
 ) -> MemberTier:
-    """Read where a member stands, now or at any instant: his tier, how long he has it, how far it is to the next, and what it gives."""
+    """Read where a member stands, now or at any instant: his tier, how long he has it, how far it is to the next, and what it gives.
+
+    The ETag stays the same as long as he stands there.
+    """
     programme = await programmes.require(connection, programme_id)
     found, moment = await service.member_tier(connection, customer_id, as_of, known_at, programme)
-    return member_tier_of(customer_id, found, moment, language)
+    answer = member_tier_of(customer_id, found, moment, language)
+    set_content_etag(response, timeless(answer))
+    return answer
 
 
 @member_router.post(

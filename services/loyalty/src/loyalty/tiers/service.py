@@ -91,14 +91,21 @@ async def delete(uow: UnitOfWork, programme_id: str, code: str, expected: int) -
     await _publish(uow, programme_id, None, None)
 
 
-async def qualify(uow: UnitOfWork, programme_id: str, wanted: QualificationWish, *, now: datetime) -> SchemeRow:
+def tag_of(scheme: SchemeRow | None) -> int:
+    """Return the version that a change of how tiers are reached has to name; there is one before there is a scheme."""
+    return scheme.version + 1 if scheme is not None else 1
+
+
+async def qualify(uow: UnitOfWork, programme_id: str, wanted: QualificationWish, expected: int, *, now: datetime) -> SchemeRow:
     """Say how tiers are reached and lost from a moment on.
 
     Raises:
         ProgrammeNotFound: there is no such programme.
+        PreconditionFailed: it was changed meanwhile, or a tier was.
         TierTimeInvalid: it would begin in the future.
     """
     await _lock(uow, programme_id)
+    check_version(expected, tag_of(await repository.latest(uow.connection, programme_id)))
     qualification = wanted.model_dump(mode="json", exclude={"effective_from"})
     await _publish(uow, programme_id, wanted.effective_from, now, qualification)
     scheme = await repository.latest(uow.connection, programme_id)
