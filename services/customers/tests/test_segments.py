@@ -121,11 +121,32 @@ async def test_who_enters_and_leaves_is_told_once_each(client, published, databa
 async def test_a_bad_item_does_not_fail_the_others(client):
     path = await segment(client)
     one = await customer(client)
-    items = [{"customer_id": "nobody"}, {"customer_id": one, "x": 1}, 7, {"customer_id": one}]
+    items = [
+        {"customer_id": "nobody"},
+        {"customer_id": one, "x": 1},
+        7,
+        {},
+        {"customer_id": one, "external_id": "C-1"},
+        {"customer_id": one},
+    ]
     answer = (await client.post(f"{path}/members", json={"items": items})).json()
-    assert [result["status"] for result in answer["results"]] == [422, 422, 422, 201]
+    assert [result["status"] for result in answer["results"]] == [422, 422, 422, 422, 422, 201]
     assert (await client.post(f"{path}/members", json={"items": [{"customer_id": one}] * 1_001})).status_code == 422
     assert (await client.post(f"{path}/members", json={"items": []})).status_code == 422
+
+
+async def test_the_caller_may_name_customers_as_he_does(client):
+    path = await segment(client)
+    one = await customer(client, external_id="C-1")
+    other = await customer(client, external_id="C-2")
+    items = [{"external_id": "C-1"}, {"external_id": "C-9"}, {"customer_id": other}, {"external_id": "C-2"}]
+    for expected in ([201, 404, 201, 201], [200, 404, 200, 200]):
+        answer = (await client.post(f"{path}/members", json={"items": items})).json()["results"]
+        assert [result["status"] for result in answer] == expected
+        assert [result.get("id") for result in answer] == [one, None, other, other]
+    left = (await client.post(f"{path}/members/leave", json={"items": items[:2]})).json()["results"]
+    assert [result["status"] for result in left] == [200, 404]
+    assert await members(client) == [other]
 
 
 async def test_a_family_belongs_to_what_any_of_its_records_does(client):

@@ -83,25 +83,23 @@ async def on_segment_memberships_changed(uow: UnitOfWork, events: Sequence[Recei
 async def on_duplicates_suspected(uow: UnitOfWork, events: Sequence[Received[DuplicateSuspected]]) -> None:
     """Nobody is rewarded for having referred who may be himself, until somebody has looked at it."""
     await relations.suspected(uow, events)
-    await _look_at_referrals(uow, events)
+    await _look_at_referrals(uow, [received.event for received in events])
 
 
 async def on_duplicates_settled(uow: UnitOfWork, events: Sequence[Received[DuplicateSettled]]) -> None:
     """Referrals go on between two of whom nobody suspects any more that they are one."""
     await relations.settled(uow, events)
-    await _look_at_referrals(uow, events)
+    await _look_at_referrals(uow, [received.event for received in events])
 
 
 async def on_identity_sharings_changed(uow: UnitOfWork, events: Sequence[Received[IdentitySharingChanged]]) -> None:
     """Referrals between two who share a device, a card or an account are looked at."""
     await relations.shared(uow, events)
-    await _look_at_referrals(uow, events)
+    await _look_at_referrals(uow, [received.event for received in events])
 
 
-async def _look_at_referrals(
-    uow: UnitOfWork, events: Sequence[Received[DuplicateSuspected | DuplicateSettled | IdentitySharingChanged]]
-) -> None:
-    await referrals.follow(uow, [customer for event, _ in events for customer in (event.customer_id, event.other_id)])
+async def _look_at_referrals(uow: UnitOfWork, events: Sequence[DuplicateSuspected | DuplicateSettled | IdentitySharingChanged]) -> None:
+    await referrals.follow(uow, [customer for event in events for customer in (event.customer_id, event.other_id)])
 
 
 async def on_birthdays(uow: UnitOfWork, events: Sequence[Received[CustomerBirthday]]) -> None:
@@ -130,7 +128,7 @@ async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlace
     if offered:
         await offers.settle(uow, offered)
     if any(programme.is_challenging for programme in programmes):
-        await challenges.ordered(uow, orders)
+        await challenges.ordered(uow, orders, programmes)
     if any(programme.is_tiered for programme in programmes):
         await tiers.refresh(uow, [order.customer_id for order in orders])
         # In some tiers nothing expires.

@@ -70,7 +70,7 @@ class Changed(NamedTuple):
     changed_at: datetime
 
 
-async def insert(connection: Connection, code: str, names: Mapping[str, str]) -> Record | None:
+async def insert(connection: Connection, code: str, names: Mapping[Any, str]) -> Record | None:
     """Add a segment; None when its code is taken."""
     return await connection.fetchrow(_INSERT, code, dict(names))
 
@@ -85,7 +85,7 @@ async def lock(connection: Connection, code: str) -> Record | None:
     return await connection.fetchrow(_LOCK, code)
 
 
-async def rename(connection: Connection, code: str, names: Mapping[str, str]) -> Record:
+async def rename(connection: Connection, code: str, names: Mapping[Any, str]) -> Record:
     """Name a locked segment otherwise."""
     row = await connection.fetchrow(_RENAME, code, dict(names))
     assert row is not None

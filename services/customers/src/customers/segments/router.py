@@ -28,6 +28,12 @@ from shared.http.pagination import Page, PageQuery
 router = APIRouter(prefix="/v1", tags=["segments"])
 
 
+def _after(page: PageQuery) -> str:
+    """Return the code or id after which a page begins."""
+    key = page.key(str)
+    return key[0] if key is not None else ""
+
+
 @router.post("/segments", operation_id="segments_create", status_code=201, responses=problems(SegmentCodeTaken))
 async def create(draft: SegmentDraft, response: Response, uow: Uow, _: WritesCustomers) -> Segment:
     """Make a segment to which nobody belongs yet."""
@@ -40,7 +46,7 @@ async def create(draft: SegmentDraft, response: Response, uow: Uow, _: WritesCus
 @router.get("/segments", operation_id="segments_list")
 async def list_segments(page: PageQuery, connection: Reads, _: ReadsCustomers) -> Page[Segment]:
     """List segments by code."""
-    rows = await repository.page(connection, *(page.key(str) or ("",)), page.fetch)
+    rows = await repository.page(connection, _after(page), page.fetch)
     return page.page(rows, key=lambda row: (row["code"],), item=Segment.of)
 
 
@@ -65,7 +71,7 @@ async def amend(code: SegmentCodeInPath, patch: SegmentPatch, match: IfMatch, re
 @router.get("/segments/{code}/members", operation_id="segments_members", responses=problems(SegmentNotFound))
 async def list_members(code: SegmentCodeInPath, page: PageQuery, connection: Reads, _: ReadsCustomers) -> Page[SegmentMember]:
     """List who belongs to a segment, by the ids of the records that were named."""
-    rows = await service.members(connection, code, *(page.key(str) or ("",)), page.fetch)
+    rows = await service.members(connection, code, _after(page), page.fetch)
     return page.page(rows, key=lambda row: (row["customer_id"],), item=SegmentMember.of)
 
 
@@ -107,5 +113,5 @@ async def remove(code: SegmentCodeInPath, customer_id: CustomerIdInPath, uow: Uo
 @router.get("/customers/{customer_id}/segments", operation_id="segments_of_customer", responses=problems(CustomerNotFound))
 async def list_of_customer(customer_id: CustomerIdInPath, page: PageQuery, connection: Reads, _: ReadsCustomers) -> Page[SegmentOfCustomer]:
     """List the segments that a customer belongs to, by any of his records."""
-    rows = await service.of_customer(connection, customer_id, *(page.key(str) or ("",)), page.fetch)
+    rows = await service.of_customer(connection, customer_id, _after(page), page.fetch)
     return page.page(rows, key=lambda row: (row["code"],), item=SegmentOfCustomer.of)

@@ -4,10 +4,11 @@ from typing import Annotated, Literal, Self
 
 from asyncpg import Record
 from fastapi import Path
-from pydantic import Field, StringConstraints, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter, model_validator
+from pydantic_core import PydanticCustomError
 
 from customers.fields import CustomerIdInBody
-from shared.http.schemas import InputModel, Moment, OutputModel, ShortText
+from shared.http.schemas import ExternalId, InputModel, Moment, OutputModel, ShortText
 
 _CODE = "^[a-z][a-z0-9_]{0,39}$"
 _ID = "cus_01jd3z0k7cz9v8w6t5s4r3q2p1"
@@ -77,9 +78,16 @@ class SegmentMember(OutputModel):
 
 
 class MemberDraft(InputModel):
-    """A customer who is to enter a segment, or to leave it."""
+    """A customer who is to enter a segment, or to leave it, by his id here or by the caller's."""
 
-    customer_id: CustomerIdInBody
+    customer_id: CustomerIdInBody | None = Field(default=None, description="The customer.")
+    external_id: ExternalId | None = Field(default=None, description="In place of `customer_id`.", examples=["C-10042"])
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.customer_id is None) == (self.external_id is None):
+            raise PydanticCustomError("customer_unclear", "Send either customer_id or external_id.")
+        return self
 
 
 MEMBER = TypeAdapter(MemberDraft)

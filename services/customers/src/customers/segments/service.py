@@ -6,11 +6,12 @@ from typing import Any
 from asyncpg import Record
 
 from customers.links.repository import families, family
+from customers.profiles import repository as profiles
 from customers.profiles.errors import CustomerNotFound
 from customers.segments import repository
 from customers.segments.errors import SegmentCodeTaken, SegmentMemberNotFound, SegmentNotFound
 from customers.segments.repository import Changed
-from customers.segments.schemas import MEMBER
+from customers.segments.schemas import MEMBER, MemberDraft
 from customers.timeline import service as timeline
 from customers.timeline.service import Touch
 from shared.contracts.customers import SegmentMembershipChanged
@@ -20,7 +21,7 @@ from shared.http.batches import ItemResult, created, existed, read_items, refuse
 from shared.http.etags import check_version
 
 
-async def make(uow: UnitOfWork, code: str, names: Mapping[str, str]) -> Record:
+async def make(uow: UnitOfWork, code: str, names: Mapping[Any, str]) -> Record:
     """Make a segment to which nobody belongs yet.
 
     Raises:
@@ -32,7 +33,7 @@ async def make(uow: UnitOfWork, code: str, names: Mapping[str, str]) -> Record:
     return segment
 
 
-async def rename(uow: UnitOfWork, code: str, names: Mapping[str, str] | None, match: int) -> Record:
+async def rename(uow: UnitOfWork, code: str, names: Mapping[Any, str] | None, match: int) -> Record:
     """Name a segment otherwise; with no names it stays as it is.
 
     Raises:
@@ -86,13 +87,13 @@ async def enter(uow: UnitOfWork, code: str, items: Sequence[Any]) -> list[ItemRe
         SegmentNotFound: there is no such segment.
     """
     await found(uow.connection, code)
-    asked = read_items(MEMBER, items)
-    named = sorted({item.customer_id for item in asked if not isinstance(item, ItemResult)})
+    asked = await _named(uow.connection, items)
+    named = sorted({item for item in asked if isinstance(item, str)})
     present = await repository.present(uow.connection, named)
     changed = await repository.enter(uow.connection, code, [each for each in named if each in present])
     await _tell(uow, changed)
     entered = {each.customer_id for each in changed}
-    return [item if isinstance(item, ItemResult) else _result(item.customer_id, present, entered) for item in asked]
+    return [_result(item, present, entered) if isinstance(item, str) else item for item in asked]
 
 
 async def leave(uow: UnitOfWork, code: str, items: Sequence[Any]) -> list[ItemResult]:
@@ -102,19 +103,19 @@ async def leave(uow: UnitOfWork, code: str, items: Sequence[Any]) -> list[ItemRe
         SegmentNotFound: there is no such segment.
     """
     await found(uow.connection, code)
-    asked = read_items(MEMBER, items)
-    known = await families(uow.connection, [item.customer_id for item in asked if not isinstance(item, ItemResult)])
+    asked = await _named(uow.connection, items)
+    known = await families(uow.connection, [item for item in asked if isinstance(item, str)])
     left = await _leave(uow, code, sorted({record for each in known.values() for record in each.ids}))
     results = []
     for item in asked:
-        if isinstance(item, ItemResult):
+        if not isinstance(item, str):
             results.append(item)
-        elif item.customer_id not in known:
-            results.append(refused(CustomerNotFound(pointer="/customer_id")))
-        elif left.isdisjoint(known[item.customer_id].ids):
-            results.append(refused(SegmentMemberNotFound(pointer="/customer_id")))
+        elif item not in known:
+            results.append(refused(CustomerNotFound()))
+        elif left.isdisjoint(known[item].ids):
+            results.append(refused(SegmentMemberNotFound()))
         else:
-            results.append(existed(item.customer_id))
+            results.append(existed(item))
     return results
 
 
@@ -167,8 +168,19 @@ def _touch(each: Changed) -> Touch:
     return Touch(each.customer_id, kind, f"{each.id}:{each.version}", each.changed_at, summary={"segment": each.segment})
 
 
+async def _named(connection: Connection, items: Sequence[Any]) -> list[str | ItemResult]:
+    """Return at each place whom the item names, or the result that refuses it."""
+    asked = read_items(MEMBER, items)
+    external = {item.external_id for item in asked if isinstance(item, MemberDraft) and item.external_id is not None}
+    ids = await profiles.ids_by_external_ids(connection, sorted(external)) if external else {}
+    return [
+        item if isinstance(item, ItemResult) else item.customer_id or ids.get(item.external_id or "") or refused(CustomerNotFound())
+        for item in asked
+    ]
+
+
 def _result(customer_id: str, present: set[str], entered: set[str]) -> ItemResult:
     if customer_id not in present:
-        return refused(CustomerNotFound(pointer="/customer_id"))
+        return refused(CustomerNotFound())
     # Named twice it enters once, and both say so.
     return created(customer_id) if customer_id in entered else existed(customer_id)
