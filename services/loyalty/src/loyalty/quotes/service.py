@@ -88,7 +88,10 @@ async def work_out(connection: Connection, wanted: QuoteRequest, rows: Mapping[s
     named = {programme.id for programme, _ in stood} | {row["programme_id"] for row in rows.values()}
     away = {one for one in named - {PROGRAMME_ID} if await absent(connection, one, [(customer_id, moment)])}
     basket, person = await _basket(connection, wanted)
-    own = await _own(connection, customer_id, programme_id, found, basket, moment)
+    if programme_id in away:
+        found, own = Stood(), None
+    else:
+        own = await _own(connection, customer_id, programme_id, found, basket, moment)
     used = await vouchers.used_by(connection, rows.values(), person)
     priced = price(basket, own, _shown(wanted, rows, basket, used, away, moment))
     earns = {
