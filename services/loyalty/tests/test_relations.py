@@ -23,7 +23,7 @@ from shared.envelope import Envelope, Received
 from shared.ids import new_uuid
 from shared.testing.bus import deliver
 from shared.testing.plans import plan_of
-from test_segments import merged
+from test_segments_in_rules import merged
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 
