@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_referrals import code_of, promised, refer, refused, settle, stands
+from test_segments_in_rules import merged
 
 from loyalty.app import SERVICE
 from loyalty.handlers import HANDLERS
@@ -23,7 +24,6 @@ from shared.envelope import Envelope, Received
 from shared.ids import new_uuid
 from shared.testing.bus import deliver
 from shared.testing.plans import plan_of
-from test_segments_in_rules import merged
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 
