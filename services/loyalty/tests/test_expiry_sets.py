@@ -141,6 +141,11 @@ THEN = """
 SELECT spendable + pending + held
 FROM wallet_history(ARRAY(SELECT id FROM accounts WHERE customer_id IS NOT NULL AND wallet = 'points'), $1, $2)
 """
+OWED = """
+SELECT coalesce(sum(lot_draws.points), 0)::bigint
+FROM lot_draws JOIN lots ON lots.id = lot_id JOIN entries ON entries.id = lot_draws.entry_id
+WHERE is_overdraft AND occurred_at <= $1 AND recorded_at <= $2
+"""
 # What of a member expires when, as it was read before in one piece.
 EXPIRATIONS = """
 SELECT wallet, expires_at, sum(points)::bigint, coalesce(sum(points) FILTER (WHERE is_extendable), 0)::bigint
@@ -193,6 +198,9 @@ async def test_what_is_due_and_booked_is_what_one_by_one_is(empty_ledger, first,
                 then = await repository.outstanding_then(connection, PROGRAMME_ID, valid, known)
                 expected = await connection.fetchval(THEN, valid, known)
                 assert {row.wallet: row.outstanding for row in then}["points"] == expected
+                flows = await repository.flows(connection, PROGRAMME_ID, "points", valid, known)
+                held = sum(flow.earned - flow.redeemed - flow.gone for flow in flows)
+                assert held == expected + await connection.fetchval(OWED, valid, known)
 
 
 async def _pages(connection, who, wallet, many):

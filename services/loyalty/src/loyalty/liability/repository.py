@@ -51,7 +51,7 @@ WHERE programme_id = $1 ORDER BY code
 # By what is dated until one instant and was told until another, as a member's wallets are at an instant.
 _STANDING_THEN = """
 told AS MATERIALIZED (
-    SELECT entries.id, account_id, entries.points FROM entries JOIN accounts ON accounts.id = account_id
+    SELECT entries.id, account_id, entries.kind, occurred_at, points FROM entries JOIN accounts ON accounts.id = account_id
     WHERE programme_id = $1 AND occurred_at <= $2 AND recorded_at <= $3
 ), taken AS (
     SELECT lot_id, sum(lot_draws.points) AS points FROM told JOIN lot_draws ON entry_id = told.id GROUP BY lot_id
@@ -114,22 +114,21 @@ FROM moved GROUP BY wallet, begins ORDER BY wallet, begins
 # What was earned, spent and lost of the points of a month, by month. A gift leaves one lot and is another, as old as it was.
 _MONTH = "(extract(year FROM {month}) * 12 + extract(month FROM {month}) - 1)::integer"
 _FLOWS = f"""
-WITH zoned AS (SELECT zone FROM programmes WHERE id = $1),
-account AS (SELECT id FROM accounts WHERE programme_id = $1 AND wallet = $2 AND customer_id IS NOT NULL),
-known AS (
-    SELECT entries.id, account_id, occurred_at, kind FROM entries JOIN account ON account.id = account_id
-    WHERE occurred_at <= $3 AND recorded_at <= $4
+WITH {_STANDING_THEN}, zoned AS (
+    SELECT zone FROM programmes WHERE id = $1
+), account AS (
+    SELECT id FROM accounts WHERE programme_id = $1 AND wallet = $4 AND customer_id IS NOT NULL
 ), moved AS (
     SELECT earned_at, CASE WHEN kind = 'transfer_in' THEN occurred_at ELSE earned_at END AS moment,
            granted AS earned, 0 AS redeemed, 0 AS gone
-    FROM known JOIN lots ON lots.entry_id = known.id
+    FROM told JOIN account ON account.id = told.account_id JOIN lots ON lots.entry_id = told.id
     UNION ALL
-    SELECT earned_at, occurred_at, 0, CASE WHEN kind IN ('redemption', 'restoration') THEN points ELSE 0 END,
-           CASE WHEN kind IN ('redemption', 'restoration') THEN 0 ELSE points END
-    FROM known JOIN lot_draws ON entry_id = known.id JOIN lots ON lots.id = lot_id AND NOT is_overdraft
+    SELECT earned_at, occurred_at, 0, CASE WHEN kind IN ('redemption', 'restoration') THEN lot_draws.points ELSE 0 END,
+           CASE WHEN kind IN ('redemption', 'restoration') THEN 0 ELSE lot_draws.points END
+    FROM told JOIN account ON account.id = told.account_id JOIN lot_draws ON lot_draws.entry_id = told.id
+    JOIN lots ON lots.id = lot_id AND NOT is_overdraft
     UNION ALL
-    SELECT earned_at, lapsed_at, 0, 0, due.points FROM ({_DUE.format(moment="least(now(), $3)")}) AS due JOIN lots ON lots.id = lot_id
-    WHERE due.wallet = $2 AND lapsed_at <= $3
+    SELECT earned_at, lapses_at, 0, 0, remaining - held FROM standing JOIN account ON account.id = account_id WHERE lapses_at <= $2
 )
 SELECT {_MONTH.format(month="earned_in")} AS cohort, {_MONTH.format(month="moved_in")} AS month, earned, redeemed, gone FROM (
     SELECT date_trunc('month', earned_at AT TIME ZONE zone) AS earned_in, date_trunc('month', moment AT TIME ZONE zone) AS moved_in,
@@ -250,8 +249,8 @@ async def moved(connection: Connection, programme_id: str, since: datetime, unti
 
 
 async def flows(connection: Connection, programme_id: str, wallet: str, as_of: datetime, known_at: datetime) -> list[Flow]:
-    """Return what happened to the points of each month, by month."""
-    return [Flow(*row) for row in await _read(connection, _FLOWS, programme_id, wallet, as_of, known_at)]
+    """Return what happened to the points of each month, by month, until an instant, as far as it was known at another."""
+    return [Flow(*row) for row in await _read(connection, _FLOWS, programme_id, as_of, known_at, wallet)]
 
 
 async def costs(connection: Connection, programme_id: str, wallet: str, since: datetime, until: datetime) -> list[CostRow]:
