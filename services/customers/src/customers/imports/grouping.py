@@ -60,6 +60,9 @@ def together(drafts: Iterable[Draft]) -> list[Group]:
     """Return rows in groups, in their order; those of one group share identities, of different groups none."""
     found: dict[Key, list[Draft]] = {}
     for draft in drafts:
+        if len(draft.keys) == 1:
+            found.setdefault(draft.keys[0], []).append(draft)
+            continue
         met = {id(each): each for key in draft.keys if (each := found.get(key)) is not None}
         own, *others = met.values() or ([],)
         for other in others:
@@ -68,7 +71,7 @@ def together(drafts: Iterable[Draft]) -> list[Group]:
         own.append(draft)
         found.update((key, own) for key in draft.keys)
     groups = {id(rows): rows for rows in found.values()}
-    return [Group(sorted(rows, key=lambda draft: draft.row)) for rows in groups.values()]
+    return [Group(rows if len(rows) == 1 else sorted(rows, key=lambda draft: draft.row)) for rows in groups.values()]
 
 
 def told_by(groups: Sequence[Group]) -> storing.Told:

@@ -14,6 +14,7 @@ from customers.imports.errors import ImportFileGone, ImportNotFound
 from customers.imports.mapping import Link
 from customers.imports.outcomes import OUTCOMES, SAMPLE_SIZE, Order
 from customers.imports.records import MAX_RECORD_BYTES, Shape
+from customers.imports.targets import identity_of
 from customers.imports.validation import Parsed, Plan
 from customers.imports.workers import Parse, reading
 from shared.errors import DomainError
@@ -65,7 +66,9 @@ async def _go_through(job: Job, row: Record) -> None:
     async with job.database.acquire() as connection:
         known = await attributes.catalogue(connection)
     plan = plan_of(row["reading"], row["match"], row["created_at"].date(), known)
-    order = Order(row["id"], plan.match, row["mode"], row["source"], row["caller"], row["dry_run"], known.required, plan.columns)
+    asked = (row["mode"], row["source"], row["caller"], row["dry_run"])
+    notes = any(identity_of(link.field) is not None for link in plan.links)
+    order = Order(row["id"], plan.match, *asked, known.required, plan.columns, notes)
     position, next_row, end = row["position"], row["next_row"], row["file_bytes"]
     async with reading(end - position) as parse:
         ahead = asyncio.ensure_future(_parsed(job, row["id"], plan, parse, position, next_row, end))

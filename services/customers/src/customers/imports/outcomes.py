@@ -24,6 +24,7 @@ class Order:
         dry_run: whether nothing is written.
         required: attributes that a new customer must have.
         columns: the columns of customers that the rows fill.
+        notes: whether rows tell further identities.
     """
 
     import_id: str
@@ -34,6 +35,7 @@ class Order:
     dry_run: bool
     required: tuple[str, ...]
     columns: tuple[str, ...]
+    notes: bool
 
     @property
     def provenance(self) -> Provenance:

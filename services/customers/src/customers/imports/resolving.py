@@ -17,6 +17,7 @@ from customers.imports.validation import Draft, Refusal
 # The records that have an identity, by the roots of their families.
 Holders = Mapping[str, Sequence[str]]
 _NEW = "new:"
+_MET = f"{_NEW}#"
 _BLOCKED = ("identity_blocked", "This value identifies nobody.")
 _AMBIGUOUS = ("identity_ambiguous", "Several customers have this identity.")
 
@@ -61,6 +62,10 @@ def resolve(group: Group, known: Known, mode: str = "upsert") -> tuple[list[Part
         known: whom they can speak of.
         mode: create, update or upsert: a row that may do nothing passes none of its identities on.
     """
+    key = group.drafts[0].keys[0]
+    if key not in known.holders and key not in known.owners and key not in known.worthless and _share(group, key):
+        # What most are: somebody new.
+        return [Party(group.drafts, name=_NEW + "\0".join(key), led=[(), *[(key[0],)] * (len(group.drafts) - 1)])], []
     parties: dict[str, Party] = {}
     owners: dict[Key, str] = {}
     refused: list[Refusal] = []
@@ -86,6 +91,10 @@ def resolve(group: Group, known: Known, mode: str = "upsert") -> tuple[list[Part
     return list(parties.values()), refused
 
 
+def _share(group: Group, key: Key) -> bool:
+    return all(draft.keys == (key,) for draft in group.drafts)
+
+
 def refusal_of(party: Party, met: Collection[str], mode: str) -> tuple[str, str] | None:
     """Return code and detail of why rows may do nothing, or None when they may."""
     if mode == "update" and party.record_id is None:
@@ -106,7 +115,7 @@ def _roots(key: Key, known: Known, owners: Mapping[Key, str]) -> frozenset[str]:
 def _agreed(draft: Draft, roots: Mapping[Key, frozenset[str]], led: Sequence[str]) -> str | Refusal:
     """Return the customer whom identities lead to, or why they do not; a new one when nobody has them."""
     if not led:
-        return f"{_NEW}{number_of(next(iter(roots)))}"
+        return _NEW + "\0".join(next(iter(roots)))
     try:
         return common([each for each in roots.values() if each])
     except IdentitiesDisagree as error:
@@ -127,6 +136,11 @@ def _record(root_id: str, holders: Sequence[Holders]) -> str | None:
 def is_new(name: str) -> bool:
     """Tell whether a name stands for somebody whom nobody knows."""
     return name.startswith(_NEW)
+
+
+def kept_name(name: str) -> str:
+    """Return what a dry run remembers of a name: of somebody new, nothing that he could be known by."""
+    return f"{_MET}{number_of(name)}" if is_new(name) and not name.startswith(_MET) else name
 
 
 def number_of(key: Key | str) -> int:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, cast
 
 import orjson
@@ -20,6 +21,7 @@ ANY = "any"
 Key = tuple[str, str]
 
 
+@lru_cache(maxsize=1_024)
 def identity_of(target: str) -> tuple[IdentityKind, str | None] | None:
     """Return kind and giver of the identity that a column leads to; None when it leads elsewhere."""
     found = _IDENTITY.fullmatch(target)

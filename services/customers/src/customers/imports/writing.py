@@ -17,7 +17,7 @@ from customers.imports.grouping import Group, together, told_by
 from customers.imports.noting import News, Seen
 from customers.imports.outcomes import Order, Outcome
 from customers.imports.preparing import Prepared
-from customers.imports.resolving import Holders, Known, Party, number_of, refusal_of, resolve
+from customers.imports.resolving import Holders, Known, Party, kept_name, number_of, refusal_of, resolve
 from customers.imports.targets import Key, identity_of
 from customers.imports.validation import Draft
 from customers.privacy.erasures import repository as erasures
@@ -101,11 +101,12 @@ async def _attempt(uow: UnitOfWork, order: Order, groups: Sequence[Group], outco
 async def _known(uow: UnitOfWork, order: Order, rules: IdentityRules, groups: Sequence[Group]) -> Known:
     """Return what is known of the identities that rows hold."""
     keys = dict.fromkeys(key for group in groups for draft in group.drafts for key in draft.keys)
+    kinds = {target: kind for target in order.match if (kind := _kind(target)) is not None}
     # They would all be one customer.
-    worthless = {key: True for key in keys if (kind := _kind(key)) is not None and is_blocked(rules, kind, key[1])}
+    worthless = {key: True for key in keys if key[0] in kinds and is_blocked(rules, kinds[key[0]], key[1])} if kinds else {}
     holders = await matching.match(uow.connection, [key for key in keys if key not in worthless])
     for key, roots in holders.items():
-        if len(order.match) > 1 and (kind := _kind(key)) is not None and is_over_shared(rules, kind, len(roots)):
+        if len(order.match) > 1 and key[0] in kinds and is_over_shared(rules, kinds[key[0]], len(roots)):
             worthless[key] = False
     if order.dry_run:
         return await _known_of_dry_run(uow, order, keys, holders, worthless)
@@ -125,9 +126,8 @@ async def _known_of_dry_run(
     return Known(holders, owners, worthless, {names[number] for number in met})
 
 
-def _kind(key: Key) -> str | None:
+def _kind(target: str) -> str | None:
     """Return the kind of an identity of which rules say what it is worth. External ids are the caller's own, and attributes unique."""
-    target = key[0]
     if target in ("email", "phone"):
         return target
     identity = identity_of(target)
@@ -137,9 +137,12 @@ def _kind(key: Key) -> str | None:
 async def _meet(uow: UnitOfWork, order: Order, parties: Sequence[Party]) -> None:
     """Remember of whom a dry run would have told something, and what they are recognised by from then on."""
     if order.dry_run:
-        met = {number_of(key): party.name for party in parties for draft in party.drafts for key in draft.keys}
-        met |= {number_of(party.name): party.name for party in parties}
-        await imports.meet_keys(uow.connection, order.import_id, met)
+        owners: dict[int, str] = {}
+        for party in parties:
+            owner = kept_name(party.name)
+            owners[number_of(owner)] = owner
+            owners.update((number_of(key), owner) for draft in party.drafts for key in draft.keys)
+        await imports.meet_keys(uow.connection, order.import_id, owners)
 
 
 async def _create(
@@ -152,7 +155,7 @@ async def _create(
         later = {prepared.customer_id: told for party, prepared in free if (told := party.told_later()) is not None}
         if later:
             await storing.update(uow, later, order.provenance, dry_run=False)
-        seen = {prepared.customer_id: _seen([party]) for party, prepared in free}
+        seen = {prepared.customer_id: _seen([party]) for party, prepared in free} if order.notes else {}
         await noting.note(uow.connection, seen, order.provenance)
     await _meet(uow, order, [party for party, _ in free])
     for party, prepared in free:
@@ -180,7 +183,7 @@ async def _free(
             outcome.refuse(party.drafts, f"/attributes/{missing}", "attribute_required", detail)
         elif external_id is not None and external_id in taken:
             outcome.refuse(party.drafts, *_TAKEN)
-        elif not _refuse_exceeding(noting.first_news(rules, _seen([party]), now), [party], outcome):
+        elif not order.notes or not _refuse_exceeding(noting.first_news(rules, _seen([party]), now), [party], outcome):
             taken |= {external_id} - {None}
             free.append((party, party.prepared(order.columns)))
     return free
@@ -193,7 +196,7 @@ async def _update(
     if not parties:
         return
     rows = await _those_of_records(uow, parties, outcome)
-    seen = {record_id: _seen(found) for record_id, found in rows.items()}
+    seen = {record_id: _seen(found) for record_id, found in rows.items()} if order.notes else {}
     news = await noting.news(uow.connection, rules, seen, datetime.now(UTC))
     for record_id, each in news.items():
         if _refuse_exceeding(each, rows[record_id], outcome):
