@@ -39,7 +39,7 @@ _MORE_RULES = (
 )  # fmt: skip
 _BADGE = {"code": "spender", "name": {"en": "Spender"}}
 _CHALLENGES: tuple[dict[str, Any], ...] = (
-    {"goal": {"kind": "spend", "target": 10_000}, "max_times": None, "reward": {"points": 100, "badge": "spender"}},
+    {"goal": {"kind": "spend", "target": 20_000}, "max_times": None, "reward": {"points": 100, "badge": "spender"}},
     {"goal": {"kind": "streak", "target": 3, "unit": "week", "grace": 1}, "max_times": None, "reward": {"points": 20}},
 )
 _CAMPAIGN = {
@@ -50,7 +50,14 @@ _CAMPAIGN = {
     "needs_activation": False,
 }
 _REFERRALS = {"condition": "first_order", "min_order_minor": 2_000, "within_days": 30, "referrer_points": 500, "referred_points": 100}
-_LIMIT = {"name": "Large orders", "action": "earning", "measure": "points", "maximum": 10**9, "window_seconds": 86_400, "on_exceed": "review"}
+_LIMIT = {
+    "name": "Large orders",
+    "action": "earning",
+    "measure": "points",
+    "maximum": 10**9,
+    "window_seconds": 86_400,
+    "on_exceed": "review",
+}
 
 Feature = Callable[[httpx2.AsyncClient, PoolDatabase], Awaitable[None]]
 

@@ -6,6 +6,7 @@ everything else is the plain programme. Processor time is this process's and tha
 scenarios in HEARING, only these; with HEARING_STATEMENTS=20, so many statements of each that took longest are printed too.
 """
 
+import asyncio
 import contextlib
 import os
 import random
@@ -21,6 +22,7 @@ from typing import Any
 import asyncpg
 import psutil
 
+import ledger as bare_ledger
 from bench_database import migrated, server
 from figures import Figure
 from heard_programmes import REFERRED, Feature, challenges, hear, many_rules, offers_and_referrals, one_rule, registered, served, tiers
@@ -42,7 +44,7 @@ _BATCHES = 6
 FEW, MANY = 10, int(os.environ.get("HEARING_MANY", "10000"))
 LOOKS = 60
 _GROWTH_GOAL = 1.5
-_POSTED, _PLAIN = "posted", "plain"
+_POSTED, _PLAIN, _EVERYTHING, _BUSY = "posted", "plain", "everything", "busy"
 # Of the plain programme's orders a second.
 _SCENARIOS: dict[str, tuple[str, float | None, Sequence[Feature]]] = {
     _POSTED: ("posting alone", None, ()),
@@ -51,8 +53,9 @@ _SCENARIOS: dict[str, tuple[str, float | None, Sequence[Feature]]] = {
     "tiers": ("(c) the example programme with tiers", None, (tiers,)),
     "challenges": ("(d) a challenge, a streak, a badge", None, (challenges,)),
     "offers": ("(e) offers and referrals", None, (offers_and_referrals,)),
-    "everything": ("(f) everything but tiers", 0.25, (many_rules, challenges, offers_and_referrals)),
-    "everything_and_tiers": ("(g) everything with tiers", None, (tiers, many_rules, challenges, offers_and_referrals)),
+    _EVERYTHING: ("(f) a rule, challenges, offers, referrals", 0.25, (one_rule, challenges, offers_and_referrals)),
+    "everything_and_tiers": ("(g) the example programme with all of (f)", None, (tiers, one_rule, challenges, offers_and_referrals)),
+    _BUSY: ("(h) (f) with rules that ask, limits and a budget", None, (many_rules, challenges, offers_and_referrals)),
 }
 
 
@@ -114,8 +117,12 @@ class _Shop:
 
 
 async def measure() -> list[Figure]:
-    """Hear orders with more and more of loyalty in use."""
-    wanted = os.environ.get("HEARING", "").split() or list(_SCENARIOS)
+    """Hear orders with more and more of loyalty in use, and single ones of the plain programme beside pgbench."""
+    wanted = os.environ.get("HEARING", "").split()
+    return [*await _batched(wanted or list(_SCENARIOS)), *(await _single() if not wanted else [])]
+
+
+async def _batched(wanted: Sequence[str]) -> list[Figure]:
     with server(durable=True) as postgres:
         await _template(postgres)
         async with contextlib.AsyncExitStack() as stack:
@@ -131,7 +138,32 @@ async def measure() -> list[Figure]:
                 _print(shop)
             by_name = {shop.name: shop for shop in shops}
             figures = [figure for shop in shops for figure in _figures(shop, by_name)]
-            return [*figures, *await _grown(by_name.get("everything"))]
+            return [*figures, *await _grown(by_name.get(_BUSY))]
+
+
+async def _single() -> list[Figure]:
+    """Return how many orders a second are heard one by one with the plain rate, beside pgbench with nothing but the posting."""
+    heard, reference = [], []
+    async with bare_ledger.database() as (pool, dsn):
+        await _hear_for(pool, 1.0)
+        for _ in range(bare_ledger.ROUNDS):
+            heard.append(await _hear_for(pool, bare_ledger.SECONDS))
+            reference.append(await asyncio.to_thread(bare_ledger.pgbench, dsn))
+    ours, theirs = statistics.median(heard), statistics.median(reference)
+    return [Figure("P3", "(a) the plain rate: single orders", ours, "/s", ">= 40 % of pgbench", ours >= 0.4 * theirs, theirs)]
+
+
+async def _hear_for(pool: PoolDatabase, seconds: float) -> float:
+    until = time.perf_counter() + seconds
+
+    async def hear_on() -> int:
+        count = 0
+        while time.perf_counter() < until:
+            await hear(pool, [_order(f"cus_{random.randint(1, bare_ledger.MEMBERS)}")])  # noqa: S311
+            count += 1
+        return count
+
+    return sum(await asyncio.gather(*(hear_on() for _ in range(bare_ledger.CONNECTIONS)))) / seconds
 
 
 def _figures(shop: _Shop, shops: dict[str, _Shop]) -> list[Figure]:
@@ -162,7 +194,7 @@ def _print(shop: _Shop) -> None:
 
 
 async def _grown(shop: _Shop | None) -> list[Figure]:
-    """Return how long an order takes of a member with very many, beside that of one with few, with everything in use."""
+    """Return how long an order takes of a member with very many, beside that of one with few, with all but tiers in use."""
     if shop is None:
         return []
     for customer, count in (("cus_few", FEW), ("cus_many", MANY)):
@@ -185,7 +217,7 @@ async def _grown(shop: _Shop | None) -> list[Figure]:
     few, many = (statistics.median(taken) for taken in times.values())
     target = f"<= {_GROWTH_GOAL}x of {FEW} orders"
     own, others = work["cus_many"] * 1_000 / LOOKS, work["cus_few"] * 1_000 / LOOKS
-    what = f"an order of a member with {MANY:,}, everything but tiers"
+    what = f"an order of a member with {MANY:,}, all but tiers in use"
     return [
         Figure("P15", f"{what}, p50", many, "ms", target, many <= _GROWTH_GOAL * few, few),
         Figure("P15", f"{what}: processor time", own, "ms", target, own <= _GROWTH_GOAL * others, others),

@@ -80,12 +80,12 @@ _EVENT_VALUES = (
 
 async def measure() -> list[Figure]:
     """Load one durable Postgres by both, in turns, so that a noisy moment of the machine meets both."""
-    async with _database() as (pool, dsn):
+    async with database() as (pool, dsn):
         await _post_for(pool, CONNECTIONS, 1, 1.0)
         single, reference, batched, mixed, locked = [], [], [], [], []
         for _ in range(ROUNDS):
             single.append(await _post_for(pool, CONNECTIONS, 1, SECONDS))
-            reference.append(await asyncio.to_thread(_pgbench, dsn))
+            reference.append(await asyncio.to_thread(pgbench, dsn))
             batched.append(await _post_for(pool, BATCH_CONNECTIONS, BATCH, SECONDS, own_members=True))
             mixed.append(await _post_for(pool, BATCH_CONNECTIONS, BATCH, SECONDS))
             locked.append(await _post_for(pool, CONNECTIONS, 1, SECONDS, hot_row=True))
@@ -174,7 +174,7 @@ def _order(members: range) -> OrderPlaced:
     return cast(OrderPlaced, _Order(new_id("ord"), f"cus_{random.choice(members) + 1}", _DAY, 1_234))  # noqa: S311 (a load, not a secret)
 
 
-def _pgbench(dsn: str) -> float:
+def pgbench(dsn: str) -> float:
     """Return the transactions a second that pgbench reaches with the same statements."""
     parts = urlsplit(dsn)
     command = [
@@ -207,7 +207,8 @@ def _binaries() -> Path:
 
 
 @contextlib.asynccontextmanager
-async def _database() -> AsyncIterator[tuple[PoolDatabase, str]]:
+async def database() -> AsyncIterator[tuple[PoolDatabase, str]]:
+    """Yield a durable database with its members, and its DSN."""
     with server(durable=True) as postgres:
         dsn = await migrated(postgres, SERVICE)
         pool = await PoolDatabase.connect(dsn, min_size=CONNECTIONS, max_size=CONNECTIONS)

@@ -18,6 +18,7 @@ from loyalty.challenges.rewarding import Cause, reward, take
 from loyalty.challenges.rules import Challenge, Fact, Tally, advance, amount_of, progress, tally_of, told_tally
 from loyalty.earning import repository as earning
 from loyalty.earning.rules import Back, calendar, interaction, left_of, order_facts, response
+from loyalty.programmes.rules import Programme
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.rules.conditions import Scene
 from loyalty.rules.rules import Occasion
@@ -29,8 +30,8 @@ from shared.database.unit_of_work import UnitOfWork
 ORDER = "order_placed"
 
 
-async def ordered(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> None:
-    """Count orders."""
+async def ordered(uow: UnitOfWork, orders: Sequence[OrderPlaced], programmes: Sequence[Programme] | None = None) -> None:
+    """Count orders; `programmes` are those that run when they are placed, where the caller has read them already."""
     found = await _looking(uow, ORDER, [order.placed_at for order in orders])
     if not found:
         return
@@ -41,7 +42,7 @@ async def ordered(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> None:
     seen = await _with_traits(uow, found, told)
     apart = await repository.add_orders(uow.connection, seen)
     counted = _counted(found, [(order, order) for order in seen if order.source_id not in apart])
-    await _count(uow, found, [*counted, *await _left(uow, found, apart)])
+    await _count(uow, found, [*counted, *await _left(uow, found, apart)], programmes=programmes)
 
 
 async def returned(uow: UnitOfWork, returns: Sequence[OrderReturned]) -> None:
@@ -152,7 +153,13 @@ def _seen_by(rule: Challenge, told: Occasion) -> Occasion:
 
 
 async def _count(
-    uow: UnitOfWork, found: Sequence[ChallengeRow], counted: Sequence[Counted], cause: Cause | None = None, moved: Sequence[str] = ()
+    uow: UnitOfWork,
+    found: Sequence[ChallengeRow],
+    counted: Sequence[Counted],
+    cause: Cause | None = None,
+    *,
+    moved: Sequence[str] = (),
+    programmes: Sequence[Programme] | None = None,
 ) -> None:
     if not found or not (counted or moved):
         return
@@ -162,7 +169,12 @@ async def _count(
         rows[row.challenge_id, row.root].append(row)
     settled = [_settled(by_id[challenge_id], root, some, cause) for (challenge_id, root), some in sorted(rows.items())]
     await repository.dated(uow.connection, [one for each in settled for one in each.dated])
-    await reward(uow, [each.tally for each in settled], [one for each in settled for one in each.met])
+    met = [one for each in settled for one in each.met]
+    if programmes is not None:
+        # What is heard of late may let something be met at another time, when other programmes ran.
+        moments = [one.occurred_at for one in counted]
+        programmes = programmes if all(min(moments) <= one.at <= max(moments) for one in met) else None
+    await reward(uow, [each.tally for each in settled], met, programmes)
     if cause is not None:
         await take(uow, [(each.challenge, completion_id) for each in settled for completion_id in each.taken], cause)
 

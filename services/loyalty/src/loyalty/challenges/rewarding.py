@@ -18,6 +18,7 @@ from loyalty.ledger import service as ledger
 from loyalty.ledger.events import event_of_order
 from loyalty.ledger.repository import Posted
 from loyalty.ledger.rules import Grant
+from loyalty.programmes.rules import Programme
 from loyalty.rules.rules import Occasion
 from shared.contracts.loyalty import ChallengeCompleted, ChallengeTaken
 from shared.database.unit_of_work import UnitOfWork
@@ -31,15 +32,27 @@ class Cause(NamedTuple):
     at: datetime
 
 
-async def reward(uow: UnitOfWork, tallies: Sequence[tuple[str, str, dict[str, Any] | None]], met: Sequence[Completed]) -> None:
-    """Keep how far families are, give what the challenges give that they have met, and tell of it; whoever calls it holds their locks."""
+async def reward(
+    uow: UnitOfWork,
+    tallies: Sequence[tuple[str, str, dict[str, Any] | None]],
+    met: Sequence[Completed],
+    programmes: Sequence[Programme] | None = None,
+) -> None:
+    """Keep how far families are, give what the challenges give that they have met, and tell of it; whoever calls it holds their locks.
+
+    Args:
+        uow: of the caller, who commits it.
+        tallies: of each challenge and family.
+        met: in the order in which they are to be rewarded.
+        programmes: those that run at the moments at which they were met, where the caller has read them already.
+    """
     codes = await _codes(uow, met)
     kept = await repository.keep(uow.connection, tallies, met, codes) if tallies else []
     given = [_Given(one, completion_id, sequence) for one, (completion_id, sequence) in zip(met, kept, strict=True)]
-    programmes: dict[str, list[_Given]] = defaultdict(list)
+    by_programme: dict[str, list[_Given]] = defaultdict(list)
     for one in given:
-        programmes[one.met.challenge.programme_id].append(one)
-    for programme_id, some in programmes.items():
+        by_programme[one.met.challenge.programme_id].append(one)
+    for programme_id, some in by_programme.items():
         await _grant(uow, programme_id, [one for one in some if one.gives["points"]])
         awards = [
             NewAward(one.gives["badge"], one.met.customer_id, "challenge", one.completion_id, None, one.met.at)
@@ -58,7 +71,7 @@ async def reward(uow: UnitOfWork, tallies: Sequence[tuple[str, str, dict[str, An
             completed_at=one.met.at,
         )
         uow.publish(event, sequence=one.sequence)
-    for programme_id, some in programmes.items():
+    for programme_id, some in by_programme.items():
         occasions = [
             Occasion(
                 "challenge_completed",
@@ -69,7 +82,7 @@ async def reward(uow: UnitOfWork, tallies: Sequence[tuple[str, str, dict[str, An
             )
             for one in some
         ]
-        await earning_service.earn(uow, occasions, programme_id)
+        await earning_service.earn(uow, occasions, programme_id, programmes)
 
 
 class _Given(NamedTuple):

@@ -184,12 +184,12 @@ def advance(challenge: Challenge, tally: Tally, facts: Iterable[Fact]) -> tuple[
     """
     step = _and_streak if challenge.kind == "streak" else _and_sum if challenge.within_days is None else _and_near
     met: list[datetime] = []
-    for fact in sorted(fact for fact in facts if fact.amount > 0):
+    ordered = sorted(fact for fact in facts if fact.amount > 0)
+    for fact in ordered:
         before = tally.met
         tally = step(challenge, tally, fact)
         met += [fact.occurred_at] * (tally.met - before)
-        tally = replace(tally, counted_to=(fact.occurred_at, fact.source_id))
-    return tally, met
+    return (replace(tally, counted_to=(ordered[-1].occurred_at, ordered[-1].source_id)), met) if ordered else (tally, met)
 
 
 def told_tally(tally: Tally, zone: str) -> dict[str, Any]:

@@ -74,17 +74,22 @@ async def accrue(uow: UnitOfWork, orders: Sequence[OrderPlaced], programmes: Seq
     return [order.order_id for order in first_told if order.order_id in decided and heard[order.order_id].is_awaited]
 
 
-async def earn(uow: UnitOfWork, occasions: Sequence[Occasion], programme_id: str | None = None) -> None:
+async def earn(
+    uow: UnitOfWork, occasions: Sequence[Occasion], programme_id: str | None = None, programmes: Sequence[Programme] | None = None
+) -> None:
     """Give what rules give for occasions that are no orders; those known already change nothing.
 
     Args:
         uow: of the caller, who commits it.
         occasions: each programme adds the date and hour by its own clock to the facts.
         programme_id: the one that it is an occasion of; every one that runs at its moment when None.
+        programmes: those that run at their moments, where the caller has read them already.
     """
+    if programmes is None:
+        programmes = await running(uow.connection, [occasion.occurred_at for occasion in occasions])
     told = {
         programme: some
-        for programme in await running(uow.connection, [occasion.occurred_at for occasion in occasions])
+        for programme in programmes
         if programme_id in (None, programme.id) and (some := [o for o in occasions if programme.rules_at(o.trigger, o.occurred_at)])
     }
     if not told:

@@ -120,11 +120,13 @@ def _source(row: Record) -> str:
 
 
 async def _take(uow: UnitOfWork, changed: Sequence[tuple[Record, int]]) -> None:
+    gone = [(row, lost) for row, points in changed if row["entry_id"] is not None and (lost := row["points"] - _left(row, points)) > 0]
+    if not gone:
+        return
     moment = await database_now(uow.connection)
-    gone = [(row, points) for row, now in changed if row["entry_id"] is not None and (points := row["points"] - _left(row, now)) > 0]
     takings = [
-        Taking(f"lot_{row['entry_id'].removeprefix('ent_')}", points, _source(row), row["order_id"], row["campaign_id"], moment)
-        for row, points in gone
+        Taking(f"lot_{row['entry_id'].removeprefix('ent_')}", lost, _source(row), row["order_id"], row["campaign_id"], moment)
+        for row, lost in gone
     ]
     for taken in await take_back(uow.connection, takings):
         row, _ = gone[taken["item"] - 1]
