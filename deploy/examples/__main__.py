@@ -11,7 +11,6 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import asyncpg
 import httpx2
 from pydantic import SecretStr
 
@@ -26,11 +25,9 @@ from programme import Programme, apply, read_programme
 from report import Findings, write
 from shared.database.pool import Database, PoolDatabase
 from shared.database.unit_of_work import UnitOfWork
-from shared.embedded.roles import with_database
 from shared.http import create_app
 from shared.http.access_events import issue_key
 
-_TIMEOUT_SECONDS = 900
 _HERE = Path(__file__).resolve().parent
 _REPORTS = _HERE.parents[1] / "docs" / "examples"
 HISTORIES = {"cdnow": cdnow, "online_retail": online_retail}
@@ -72,19 +69,11 @@ async def _set_up(programme: Programme, url: str, key: str) -> None:
 async def _run(programme: Programme, history: History) -> Findings:
     with server(durable=False) as postgres:
         dsn = await migrated(postgres, SERVICE)
-        await _take_time(postgres.dsn())
-        database = await PoolDatabase.connect(dsn, command_timeout_seconds=_TIMEOUT_SECONDS)
+        database = await PoolDatabase.connect(dsn)
         try:
             return await _play(database, programme, history)
         finally:
             await database.close()
-
-
-async def _take_time(superuser: str) -> None:
-    """Let statements of the service run as long as they take: looking back over a whole programme is no request of every day."""
-    connection = await asyncpg.connect(with_database(superuser, "bench"))
-    await connection.execute(f"ALTER ROLE {SERVICE.name} IN DATABASE bench SET statement_timeout = '{_TIMEOUT_SECONDS}s'")
-    await connection.close()
 
 
 async def _play(database: Database, programme: Programme, history: History) -> Findings:
@@ -96,7 +85,7 @@ async def _play(database: Database, programme: Programme, history: History) -> F
     async with app.router.lifespan_context(app):
         headers = {"authorization": f"Bearer {key.key}"}
         transport = httpx2.ASGITransport(app=app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://example", headers=headers, timeout=_TIMEOUT_SECONDS) as client:
+        async with httpx2.AsyncClient(transport=transport, base_url="http://example", headers=headers, timeout=30) as client:
             await apply(client, programme, since=moment_of(history.events[0]) - timedelta(days=1))
             return await _observe(client, database, programme, history)
 
