@@ -211,12 +211,12 @@ HANDLERS: HandlerTable = {
     DuplicateSuspected: _of_two(on_duplicates_suspected),
     DuplicateSettled: _of_two(on_duplicates_settled),
     IdentitySharingChanged: _of_two(on_identity_sharings_changed),
-    CustomerBirthday: _of_members(unless_withheld(on_birthdays)),
-    InteractionRecorded: _of_members(unless_withheld(on_interactions_recorded)),
+    CustomerBirthday: unless_withheld(on_birthdays),
+    InteractionRecorded: unless_withheld(on_interactions_recorded),
     # Not every answer is a member's.
-    ResponseRecorded: unless_erased(unless_withheld(on_responses_recorded)),
-    OrderPlaced: _of_members(unless_withheld(on_orders_placed)),
-    OrderReturned: _of_members(unless_withheld(on_orders_returned)),
-    OrderCancelled: _of_members(unless_withheld(on_orders_cancelled)),
+    ResponseRecorded: unless_withheld(on_responses_recorded),
+    OrderPlaced: unless_withheld(on_orders_placed),
+    OrderReturned: unless_withheld(on_orders_returned),
+    OrderCancelled: unless_withheld(on_orders_cancelled),
     **access_handlers,
 }

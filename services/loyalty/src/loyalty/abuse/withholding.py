@@ -21,16 +21,20 @@ from shared.database.unit_of_work import UnitOfWork
 from shared.envelope import Received
 from shared.messaging.handlers import Handler
 
-# One round trip a batch. Where nobody is frozen and no limit is set, it looks at two empty indexes.
+# One round trip a batch. Where nobody is frozen and no limit is set, it looks at two empty indexes. Whoever was erased is read as
+# `shared.following.tombstones` has it: before anything is stored.
 _TRIAGE = """
-WITH limits AS MATERIALIZED (
+WITH erased AS MATERIALIZED (
+    SELECT customer_id FROM erased_customers WHERE customer_id = ANY ($1::text[]) FOR KEY SHARE
+), limits AS MATERIALIZED (
     SELECT id, measure, window_seconds, maximum FROM velocity_limits WHERE action = 'earning' AND is_active
 ), frozen AS MATERIALIZED (
     SELECT member.id AS customer_id, min(member_freezes.id) AS freeze_id
     FROM member_freezes CROSS JOIN LATERAL unnest(family_of(customer_id)) AS member (id)
     WHERE unfrozen_at IS NULL AND earning = 'waits' AND member.id = ANY ($1::text[]) GROUP BY 1
 )
-SELECT (SELECT coalesce(jsonb_agg(to_jsonb(limits) ORDER BY id), '[]') FROM limits) AS limits,
+SELECT ARRAY(SELECT customer_id FROM erased) AS erased,
+       (SELECT coalesce(jsonb_agg(to_jsonb(limits) ORDER BY id), '[]') FROM limits) AS limits,
        (SELECT coalesce(jsonb_object_agg(customer_id, freeze_id), '{}') FROM frozen) AS frozen,
        ARRAY(SELECT DISTINCT order_id FROM withheld_events WHERE order_id = ANY ($2::text[]) AND state <> 'released') AS withheld,
        ARRAY(
@@ -75,8 +79,9 @@ _CLOSE = "UPDATE withheld_events SET state = $2 WHERE review_id = $1 AND state =
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """What is to be known about a batch: limits on earning, who is frozen by which freeze, which orders wait or are known."""
+    """What is to be known about a batch: who is gone, limits on earning, who is frozen by which freeze, which orders wait or are known."""
 
+    erased: frozenset[str]
     limits: Sequence[Mapping[str, Any]]
     frozen: Mapping[str, str]
     withheld: frozenset[str]
@@ -97,10 +102,15 @@ class _Caught(Exception):
 
 
 def unless_withheld(handler: Handler) -> Handler:
-    """Return the handler without the events that have to wait; of orders placed also those that exceed a limit on earning."""
+    """Return the handler without the events of erased customers, and without those that have to wait.
+
+    Of orders placed also those wait that exceed a limit on earning.
+    """
 
     async def handle(uow: UnitOfWork, events: Sequence[Received[Any]]) -> None:
         triage = await _triage(uow.connection, [event for event, _ in events])
+        if triage.erased:
+            events = [received for received in events if getattr(received.event, "customer_id", None) not in triage.erased]
         waiting = [received for received in events if _waits(received.event, triage)]
         if waiting:
             await _withhold(uow, [event for event, _ in waiting], triage)
@@ -133,7 +143,7 @@ async def _triage(connection: Connection, events: Sequence[Event]) -> Triage:
         check_id("order_id", order_id)
     row = await connection.fetchrow(_TRIAGE, customers, orders)
     assert row is not None
-    return Triage(row["limits"], row["frozen"], frozenset(row["withheld"]), frozenset(row["known"]))
+    return Triage(frozenset(row["erased"]), row["limits"], row["frozen"], frozenset(row["withheld"]), frozenset(row["known"]))
 
 
 def _waits(event: Event, triage: Triage) -> bool:
