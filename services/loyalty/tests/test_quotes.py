@@ -14,10 +14,14 @@ from rewards_help import give, made_batch
 from test_programmes import published
 
 from loyalty.app import SERVICE
+from loyalty.payments.rules import Worth, paid_with
+from loyalty.privacy import service as privacy
 from loyalty.quotes.rules import Shown, exclusive_to, percentage, price, spread
 from loyalty.settings import LoyaltySettings
 from loyalty.tiers.rules import Scheme, Tier
+from loyalty.verification.rules import is_sound
 from loyalty.vouchers.rules import Article, Purchase, Terms, covers, discount
+from shared.database.unit_of_work import UnitOfWork
 from shared.http import create_app
 
 LINES = [
@@ -318,6 +322,71 @@ async def test_all_codes_of_a_basket_are_used_together_or_none(client, ledger):
     assert used.status_code == 201, used.text
     assert (await client.post("/v1/checkouts/rollback", json={"customer_id": "cus_2", "reference": "r1"})).status_code == 404
     assert [tuple(row) for row in await ledger.fetch("SELECT redeemed FROM voucher_batches WHERE id = $1", batch)] == [(2,)]
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**4), st.integers(1, 10**4), st.integers(0, 10**6))
+def test_points_pay_what_they_are_worth_and_none_is_wasted(points, amount, per, payable):
+    worth = Worth(amount, per)
+    paid = paid_with(points, worth, payable)
+    assert 0 <= paid.points <= points
+    assert paid.amount_minor == min(points * amount // per, payable)
+    if paid.points:
+        assert (paid.points - 1) * amount // per < paid.amount_minor <= paid.points * amount // per
+
+
+async def worth_something(client, amount_minor: int, points: int) -> None:
+    programme_id = (await quoted(client))["programme_id"]
+    value = {"amount_minor": amount_minor, "points": points, "currency": "EUR", "effective_from": "2026-01-01T00:00:00Z"}
+    assert (await client.put(f"/v1/programmes/{programme_id}/point-value", json=value)).status_code == 200
+
+
+async def test_points_and_money_pay_in_one_call(client, ledger):
+    await give(ledger, "cus_1", 1_000)
+    _, (code, *_) = await made_batch(client, percent_bp=1_000)
+    half = basket(codes=[code], points=600, shipping_minor=301)
+    assert (await client.post("/v1/quotes", json=half)).json()["code"] == "points_not_payable"
+    await worth_something(client, 1, 2)
+    assert (await client.post("/v1/quotes", json=half | {"currency": "USD"})).json()["code"] == "points_not_payable"
+
+    told = await quoted(client, codes=[code], points=601, shipping_minor=301)
+    # 601 points pay no more than 600.
+    assert (told["total_minor"], told["paid_with_points"]) == (2_700, {"points": 600, "amount_minor": 300, "spendable": 1_000})
+    assert told["payable_minor"] == 2_700 + 301 - 300
+    everything = await quoted(client, points=10**6)
+    assert (everything["paid_with_points"]["points"], everything["payable_minor"]) == (1_000, 2_499)
+    refused = await client.post("/v1/checkouts", json=basket(codes=[code], points=10**6, reference="r1"))
+    assert (refused.json()["code"], refused.json()["spendable"]) == ("insufficient_points", 1_000)
+    assert await _redeemed(ledger) == {}
+
+    paid = await client.post("/v1/checkouts", json=half | {"reference": "r1"})
+    assert (paid.status_code, paid.json()["payment"]["points"], paid.json()["payment"]["amount_minor"]) == (201, 600, 300)
+    assert (await ledger.member("cus_1"))[0] == 400
+    again = await client.post("/v1/checkouts", json=half | {"reference": "r1"})
+    assert (again.status_code, again.json()["payment"]) == (200, paid.json()["payment"])
+    other = await client.post("/v1/checkouts", json=half | {"reference": "r1", "points": 0})
+    assert other.json()["code"] == "checkout_differs"
+    assert (await client.post("/v1/checkouts", json=basket(reference="r1"))).status_code == 422
+
+    for _ in range(2):
+        back = await client.post("/v1/checkouts/rollback", json={"customer_id": "cus_1", "reference": "r1"})
+        assert (back.status_code, back.json()["payment"]["rolled_back_at"] is None) == (200, False)
+        assert ((await ledger.member("cus_1"))[0], await _redeemed(ledger)) == (1_000, {})
+    alone = await client.post("/v1/checkouts", json=basket(points=100, reference="r1"))
+    assert (alone.status_code, alone.json()["redemptions"], (await ledger.member("cus_1"))[0]) == (201, [], 900)
+    assert is_sound(await ledger.proof())
+
+
+async def test_what_was_paid_is_shown_and_forgets_its_reference(client, ledger):
+    await give(ledger, "cus_1", 100)
+    await worth_something(client, 1, 1)
+    assert (await client.post("/v1/checkouts", json=basket(points=40, reference="Anna's table"))).status_code == 201
+    async with UnitOfWork(ledger.database) as uow:
+        [shown] = (await privacy.collect(uow.connection, ["cus_1"]))["point_payments"]
+        assert (shown["reference"], shown["points"]) == ("Anna's table", 40)
+        assert (await privacy.erase(uow, ["cus_1"]))["point_payments"] == 1
+        await uow.commit()
+    assert (await client.post("/v1/checkouts", json=basket(points=40, reference="r2"))).json()["code"] == "member_not_found"
+    assert [row[0] for row in await ledger.fetch("SELECT reference = id FROM point_payments")] == [True]
 
 
 async def test_one_use_is_of_many_checkouts_at_once(committed_ledger, committed_database, committed_key, clock):

@@ -3,6 +3,7 @@
 import pytest
 
 from loyalty.offers import generating, repository, settling
+from loyalty.payments import repository as payments
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.redemptions import repository as redemptions
 from loyalty.rewards import repository as rewards
@@ -26,6 +27,8 @@ _STATEMENTS = [
     ("pk_voucher_customers", vouchers._USED_BY_FAMILY, "ARRAY['vbt_1'], ARRAY['cus_7']"),
     ("uq_voucher_redemptions_live", vouchers._LIVE_OF_CODES, "ARRAY['C7', 'C9'], 'r7'"),
     ("ix_voucher_redemptions_customer_id_redeemed_at_id", vouchers._USES_FOR, "ARRAY['cus_7'], 'r7'"),
+    ("uq_point_payments_live", payments._LIVE, "ARRAY['cus_7'], 'r7'"),
+    ("ix_point_payments_customer_id_paid_at_id", payments._ALL_OF, "ARRAY['cus_7']"),
     ("pk_redemptions", redemptions._FIND, "NULL, 'rdm_7'"),
     ("ix_redemptions_created_at_id", redemptions._ALL, f"NULL, 20, {_AFTER}"),
     ("ix_redemptions_customer_id_created_at_id", redemptions._OF_FAMILY, f"NULL, 20, {_AFTER}, ARRAY['cus_7']"),
@@ -56,6 +59,8 @@ INSERT INTO vouchers (code, batch_id, customer_id)
 SELECT 'C' || n, 'vbt_1', CASE WHEN n % 30 > 0 THEN 'cus_7' END FROM generate_series(1, 3000) AS n;
 INSERT INTO voucher_redemptions (id, code, batch_id, customer_id, reference)
 SELECT 'vrd_' || n, 'C' || n, 'vbt_1', 'cus_' || 1 + n % 500, 'r' || n FROM generate_series(1, 3000) AS n;
+INSERT INTO point_payments (id, programme_id, customer_id, reference, points, amount_minor, currency)
+SELECT 'pay_' || n, '{programme}', 'cus_' || 1 + n % 500, 'r' || n, 1, 1, 'EUR' FROM generate_series(1, 3000) AS n;
 INSERT INTO voucher_customers (batch_id, customer_id, redeemed)
 SELECT 'vbt_1', 'cus_' || n, 1 FROM generate_series(1, 500) AS n;
 INSERT INTO offer_campaigns (id, programme_id, name, strategy, parameters, benefit, validity_days, control_share_bp, max_per_member,
@@ -67,7 +72,7 @@ SELECT 'ofr_' || n, 'ofc_' || 1 + n % 40, 'cus_' || 1 + n % 2000, false, 'sku', 
 FROM generate_series(1, 6000) AS n;
 INSERT INTO purchase_lines (customer_id, order_id, sku, source_id, quantity, amount_minor, placed_at)
 SELECT 'cus_' || 1 + n % 2000, 'ord_' || n, 't', 'ord_' || n, 1, 1, now() FROM generate_series(1, 12000) AS n;
-ANALYZE rewards, redemptions, vouchers, voucher_redemptions, voucher_customers, offers, purchase_lines, members;
+ANALYZE rewards, redemptions, vouchers, voucher_redemptions, voucher_customers, point_payments, offers, purchase_lines, members;
 SET LOCAL enable_seqscan = off;
 """
 

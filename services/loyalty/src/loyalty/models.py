@@ -16,6 +16,7 @@ from loyalty.metadata import metadata
 from loyalty.offers import models as offers
 from loyalty.participations import models as participations
 from loyalty.partners import models as partners
+from loyalty.payments import models as payments
 from loyalty.programmes import models as programmes
 from loyalty.redemptions import models as redemptions
 from loyalty.referrals import models as referrals
@@ -47,6 +48,7 @@ __all__ = [
     "offers",
     "participations",
     "partners",
+    "payments",
     "programmes",
     "redemptions",
     "referrals",

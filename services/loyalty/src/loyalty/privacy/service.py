@@ -16,6 +16,7 @@ from loyalty.ledger.events import tell
 from loyalty.offers import service as offers
 from loyalty.participations import repository as participations
 from loyalty.partners import repository as partners
+from loyalty.payments import service as payments
 from loyalty.privacy import repository
 from loyalty.redemptions import service as redemptions
 from loyalty.referrals import service as referrals
@@ -37,6 +38,7 @@ async def erase(uow: UnitOfWork, customer_ids: list[str]) -> dict[str, int]:
         **await redemptions.erase(uow, customer_ids),
         **await offers.erase(uow.connection, customer_ids),
         **await vouchers.erase(uow.connection, customer_ids),
+        **await payments.erase(uow.connection, customer_ids),
         **await cards.erase(uow.connection, customer_ids),
         **await earning.erase(uow.connection, customer_ids),
         **await tiers.erase(uow.connection, customer_ids),
@@ -57,6 +59,7 @@ async def collect(connection: Connection, customer_ids: list[str]) -> dict[str, 
     return (
         await repository.collect(connection, customer_ids)
         | await vouchers.collect(connection, customer_ids)
+        | await payments.collect(connection, customer_ids)
         | await cards.collect(connection, customer_ids)
         | await redemptions.collect(connection, customer_ids)
         | await offers.collect(connection, customer_ids)

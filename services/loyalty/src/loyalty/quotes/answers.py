@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from loyalty.quotes.rules import Priced, exclusive_to
-from loyalty.quotes.schemas import Earning, Quote, QuotedCode, QuotedLine, QuotedTier, QuoteRequest, Reduction
+from loyalty.quotes.schemas import Earning, Quote, QuotedCode, QuotedLine, QuotedPoints, QuotedTier, QuoteRequest, Reduction
 from loyalty.tiers.rules import Stood
 from loyalty.vouchers.rules import Purchase
 
@@ -18,12 +18,13 @@ def quote_of(
     basket: Purchase,
     priced: Priced,
     vouchers: Mapping[str, Any],
+    paid: QuotedPoints | None,
     earns: Mapping[str, int],
 ) -> Quote:
     """Return what is told of a basket."""
     lines = _lines(stood, basket, priced)
     amount, total = (sum(getattr(line, name) for line in lines) for name in ("amount_minor", "total_minor"))
-    shipping = wanted.shipping_minor - sum(cut.shipping_minor for cut in priced.cuts)
+    shipping = priced.shipping_left(basket)
     return Quote(
         customer_id=wanted.customer_id,
         programme_id=programme_id,
@@ -33,7 +34,8 @@ def quote_of(
         discount_minor=amount - total,
         total_minor=total,
         shipping_minor=shipping,
-        payable_minor=total + shipping,
+        paid_with_points=paid,
+        payable_minor=total + shipping - (paid.amount_minor if paid is not None else 0),
         tier=QuotedTier(code=stood.tier, benefits=dict(stood.benefits)) if stood.tier is not None else None,
         lines=lines,
         codes=_codes(priced, vouchers),

@@ -66,6 +66,10 @@ class Priced:
         lines = basket.lines or ()
         return [line.amount_minor - sum(cut.by_line[place] for cut in self.cuts) for place, line in enumerate(lines)]
 
+    def shipping_left(self, basket: Purchase) -> int:
+        """Return what is left to pay of the shipping, in minor units."""
+        return (basket.shipping_minor or 0) - sum(cut.shipping_minor for cut in self.cuts)
+
 
 def stacked(shown: Sequence[Shown]) -> list[Shown]:
     """Return codes in the order in which they apply."""

@@ -1,10 +1,11 @@
 """A basket, and what its member pays for it and earns by it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from loyalty.fields import CustomerId, ProgrammeId
+from loyalty.fields import MAX_POINTS, CustomerId, ProgrammeId
 from loyalty.vouchers.schemas import Code, Currency, Kind, Line, Minor, VoucherRedemption
 from shared.http.schemas import InputModel, Moment, OutputModel, ShortText
 
@@ -22,19 +23,30 @@ class QuoteRequest(InputModel):
     codes: Annotated[list[Code], Field(max_length=20)] = Field(
         default=[], description="Of vouchers, in the order in which they were shown.", examples=[["SPRING-7K2M9QTX04AB"]]
     )
+    points: int = Field(
+        strict=True,
+        default=0,
+        ge=0,
+        le=MAX_POINTS,
+        description="Points that he pays with, at most; worth what `point-value` says.",
+        examples=[500],
+    )
     channel: ShortText | None = Field(default=None, description="Where he buys; rules may look at it.", examples=["app"])
     shop: ShortText | None = Field(default=None, description="The seller's id of the shop.", examples=[None])
 
 
 class CheckoutRequest(QuoteRequest):
-    """What a member pays for now."""
+    """What a member pays for now: all of its codes are used and its points spent, or nothing is."""
 
     reference: ShortText = Field(
         description="The till's name of the purchase; the same again uses nothing more.", examples=["receipt-2026-4711"]
     )
-    codes: Annotated[list[Code], Field(min_length=1, max_length=20)] = Field(
-        description="Of vouchers: all of them are used, or none is.", examples=[["SPRING-7K2M9QTX04AB"]]
-    )
+
+    @model_validator(mode="after")
+    def _uses_something(self) -> Self:
+        if not self.codes and not self.points:
+            raise PydanticCustomError("nothing_to_use", "A checkout uses codes or points.")
+        return self
 
 
 class CheckoutRollback(InputModel):
@@ -86,6 +98,14 @@ class QuotedTier(OutputModel):
     )
 
 
+class QuotedPoints(OutputModel):
+    """What of it the member pays with points."""
+
+    points: int = Field(description="As many as he has, needs and wants to spend.", examples=[500])
+    amount_minor: int = Field(description="What they pay.", examples=[250])
+    spendable: int = Field(description="What he can spend, with his household.", examples=[620])
+
+
 class Earning(OutputModel):
     """What the order would earn in a programme that runs."""
 
@@ -104,17 +124,30 @@ class Quote(OutputModel):
     discount_minor: int = Field(description="What comes off the goods.", examples=[250])
     total_minor: int = Field(description="What is left to pay for them: the sum of the lines.", examples=[2_250])
     shipping_minor: int = Field(description="What is left to pay for the shipping.", examples=[490])
-    payable_minor: int = Field(description="Both together.", examples=[2_740])
+    paid_with_points: QuotedPoints | None = Field(description="What points pay of both; null when none are to be spent.")
+    payable_minor: int = Field(description="What is left of both.", examples=[2_740])
     tier: QuotedTier | None = Field(description="Null below the first tier.")
     lines: list[QuotedLine] = Field(description="In the order of the request.")
     codes: list[QuotedCode] = Field(description="In the order in which they apply.")
     earns: list[Earning] = Field(description="In each programme that runs.")
 
 
+class PointPayment(OutputModel):
+    """Points with which a member paid for a purchase."""
+
+    id: str = Field(description="`pay_…`, the source of its entry.", examples=["pay_01jd3z0k7cz9v8w6t5s4r3q2p1"])
+    points: int = Field(description="How many.", examples=[500])
+    amount_minor: int = Field(description="What they paid.", examples=[250])
+    currency: str = Field(description="ISO 4217 code.", examples=["EUR"])
+    paid_at: Moment = Field(description="When.", examples=["2026-03-02T12:00:00Z"])
+    rolled_back_at: Moment | None = Field(description="When they came back.", examples=[None])
+
+
 class Checkout(OutputModel):
-    """Codes that were used together for a purchase, or taken back together."""
+    """Codes and points that were used together for a purchase, or taken back together."""
 
     customer_id: str = Field(description="The member.", examples=["cus_01jd3z0k7cz9v8w6t5s4r3q2p1"])
     reference: str = Field(description="The purchase.", examples=["receipt-2026-4711"])
     redemptions: list[VoucherRedemption] = Field(description="The uses, each with what it took off.")
+    payment: PointPayment | None = Field(description="What was paid with points.")
     quote: Quote | None = Field(default=None, description="What they rest on; null when they were used before, or are taken back.")

@@ -13,13 +13,16 @@ from loyalty.earning.standing import schemes_of, with_tier
 from loyalty.ledger.rules import POINTS
 from loyalty.members import service as members
 from loyalty.participations.repository import absent
+from loyalty.payments import service as payments
+from loyalty.payments.rules import Paid, paid_with
 from loyalty.programmes import service as programmes
 from loyalty.programmes.errors import ProgrammeNotRunning
 from loyalty.programmes.rules import Programme
 from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.quotes.answers import quote_of
 from loyalty.quotes.rules import Cut, Priced, Shown, percentage, price, stacked
-from loyalty.quotes.schemas import Quote, QuoteRequest
+from loyalty.quotes.schemas import Quote, QuotedPoints, QuoteRequest
+from loyalty.rewards import repository as rewards
 from loyalty.simulations import service as simulations
 from loyalty.simulations.schemas import SimulatedLine, SimulatedOrder
 from loyalty.tiers import service as tiers
@@ -37,12 +40,13 @@ _NOTHING = Terms("percent", 1)
 
 
 class Worked(NamedTuple):
-    """A quote, and how it came to be."""
+    """A quote, and how it came to be; `asked` is what points would pay if there were as many as were wanted."""
 
     quote: Quote
     priced: Priced
     basket: Purchase
     person: Family
+    asked: Paid
 
 
 async def quote(uow: UnitOfWork, wanted: QuoteRequest, *, caller: str | None = None) -> Quote:
@@ -52,6 +56,7 @@ async def quote(uow: UnitOfWork, wanted: QuoteRequest, *, caller: str | None = N
         MemberNotFound: there is no such member.
         ProgrammeNotFound: there is no such programme.
         ProgrammeNotRunning: it does not run now.
+        PointsNotPayable: points are to be spent that are worth nothing in its currency.
         VelocityExceeded: too many codes that there are not were tried.
     """
     rows: Mapping[str, Record] = {}
@@ -76,6 +81,7 @@ async def work_out(connection: Connection, wanted: QuoteRequest, rows: Mapping[s
         MemberNotFound: there is no such member.
         ProgrammeNotFound: there is no such programme.
         ProgrammeNotRunning: it does not run now.
+        PointsNotPayable: points are to be spent that are worth nothing in its currency.
     """
     customer_id = wanted.customer_id
     await members.require(connection, customer_id)
@@ -94,12 +100,26 @@ async def work_out(connection: Connection, wanted: QuoteRequest, rows: Mapping[s
         own = await _own(connection, customer_id, programme_id, found, basket, moment)
     used = await vouchers.used_by(connection, rows.values(), person)
     priced = price(basket, own, _shown(wanted, rows, basket, used, away, moment))
+    paid, asked = await _paid(connection, wanted, programme_id, sum(priced.left(basket)) + priced.shipping_left(basket), moment)
     earns = {
         programme.id: await _points(connection, programme, one, wanted, priced.left(basket), moment)
         for programme, one in stood
         if programme.id not in away
     }
-    return Worked(quote_of(wanted, programme_id, moment, found, basket, priced, rows, earns), priced, basket, person)
+    return Worked(quote_of(wanted, programme_id, moment, found, basket, priced, rows, paid, earns), priced, basket, person, asked)
+
+
+async def _paid(
+    connection: Connection, wanted: QuoteRequest, programme_id: str, payable_minor: int, moment: datetime
+) -> tuple[QuotedPoints | None, Paid]:
+    """Return what points pay of a basket, and what they would pay if there were as many as are wanted."""
+    if not wanted.points:
+        return None, Paid(0, 0)
+    worth = await payments.worth_of(connection, programme_id, wanted.currency, moment)
+    spendable = (await rewards.spendable(connection, programme_id, [POINTS], wanted.customer_id))[POINTS]
+    paid = paid_with(max(min(wanted.points, spendable), 0), worth, payable_minor)
+    told = QuotedPoints(points=paid.points, amount_minor=paid.amount_minor, spendable=spendable)
+    return told, paid_with(wanted.points, worth, payable_minor)
 
 
 async def _stood(connection: Connection, customer_id: str, moment: datetime) -> list[tuple[Programme, Stood]]:

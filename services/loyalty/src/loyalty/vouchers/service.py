@@ -236,17 +236,9 @@ async def roll_back(uow: UnitOfWork, redemption_id: str) -> Record:
     return await found_redemption(uow.connection, redemption_id)
 
 
-async def roll_all_back(uow: UnitOfWork, customer_id: str, reference: str) -> list[Record]:
-    """Take back all that a person used for a purchase, and return it; taking it back twice changes nothing more.
-
-    Raises:
-        VoucherRedemptionNotFound: there is nothing.
-    """
-    person = await family(uow.connection, customer_id)
-    uses = await repository.uses_for(uow.connection, person.ids, reference)
-    if not uses:
-        raise VoucherRedemptionNotFound
-    await _take_back(uow, uses)
+async def roll_all_back(uow: UnitOfWork, person: Family, reference: str) -> list[Record]:
+    """Take back all codes that a person used for a purchase, and return the uses; taking them back twice changes nothing more."""
+    await _take_back(uow, await repository.uses_for(uow.connection, person.ids, reference))
     return await repository.uses_for(uow.connection, person.ids, reference)
 
 

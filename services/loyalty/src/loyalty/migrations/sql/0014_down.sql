@@ -1,3 +1,5 @@
+DROP TABLE point_payments;
+--;;
 ALTER TABLE households
     ADD programme_id text NOT NULL DEFAULT 'prg_00000000000000000000000001'
         CONSTRAINT fk_households_programme_id_programmes REFERENCES programmes (id);

@@ -27,5 +27,23 @@ ALTER TABLE voucher_batches
     ADD combinable boolean NOT NULL DEFAULT true,
     ADD CONSTRAINT ck_voucher_batches_daily CHECK ((daily_from IS NULL) = (daily_until IS NULL) AND daily_from <> daily_until);
 --;;
+-- Points with which members paid for purchases.
+CREATE TABLE point_payments (
+    id text CONSTRAINT pk_point_payments PRIMARY KEY,
+    programme_id text NOT NULL CONSTRAINT fk_point_payments_programme_id_programmes REFERENCES programmes (id),
+    customer_id text NOT NULL,
+    reference text NOT NULL,
+    points bigint NOT NULL,
+    amount_minor bigint NOT NULL,
+    currency text NOT NULL,
+    paid_at timestamptz NOT NULL DEFAULT now(),
+    rolled_back_at timestamptz,
+    CONSTRAINT ck_point_payments_amounts CHECK (points > 0 AND amount_minor > 0)
+);
+--;;
+CREATE UNIQUE INDEX uq_point_payments_live ON point_payments (customer_id, reference) WHERE rolled_back_at IS NULL;
+--;;
+CREATE INDEX ix_point_payments_customer_id_paid_at_id ON point_payments (customer_id, paid_at, id);
+--;;
 -- Who live together spend together, in every programme.
 ALTER TABLE households DROP programme_id;
