@@ -57,8 +57,7 @@ class Stack:
         self.postgres.start()
         asyncio.run(prepare_database(self.postgres.dsn(), _DATABASE, PRODUCERS, dict.fromkeys(PRODUCERS, _PASSWORD)))
         self.start_broker()
-        for service in services:
-            self.run(service, "migrate")
+        self.run_for_all(services, "migrate")
         for service in services:
             self.start_service(service, wait=False)
         for service in services:
@@ -103,8 +102,13 @@ class Stack:
 
     def run(self, service: str, *words: str) -> None:
         """Run a command of a service to its end."""
-        process = self._spawn(service, *words)
-        assert process.wait(120) == 0, self.log(service)
+        self.run_for_all([service], *words)
+
+    def run_for_all(self, services: Sequence[str], *words: str) -> None:
+        """Run a command of several services to its end, side by side."""
+        running = {service: self._spawn(service, *words) for service in services}
+        for service, process in running.items():
+            assert process.wait(120) == 0, self.log(service)
 
     def wait_until_ready(self, service: str) -> float:
         """Return the seconds until `/readyz` answered with success."""
