@@ -4,6 +4,7 @@ import inspect
 import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from fastapi import APIRouter as _APIRouter
@@ -11,6 +12,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Scope
 
 from shared.errors import NotFound, Unauthenticated
 from shared.http import unit
@@ -117,6 +120,19 @@ class Route(APIRoute):
         super().__init__(*arguments, **options)
         # FastAPI falls back to the whole docstring, which begins with the summary.
         self.description = options["description"]
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Tell whether a request is for this route; most are for others, which takes no regular expression to see."""
+        path, beginning = scope.get("path", ""), self._beginning
+        is_others = not path.startswith(beginning) if len(beginning) < len(self.path) else path != beginning
+        # Behind a prefix the path is compared without it.
+        if is_others and not scope.get("root_path"):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+    @cached_property
+    def _beginning(self) -> str:
+        return self.path.partition("{")[0]
 
     @property
     def requirements(self) -> tuple[Requirement, ...]:
