@@ -17,7 +17,7 @@ class TestConformance(ConformanceSuite):
 
     untagged = frozenset({"cards_get_svg", "cards_get_png", "cards_get_apple_pass", "statements_get_pdf", "jobs_follow"})
     unversioned: ClassVar[Mapping[str, str]] = {
-        **dict.fromkeys(("expiry_policies_set", "point_values_set", "tiers_qualify"), "adds one from a moment on; what was stays"),
+        **dict.fromkeys(("expiry_policies_set", "point_values_set"), "adds one from a moment on; what was stays"),
         **dict.fromkeys(("participations_join", "participations_leave", "households_leave"), "somebody takes part or does not"),
         **dict.fromkeys(("partners_bind_key", "partners_unbind_key"), "a key posts for a partner or does not"),
         "members_take_badge": "he has it or does not",

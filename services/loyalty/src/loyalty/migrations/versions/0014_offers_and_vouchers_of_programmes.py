@@ -1,4 +1,4 @@
-"""Vouchers, offers and rewards of any programme; vouchers for some articles, days and hours; payments with points; households are of no programme."""
+"""Vouchers, offers and rewards of any programme; vouchers for some articles, days and hours; payments with points."""
 
 from pathlib import Path
 
