@@ -1,9 +1,9 @@
 """What counts for challenges as it happens, and what comes back.
 
 An event is looked at by every challenge that runs at its moment. How much of it counts is kept, so that duplicates, late events and returns
-end the same in whatever order they are told. After each change the families concerned are counted under a lock: on from where they stood, or
-anew where the change is not later than all that has counted. A challenge that is met gives its reward once, and one that rested on what came
-back is taken with its points and badge. Vouchers that were used stay used.
+end the same in whatever order they are told. After each change the families concerned are counted under a lock: on from where they stood,
+or anew where the change is not later than all that has counted. A challenge that is met gives its reward once, and one that rested on what
+came back is taken with its points and badge. Vouchers that were used stay used.
 """
 
 from collections import defaultdict
