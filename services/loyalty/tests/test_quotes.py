@@ -376,6 +376,16 @@ async def test_points_and_money_pay_in_one_call(client, ledger):
     assert is_sound(await ledger.proof())
 
 
+async def test_where_nothing_is_left_to_pay_no_points_are_taken(client, ledger):
+    await give(ledger, "cus_1", 100)
+    await worth_something(client, 1, 1)
+    _, (code, *_) = await made_batch(client, percent_bp=10_000)
+    for status in (201, 200):
+        free = await client.post("/v1/checkouts", json=basket(codes=[code], points=50, reference="r1"))
+        assert (free.status_code, free.json()["payment"], len(free.json()["redemptions"])) == (status, None, 1)
+    assert (await ledger.member("cus_1"))[0] == 100
+
+
 async def test_what_was_paid_is_shown_and_forgets_its_reference(client, ledger):
     await give(ledger, "cus_1", 100)
     await worth_something(client, 1, 1)

@@ -112,7 +112,8 @@ async def _known(uow: UnitOfWork, wanted: CheckoutRequest) -> Done | None:
         raise VoucherReferenceTaken(pointer="/reference")
     if not uses and payment is None:
         return None
-    if len(uses) < len(codes) or (payment is not None) != bool(wanted.points):
+    # That there is no payment may be because there was nothing to pay.
+    if len(uses) < len(codes) or (payment is not None and not wanted.points):
         raise CheckoutDiffers(pointer="/reference")
     return Done(uses, payment)
 
