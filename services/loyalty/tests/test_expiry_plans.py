@@ -10,7 +10,7 @@ _SOON = "now() + interval '1 day'"
 _STATEMENTS = [
     ("ix_lots_open", "SELECT * FROM wallet_state(ARRAY[7::bigint], now())", ""),
     ("ix_lots_pending", "SELECT * FROM wallet_state(ARRAY[7::bigint], now())", ""),
-    ("ix_lots_open", repository._OF_MEMBER, f"'cus_7', {_P}, NULL, '-infinity', '', 21"),
+    ("ix_lots_open", repository._OF_MEMBER, f"'cus_7', {_P}, NULL, '-infinity', '', 21, 200"),
     ("ix_lots_open", reading._LOTS, "'cus_7', 20, -1, -1, now(), 'x', 9000000000000000"),
     ("ix_lots_due", repository._OF_PROGRAMME, f"{_P}, now(), {_SOON}, 'day'"),
     ("ix_expiry_watches_due_at", repository._OF_PROGRAMME, f"{_P}, now(), {_SOON}, 'day'"),

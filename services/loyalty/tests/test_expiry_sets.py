@@ -141,6 +141,13 @@ THEN = """
 SELECT spendable + pending + held
 FROM wallet_history(ARRAY(SELECT id FROM accounts WHERE customer_id IS NOT NULL AND wallet = 'points'), $1, $2)
 """
+OWE = """
+INSERT INTO lots (id, account_id, entry_id, granted, remaining, earned_at, is_overdraft)
+SELECT 'lot_overdraft_' || id, id, '', 0, -7, '-infinity', true FROM accounts WHERE customer_id = ANY ($1)
+"""
+BALANCE = """
+UPDATE accounts SET balance = (SELECT coalesce(sum(remaining), 0) FROM lots WHERE account_id = accounts.id) WHERE kind = 'member'
+"""
 OWED = """
 SELECT coalesce(sum(lot_draws.points), 0)::bigint
 FROM lot_draws JOIN lots ON lots.id = lot_id JOIN entries ON entries.id = lot_draws.entry_id
@@ -221,8 +228,10 @@ async def _pages(connection, who, wallet, many):
     entries=st.lists(st.tuples(people, soon, soon, st.sampled_from(["accrual", "redemption"])), max_size=6),
     changes=st.lists(st.tuples(people, soon, soon, st.sampled_from(["gold", None])), max_size=2),
     many=st.integers(1, 4),
+    few=st.integers(0, 3),
+    owing=st.lists(people, max_size=2, unique=True),
 )
-async def test_pages_of_expirations_are_all_of_them(empty_ledger, terms, merged, lots, entries, changes, many):
+async def test_pages_of_expirations_are_all_of_them(empty_ledger, terms, merged, lots, entries, changes, many, few, owing):
     async with empty_ledger() as ledger, ledger.database.acquire() as connection:
         await connection.execute("SELECT ensure_members($1, $2)", PROGRAMME_ID, list(PEOPLE))
         await connection.execute("SELECT ensure_wallets($1, $2, $3)", PROGRAMME_ID, ["cus_a", "cus_b"], ["tier_points", "tier_points"])
@@ -230,7 +239,11 @@ async def test_pages_of_expirations_are_all_of_them(empty_ledger, terms, merged,
         await connection.execute(LINKS, [{"customer": "cus_b", "survivor": "cus_a"}] if merged else [])
         for statement, rows in ((LOTS, lots), (LOTS_TOO, lots[::3]), (ENTRIES, entries), (CHANGES, changes)):
             await connection.execute(statement, PROGRAMME_ID, rows)
+        await connection.execute(OWE, owing)
+        await connection.execute(BALANCE)
         for who in PEOPLE:
             expected = [tuple(row) for row in await connection.fetch(EXPIRATIONS, who, PROGRAMME_ID)]
+            at_once = await connection.fetch(expiry._OF_MEMBER, who, PROGRAMME_ID, None, BASE - 900 * DAY, "", 1_000, few)
+            assert [(row[0], row[1], row[3], row[4]) for row in at_once] == expected
             assert await _pages(connection, who, None, many) == expected
             assert await _pages(connection, who, "points", many) == [row for row in expected if row[0] == "points"]
