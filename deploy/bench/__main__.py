@@ -8,7 +8,7 @@ from pathlib import Path
 
 from figures import keep, table
 
-NAMES = ("http_routes", "ledger", "liability", "hearing", "messaging", "latency", "faults", "many_customers", "imports", "start")
+NAMES = ("http_routes", "ledger", "liability", "hearing", "tiers", "messaging", "latency", "faults", "many_customers", "imports", "start")
 
 
 def main() -> None:

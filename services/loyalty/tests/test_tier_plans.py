@@ -8,11 +8,21 @@ from shared.testing.plans import plan_of
 
 _P = f"'{PROGRAMME_ID}'"
 _US = "ARRAY['cus_7']"
+# What the sums over a window read.
+_FACTS_OF = "SELECT sum(amount) FROM tier_facts($1, $2, $3, $4, now() - interval '1 year', now(), now())"
 _STATEMENTS = [
     ("uq_tiers_programme_id_rank", tiers._TIERS, f"{_P}, 0, 20"),
     ("ix_orders_customer_id_placed_at", tiers._HISTORIES, f"{_P}, true, ARRAY[]::text[], {_US}, '-infinity', now(), 'infinity'"),
     ("ix_entries_of_member", tiers._HISTORIES, f"{_P}, false, ARRAY['points'], {_US}, '-infinity', now(), 'infinity'"),
     ("ix_order_returns_order_id", tiers._HISTORIES, f"{_P}, true, ARRAY[]::text[], {_US}, '-infinity', now(), 'infinity'"),
+    ("ix_tier_news_customer_id", tiers._STANDING, f"{_P}, 'cus_7'"),
+    ("pk_tier_standings", tiers._KEPT, f"{_P}, {_US}"),
+    ("ix_tier_news_customer_id", tiers._KEPT, f"{_P}, {_US}"),
+    ("pk_tier_news", tiers._UNHEARD, "100"),
+    ("ix_tier_changes_customer_id", tiers._BOOKED_OF, f"{_P}, {_US}"),
+    ("ix_orders_customer_id_placed_at", _FACTS_OF, f"{_P}, 'spend', '', 'cus_7'"),
+    ("ix_entries_of_member", _FACTS_OF, f"{_P}, 'points', 'points', 'cus_7'"),
+    ("ix_entries_reversals_of_member", _FACTS_OF, f"{_P}, 'points', 'points', 'cus_7'"),
     ("pk_tier_standings", tiers._STANDING, f"{_P}, 'cus_7'"),
     ("ix_tier_changes_customer_id", tiers._BOOKED, f"{_P}, 'cus_7'"),
     ("ix_tier_changes_customer_id", tiers._SUPERSEDE, f"{_P}, {_US}, ARRAY[now()]"),

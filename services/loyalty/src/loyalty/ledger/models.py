@@ -94,6 +94,8 @@ entries = sa.Table(
     sa.UniqueConstraint("source_id", "kind", "account_id"),
     # A member's entries, newest first.
     sa.Index("ix_entries_of_member", "customer_id", "occurred_at", "id", postgresql_include=["kind", "points", "account_id"]),
+    # What was taken back from a member, which counts for tiers when it was earned.
+    sa.Index("ix_entries_reversals_of_member", "customer_id", "occurred_at", postgresql_where=sa.text("kind = 'reversal'")),
     # Whose chains have grown since the last seal.
     sa.Index("ix_entries_recorded_at", "recorded_at", postgresql_using="brin", postgresql_with={"pages_per_range": 32}),
 )

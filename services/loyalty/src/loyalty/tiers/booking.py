@@ -27,6 +27,7 @@ from loyalty.tiers.steps import (
     is_clear,
     is_idle,
     is_step,
+    is_worth_counting,
     last_of,
     reached,
     rights,
@@ -138,7 +139,9 @@ async def _step(uow: UnitOfWork, programme_id: str, scheme: Scheme, steps: Seque
             left.append(kept)
         else:
             windows.append((kept, window))
-    sums = await repository.sums(uow.connection, programme_id, scheme, [w for _, w in windows], [kept.present for kept, _ in windows])
+    sums = await repository.sums(uow.connection, programme_id, scheme, [w for _, w in windows], [kept for kept, _ in windows])
+    worth = [(window, found) for (_, window), found in zip(windows, sums, strict=True) if is_worth_counting(found)]
+    await repository.count(uow.connection, programme_id, worth)
     counted = [(kept, window, found) for (kept, window), found in zip(windows, sums, strict=True)]
     reaching: list[tuple[Kept, int, datetime, Window]] = []
     for kept, found, last, window in await _with_last(uow, programme_id, scheme, counted, left):
@@ -168,7 +171,7 @@ async def _with_last(
             found.append((kept, total, total, last))
         else:
             others.append((kept, total, last))
-    sums = await repository.sums(uow.connection, programme_id, scheme, [w for *_, w in others], [kept.present for kept, *_ in others])
+    sums = await repository.sums(uow.connection, programme_id, scheme, [w for *_, w in others], [kept for kept, *_ in others])
     return found + [(kept, total, own, last) for (kept, total, last), own in zip(others, sums, strict=True)]
 
 

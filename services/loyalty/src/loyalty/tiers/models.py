@@ -79,6 +79,11 @@ tier_standings = sa.Table(
     sa.Column("sequence", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     # Since when the tier, or none, has been what it is; with it a late order is told from one that comes after the last change.
     sa.Column("steady_since", sa.DateTime(timezone=True)),
+    # Of who has much: what counted after a moment and until another by all news that were taken, and when last something of it came back.
+    sa.Column("counted", sa.BigInteger),
+    sa.Column("counted_after", sa.DateTime(timezone=True)),
+    sa.Column("counted_upto", sa.DateTime(timezone=True)),
+    sa.Column("moved_at", sa.DateTime(timezone=True)),
     sa.PrimaryKeyConstraint("programme_id", "customer_id"),
     sa.CheckConstraint("sequence >= 0", name="sequence"),
     # Who loses his tier next.
@@ -95,6 +100,9 @@ tier_news = sa.Table(
     sa.Column("customer_id", sa.Text, nullable=False),
     sa.Column("moment", sa.DateTime(timezone=True), nullable=False),
     sa.Column("is_less", sa.Boolean, nullable=False),
+    # By how much what counts at a moment has changed, where that is known.
+    sa.Column("counts_at", sa.DateTime(timezone=True)),
+    sa.Column("delta", sa.BigInteger),
     # The news of a family.
     sa.Index("ix_tier_news_customer_id", "customer_id", "programme_id"),
 )

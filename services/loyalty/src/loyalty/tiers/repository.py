@@ -50,7 +50,13 @@ WHERE ($1::text IS NULL OR programme_id = $1) AND recorded_at <= $2
 """
 _HISTORIES = "SELECT * FROM tier_histories($1, $2, $3, $4, $5, $6, $7)"
 _LOCK = "SELECT * FROM lock_tier_standings($1, $2)"
-_SUMS = "SELECT total, earned_at, moved_at FROM tier_sums($1, $2, $3, $4, $5, $6, $7) ORDER BY place"
+_SUMS = "SELECT total, earned_at, moved_at, looked FROM tier_sums($1, $2, $3, $4, $5, $6, $7, $8, $9) ORDER BY place"
+_COUNT = """
+UPDATE tier_standings SET counted = told.counted, counted_after = told.after, counted_upto = told.upto, moved_at = told.moved_at
+FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $5::bigint[], $6::timestamptz[])
+    AS told (customer_id, after, upto, counted, moved_at)
+WHERE programme_id = $1 AND tier_standings.customer_id = told.customer_id
+"""
 _FALLS = """
 SELECT tier_falls($1, $2, $3, customer, after, upto, $7) FROM unnest($4::text[], $5::timestamptz[], $6::timestamptz[])
     WITH ORDINALITY AS asked (customer, after, upto, place) ORDER BY place
@@ -61,13 +67,15 @@ SELECT asked.id, family[1] AS root, clock_timestamp(), tier, since, steady_since
     coalesce(sequence, 0), news_from, is_less, NOT is_less, EXISTS (
         SELECT FROM tier_overrides AS given WHERE given.customer_id = ANY (family) AND given.programme_id = $1
           AND coalesce(given.until, 'infinity') > least(news_from, clock_timestamp())
-    )
+    ), CASE WHEN news_from IS NULL THEN counted WHEN NOT is_unknown THEN (counted + delta)::bigint END,
+    counted_after, counted_upto, moved_at
 FROM unnest($2::text[]) AS asked (id) CROSS JOIN LATERAL (SELECT family_of(asked.id) AS family OFFSET 0) AS own
-CROSS JOIN LATERAL (
-    SELECT min(moment) AS news_from, bool_or(is_less) AS is_less FROM tier_news
-    WHERE programme_id = $1 AND customer_id = ANY (family)
-) AS news
 LEFT JOIN tier_standings AS standing ON standing.programme_id = $1 AND standing.customer_id = family[1]
+CROSS JOIN LATERAL (
+    SELECT min(moment) AS news_from, bool_or(is_less) AS is_less, bool_or(delta IS NULL) AS is_unknown, coalesce(
+        sum(delta) FILTER (WHERE moment <= clock_timestamp() AND counts_at > counted_after AND counts_at <= counted_upto), 0) AS delta
+    FROM tier_news WHERE programme_id = $1 AND customer_id = ANY (family)
+) AS news
 """
 _BOOKED_OF = """
 SELECT customer_id, changed_at, tier, previous, reason, scheme_version FROM tier_changes
@@ -87,15 +95,16 @@ FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $
 """
 _STAND = """
 UPDATE tier_standings SET tier = told.tier, since = told.since, steady_since = told.steady_since, until = told.until,
-    falls_to = told.falls_to, scheme_version = told.version, told_tier = told.tier, sequence = told.sequence
+    falls_to = told.falls_to, scheme_version = told.version, told_tier = told.tier, sequence = told.sequence,
+    counted = CASE WHEN scheme_version = told.version THEN counted END
 FROM unnest($2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[], $7::text[], $8::int[], $9::bigint[])
     AS told (customer_id, tier, since, steady_since, until, falls_to, version, sequence)
 WHERE tier_standings.programme_id = $1 AND tier_standings.customer_id = told.customer_id
 """
 # Those who belong to somebody else now are looked at through him; of all of them nothing is known any more.
 _FORGET = """
-UPDATE tier_standings SET scheme_version = 0, tier = CASE WHEN is_own THEN tier END, since = CASE WHEN is_own THEN since END,
-    until = CASE WHEN is_own THEN until END, falls_to = CASE WHEN is_own THEN falls_to END
+UPDATE tier_standings SET scheme_version = 0, counted = NULL, tier = CASE WHEN is_own THEN tier END,
+    since = CASE WHEN is_own THEN since END, until = CASE WHEN is_own THEN until END, falls_to = CASE WHEN is_own THEN falls_to END
 FROM (
     SELECT DISTINCT one AS id, one = (family_of(one))[1] AS is_own FROM unnest($1::text[]) AS asked, unnest(family_of(asked)) AS one
 ) AS own
@@ -281,14 +290,23 @@ async def kept_of(connection: Connection, programme_id: str, customer_ids: Seque
     return {row["id"]: Kept(*list(row)[1:]) for row in await connection.fetch(_KEPT, programme_id, customer_ids)}
 
 
-async def sums(
-    connection: Connection, programme_id: str, scheme: Scheme, windows: Sequence[Window], moments: Sequence[datetime]
-) -> list[Sum]:
-    """Return what counts in windows, as it is left at a moment each."""
+async def sums(connection: Connection, programme_id: str, scheme: Scheme, windows: Sequence[Window], of: Sequence[Kept]) -> list[Sum]:
+    """Return what counts in windows of families of which this is kept."""
     if not windows:
         return []
-    rows = await connection.fetch(_SUMS, programme_id, scheme.measure, scheme.wallet, *transposed(windows), moments)
-    return [Sum(*row) for row in rows]
+    counted = ([kept.counted for kept in of], [kept.counted_after for kept in of], [kept.counted_upto for kept in of])
+    rows = await connection.fetch(_SUMS, programme_id, scheme.measure, scheme.wallet, *transposed(windows), *counted)
+    return [
+        Sum(row["total"], row["earned_at"], max(filter(None, (row["moved_at"], kept.moved_at)), default=None), row["looked"])
+        for row, kept in zip(rows, of, strict=True)
+    ]
+
+
+async def count(connection: Connection, programme_id: str, counted: Sequence[tuple[Window, Sum]]) -> None:
+    """Keep what counts in windows for the next time."""
+    if counted:
+        rows = [(*window, found.total, found.moved_at) for window, found in counted]
+        await connection.execute(_COUNT, programme_id, *transposed(rows))
 
 
 async def falls(connection: Connection, programme_id: str, scheme: Scheme, windows: Sequence[Window]) -> list[list[datetime]]:

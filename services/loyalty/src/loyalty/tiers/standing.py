@@ -21,7 +21,7 @@ async def now(connection: Connection, programme_id: str, customer_id: str, some:
     after = window_begin(scheme, kept.present)
     if after is None or not is_true(kept, scheme):
         return None
-    [found] = await repository.sums(connection, programme_id, scheme, [Window(kept.root, after, kept.present)], [kept.present])
+    [found] = await repository.sums(connection, programme_id, scheme, [Window(kept.root, after, kept.present)], [kept])
     return standing_on(scheme, kept.tier, kept.since, kept.until, kept.falls_to, found.total), kept.present
 
 
@@ -54,8 +54,8 @@ async def stood_at(connection: Connection, programme_id: str, of: Sequence[tuple
                 left.append(place)
             else:
                 unsure.append((place, Window(own.root, after, moment - _MICROSECOND)))
-    windows = [window for _, window in unsure]
-    sums = await repository.sums(connection, programme_id, scheme, windows, [window.upto for window in windows])
+    windows, owners = [window for _, window in unsure], [kept[of[place][0]] for place, _ in unsure]
+    sums = await repository.sums(connection, programme_id, scheme, windows, owners)
     for (place, _), total in zip(unsure, sums, strict=True):
         own = kept[of[place][0]]
         assert own.news_from is not None

@@ -20,9 +20,11 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from loyalty.tiers.periods import is_in_order, is_steady, opening, period_of, shift
-from loyalty.tiers.rules import Change, Scheme
+from loyalty.tiers.rules import FOREVER, Change, Scheme
 
 _MICROSECOND = timedelta(microseconds=1)
+# What is looked at in no time.
+_MANY = 64
 
 
 class Kept(NamedTuple):
@@ -43,6 +45,10 @@ class Kept(NamedTuple):
         is_less: whether something was taken.
         is_more: whether something was added.
         is_given: whether a person gave a tier that has not ended before the news.
+        counted: what counted in a window by all news; None when nobody has counted, which is quick of who has little.
+        counted_after: after which moment ...
+        counted_upto: ... and until which.
+        moved_at: when last something of it came back.
     """
 
     root: str
@@ -59,6 +65,10 @@ class Kept(NamedTuple):
     is_less: bool | None
     is_more: bool | None
     is_given: bool
+    counted: int | None
+    counted_after: datetime | None
+    counted_upto: datetime | None
+    moved_at: datetime | None
 
 
 class Window(NamedTuple):
@@ -70,11 +80,19 @@ class Window(NamedTuple):
 
 
 class Sum(NamedTuple):
-    """What counts in a window; `earned_at`: when last something was earned that is left; `moved_at`: when last something came back."""
+    """What counts in a window.
+
+    Attributes:
+        total: its sum.
+        earned_at: when last something was earned that is left.
+        moved_at: when last something came back.
+        looked: how much was looked at.
+    """
 
     total: int
     earned_at: datetime | None
     moved_at: datetime | None
+    looked: int
 
 
 class Right(NamedTuple):
@@ -90,6 +108,11 @@ class Ahead(NamedTuple):
     level: int
     until: datetime | None
     falls_to: int
+
+
+def is_worth_counting(found: Sum) -> bool:
+    """Return whether to keep a sum for the next time; what an adjustment took makes that impossible."""
+    return found.looked > _MANY and (found.moved_at is None or found.moved_at < FOREVER)
 
 
 def window_begin(scheme: Scheme, moment: datetime) -> datetime | None:

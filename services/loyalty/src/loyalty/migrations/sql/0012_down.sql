@@ -8,7 +8,9 @@ DROP TRIGGER note_orders_for_tiers ON orders;
 --;;
 DROP FUNCTION note_entries_for_tiers, note_returns_for_tiers, note_cancellation_for_tiers, note_orders_for_tiers, tiers_counting;
 --;;
-DROP FUNCTION lock_tier_standings, tier_falls, tier_sums, tier_facts, tier_histories;
+DROP FUNCTION lock_tier_standings, tier_falls, tier_sums, tier_earned_at, tier_facts, tier_histories;
+--;;
+DROP INDEX ix_entries_reversals_of_member;
 --;;
 DROP INDEX ix_entries_of_member;
 --;;
@@ -20,4 +22,5 @@ CREATE INDEX ix_orders_customer_id_placed_at ON orders (customer_id, placed_at);
 --;;
 DROP TABLE tier_news;
 --;;
-ALTER TABLE tier_standings DROP COLUMN steady_since;
+ALTER TABLE tier_standings DROP COLUMN steady_since, DROP COLUMN counted, DROP COLUMN counted_after, DROP COLUMN counted_upto,
+    DROP COLUMN moved_at;

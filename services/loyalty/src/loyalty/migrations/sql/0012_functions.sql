@@ -1,15 +1,23 @@
--- Which programmes have tiers to which something counts: orders, or the points of a wallet.
-CREATE FUNCTION tiers_counting(is_points boolean) RETURNS TABLE (programme_id text, wallet text) LANGUAGE sql STABLE AS $$
-    SELECT DISTINCT programme_id, CASE WHEN is_points THEN qualification ->> 'wallet' END
-    FROM tier_schemes WHERE tiers <> '[]' AND (qualification ->> 'measure' = 'points') = is_points
+-- Which programmes have tiers to which something counts, orders or the points of a wallet; and what counts by the last version.
+CREATE FUNCTION tiers_counting(is_points boolean) RETURNS TABLE (programme_id text, wallet text, last_measure text, last_wallet text)
+LANGUAGE sql STABLE AS $$
+    SELECT DISTINCT programme_id, CASE WHEN is_points THEN qualification ->> 'wallet' END, last.measure, last.wallet
+    FROM tier_schemes CROSS JOIN LATERAL (
+        SELECT newest.qualification ->> 'measure' AS measure, newest.qualification ->> 'wallet' AS wallet FROM tier_schemes AS newest
+        WHERE newest.programme_id = tier_schemes.programme_id ORDER BY newest.version DESC LIMIT 1
+    ) AS last
+    WHERE tiers <> '[]' AND (qualification ->> 'measure' = 'points') = is_points
 $$;
 --;;
 -- The database itself notes what standings do not know yet, so that nobody can forget to: it locks nothing that two customers share.
 CREATE FUNCTION note_orders_for_tiers() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM tier_schemes) THEN
-        INSERT INTO tier_news (programme_id, customer_id, moment, is_less)
-        SELECT counting.programme_id, customer_id, placed_at, cancelled_at IS NOT NULL FROM added, tiers_counting(false) AS counting;
+        INSERT INTO tier_news (programme_id, customer_id, moment, is_less, counts_at, delta)
+        SELECT programme, customer_id, placed_at, cancelled_at IS NOT NULL, placed_at, CASE
+            WHEN last_measure = 'points' THEN 0 WHEN cancelled_at IS NOT NULL THEN NULL WHEN last_measure = 'visits' THEN 1
+            ELSE greatest(amount_minor, 0) END
+        FROM added, tiers_counting(false) AS counting (programme);
     END IF;
     RETURN NULL;
 END $$;
@@ -18,9 +26,18 @@ CREATE TRIGGER note_orders_for_tiers AFTER INSERT ON orders REFERENCING NEW TABL
     FOR EACH STATEMENT EXECUTE FUNCTION note_orders_for_tiers();
 --;;
 CREATE FUNCTION note_cancellation_for_tiers() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    is_known boolean := OLD.cancelled_at IS NULL AND NEW.cancelled_at <= clock_timestamp();
+    gone bigint := greatest(NEW.amount_minor, 0);
+    back bigint;
 BEGIN
-    INSERT INTO tier_news (programme_id, customer_id, moment, is_less)
-    SELECT programme_id, NEW.customer_id, greatest(least(OLD.cancelled_at, NEW.cancelled_at), NEW.placed_at), true FROM tiers_counting(false);
+    SELECT coalesce(sum(amount_minor), 0) INTO back FROM order_returns WHERE order_id = NEW.order_id AND returned_at <= clock_timestamp();
+    INSERT INTO tier_news (programme_id, customer_id, moment, is_less, counts_at, delta)
+    SELECT programme_id, NEW.customer_id, greatest(least(OLD.cancelled_at, NEW.cancelled_at), NEW.placed_at), true, NEW.placed_at, CASE
+        WHEN last_measure = 'points' THEN 0 WHEN NOT is_known THEN NULL
+        WHEN last_measure = 'visits' THEN CASE WHEN gone = 0 OR gone > back THEN -1 ELSE 0 END
+        ELSE -greatest(gone - back, 0) END
+    FROM tiers_counting(false);
     RETURN NULL;
 END $$;
 --;;
@@ -30,9 +47,22 @@ CREATE TRIGGER note_cancellation_for_tiers AFTER UPDATE OF cancelled_at ON order
 CREATE FUNCTION note_returns_for_tiers() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM tier_schemes) THEN
-        INSERT INTO tier_news (programme_id, customer_id, moment, is_less)
-        SELECT counting.programme_id, customer_id, greatest(returned_at, placed_at), true
-        FROM tiers_counting(false) AS counting, added JOIN orders USING (order_id);
+        INSERT INTO tier_news (programme_id, customer_id, moment, is_less, counts_at, delta)
+        SELECT programme, customer_id, moment, true, placed_at, CASE
+            WHEN last_measure = 'points' THEN 0 WHEN NOT is_known THEN NULL
+            WHEN last_measure = 'visits' THEN CASE WHEN bought > 0 AND bought > before AND bought <= before + back THEN -1 ELSE 0 END
+            ELSE greatest(bought - before - back, 0) - greatest(bought - before, 0) END
+        FROM tiers_counting(false) AS counting (programme), (
+            SELECT customer_id, placed_at, greatest(orders.amount_minor, 0) AS bought, back, greatest(returned_at, placed_at) AS moment,
+                last_at <= clock_timestamp() AND cancelled_at IS NULL AS is_known, (
+                    SELECT coalesce(sum(known.amount_minor), 0) FROM order_returns AS known
+                    WHERE known.order_id = told.order_id AND known.returned_at <= clock_timestamp()
+                ) - back AS before
+            FROM (
+                SELECT order_id, sum(amount_minor) AS back, min(returned_at) AS returned_at, max(returned_at) AS last_at
+                FROM added GROUP BY order_id
+            ) AS told JOIN orders USING (order_id)
+        ) AS came;
     END IF;
     RETURN NULL;
 END $$;
@@ -43,9 +73,14 @@ CREATE TRIGGER note_returns_for_tiers AFTER INSERT ON order_returns REFERENCING 
 CREATE FUNCTION note_entries_for_tiers() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (SELECT FROM tier_schemes) THEN
-        INSERT INTO tier_news (programme_id, customer_id, moment, is_less)
-        SELECT programme_id, added.customer_id, occurred_at, points < 0
+        INSERT INTO tier_news (programme_id, customer_id, moment, is_less, counts_at, delta)
+        SELECT accounts.programme_id, added.customer_id, occurred_at, points < 0,
+            CASE WHEN added.kind = 'reversal' THEN coalesce(least(placed_at, occurred_at), occurred_at) ELSE occurred_at END, CASE
+            WHEN last_measure <> 'points' OR last_wallet <> accounts.wallet THEN 0
+            WHEN added.kind = 'adjustment' AND points < 0 OR occurred_at > clock_timestamp() THEN NULL
+            ELSE points END
         FROM tiers_counting(true) AS counting JOIN accounts USING (programme_id, wallet) JOIN added ON account_id = accounts.id
+        LEFT JOIN orders ON added.kind = 'reversal' AND orders.order_id = added.order_id
         WHERE added.kind IN ('accrual', 'reversal', 'adjustment');
     END IF;
     RETURN NULL;
@@ -74,42 +109,92 @@ CREATE FUNCTION tier_facts(
     ) AS back
     WHERE measure <> 'points' AND placed_at > after AND placed_at <= upto
     UNION ALL
-    SELECT occurred_at, points, CASE WHEN points < 0 THEN timestamptz '9999-01-01' END
-    FROM unnest(family_of(customer)) AS member
-    JOIN accounts ON accounts.customer_id = member AND accounts.programme_id = programme AND wallet = wallet_code
-    JOIN entries ON entries.customer_id = member AND account_id = accounts.id
-    WHERE measure = 'points' AND entries.kind IN ('accrual', 'adjustment') AND occurred_at > after AND occurred_at <= least(upto, moment)
+    SELECT earned.* FROM unnest(family_of(customer)) AS member CROSS JOIN LATERAL (
+        SELECT id FROM accounts WHERE accounts.customer_id = member AND accounts.programme_id = programme AND wallet = wallet_code OFFSET 0
+    ) AS account CROSS JOIN LATERAL (
+        SELECT occurred_at, points, CASE WHEN points < 0 THEN timestamptz '9999-01-01' END FROM entries
+        WHERE entries.customer_id = member AND account_id = account.id AND entries.kind IN ('accrual', 'adjustment')
+          AND occurred_at > after AND occurred_at <= least(upto, moment) OFFSET 0
+    ) AS earned
+    WHERE measure = 'points'
     UNION ALL
-    SELECT counts_at, points, occurred_at FROM (
-        SELECT coalesce(least(placed_at, reversal.occurred_at), reversal.occurred_at) AS counts_at, reversal.points, reversal.occurred_at
-        FROM unnest(family_of(customer)) AS member
-        JOIN accounts ON accounts.customer_id = member AND accounts.programme_id = programme AND wallet = wallet_code
-        JOIN entries AS noted ON noted.customer_id = member AND noted.account_id = accounts.id AND noted.kind = 'reversal'
-            AND noted.occurred_at > after AND noted.occurred_at <= moment
-        JOIN entries AS reversal ON reversal.id = noted.id
-        LEFT JOIN orders ON orders.order_id = reversal.order_id
-        WHERE measure = 'points'
-    ) AS reversals WHERE counts_at > after AND counts_at <= upto
+    SELECT taken.* FROM unnest(family_of(customer)) AS member CROSS JOIN LATERAL (
+        SELECT id FROM accounts WHERE accounts.customer_id = member AND accounts.programme_id = programme AND wallet = wallet_code OFFSET 0
+    ) AS account CROSS JOIN LATERAL (
+        SELECT coalesce(least(placed_at, occurred_at), occurred_at) AS counts_at, points, occurred_at
+        FROM entries LEFT JOIN orders ON orders.order_id = entries.order_id
+        WHERE entries.customer_id = member AND account_id = account.id AND entries.kind = 'reversal'
+          AND occurred_at > after AND occurred_at <= moment OFFSET 0
+    ) AS taken
+    WHERE measure = 'points' AND taken.counts_at > after AND taken.counts_at <= upto
 $$;
 --;;
--- Sums of what counts now of families after moments: all of it until `upto`; when last something was earned that is left; and when last
--- something came back.
+-- When last something was earned after a moment that is left now; from the newest on, one after the other.
+CREATE FUNCTION tier_earned_at(programme text, measure text, wallet_code text, customer text, after timestamptz)
+RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    moment timestamptz := clock_timestamp();
+    found timestamptz := moment + interval '1 microsecond';
+    total bigint;
+BEGIN
+    LOOP
+        IF measure = 'points' THEN
+            SELECT max(last.occurred_at) INTO found FROM unnest(family_of(customer)) AS member
+            JOIN accounts ON accounts.customer_id = member AND accounts.programme_id = programme AND wallet = wallet_code
+            CROSS JOIN LATERAL (
+                SELECT occurred_at FROM entries WHERE entries.customer_id = member AND account_id = accounts.id
+                AND entries.kind IN ('accrual', 'adjustment') AND points > 0
+                AND occurred_at > after AND occurred_at < found ORDER BY occurred_at DESC LIMIT 1
+            ) AS last;
+        ELSE
+            SELECT max(last.placed_at) INTO found FROM unnest(family_of(customer)) AS member CROSS JOIN LATERAL (
+                SELECT placed_at FROM orders WHERE orders.customer_id = member AND placed_at > after AND placed_at < found
+                ORDER BY placed_at DESC LIMIT 1
+            ) AS last;
+        END IF;
+        EXIT WHEN found IS NULL;
+        SELECT sum(amount) INTO total
+        FROM tier_facts(programme, measure, wallet_code, customer, found - interval '1 microsecond', found, moment);
+        EXIT WHEN total > 0;
+    END LOOP;
+    RETURN found;
+END $$;
+--;;
+-- Sums of what counts now of families after moments and until others; when last something was earned that is left, and when last something
+-- came back. Where it is known what `counted` in another window, only what lies between the two is read: `looked` tells how much.
 CREATE FUNCTION tier_sums(
-    programme text, measure text, wallet_code text, customers text[], after timestamptz[], upto timestamptz[], moments timestamptz[]
-) RETURNS TABLE (place bigint, total bigint, earned_at timestamptz, moved_at timestamptz) LANGUAGE sql STABLE AS $$
-    SELECT asked.place, own.total, CASE WHEN measure = 'points' AND own.moved_at IS NOT NULL THEN (
-        SELECT max(counts_at) FROM (
-            SELECT counts_at FROM tier_facts(programme, measure, wallet_code, asked.customer, asked.after, asked.moment, asked.moment)
-            GROUP BY counts_at HAVING sum(amount) > 0
-        ) AS kept
-    ) ELSE own.earned_at END, own.moved_at
-    FROM unnest(customers, after, upto, moments) WITH ORDINALITY AS asked (customer, after, upto, moment, place)
-    CROSS JOIN LATERAL (
-        SELECT coalesce(sum(amount) FILTER (WHERE counts_at <= asked.upto), 0)::bigint AS total,
-            max(counts_at) FILTER (WHERE amount > 0) AS earned_at, max(facts.moved_at) AS moved_at
-        FROM tier_facts(programme, measure, wallet_code, asked.customer, asked.after, asked.moment, asked.moment) AS facts
-    ) AS own
-$$;
+    programme text, measure text, wallet_code text, customers text[], after timestamptz[], upto timestamptz[],
+    counted bigint[], counted_after timestamptz[], counted_upto timestamptz[]
+) RETURNS TABLE (place int, total bigint, earned_at timestamptz, moved_at timestamptz, looked bigint) LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_variable
+DECLARE
+    present timestamptz := clock_timestamp();
+    begins record;
+    ends record;
+BEGIN
+    FOR place IN 1 .. cardinality(customers) LOOP
+        IF counted[place] IS NOT NULL AND after[place] < counted_upto[place] THEN
+            SELECT coalesce(sum(amount), 0) AS amount, count(*) AS facts INTO begins FROM tier_facts(
+                programme, measure, wallet_code, customers[place], least(after[place], counted_after[place]),
+                greatest(after[place], counted_after[place]), present
+            );
+            SELECT coalesce(sum(amount), 0) AS amount, count(*) AS facts INTO ends FROM tier_facts(
+                programme, measure, wallet_code, customers[place], least(upto[place], counted_upto[place]),
+                greatest(upto[place], counted_upto[place]), present
+            );
+            total := counted[place] + begins.amount * CASE WHEN after[place] < counted_after[place] THEN 1 ELSE -1 END
+                + ends.amount * CASE WHEN upto[place] > counted_upto[place] THEN 1 ELSE -1 END;
+            looked := begins.facts + ends.facts;
+            moved_at := NULL;
+        ELSE
+            SELECT coalesce(sum(facts.amount) FILTER (WHERE facts.counts_at <= upto[place]), 0), max(facts.moved_at), count(*)
+            INTO total, moved_at, looked
+            FROM tier_facts(programme, measure, wallet_code, customers[place], after[place], present, present) AS facts;
+        END IF;
+        earned_at := tier_earned_at(programme, measure, wallet_code, customers[place], after[place]);
+        RETURN NEXT;
+    END LOOP;
+END $$;
 --;;
 -- For each threshold the moment back to which one has to go from `upto` on to have earned as much: once that leaves the window, it is lost.
 CREATE FUNCTION tier_falls(
@@ -183,7 +268,8 @@ $$;
 CREATE FUNCTION lock_tier_standings(programme text, customers text[])
 RETURNS TABLE (
     root text, present timestamptz, tier text, since timestamptz, steady_since timestamptz, until timestamptz, falls_to text, scheme_version int,
-    told_tier text, sequence bigint, news_from timestamptz, is_less boolean, is_more boolean, is_given boolean
+    told_tier text, sequence bigint, news_from timestamptz, is_less boolean, is_more boolean, is_given boolean,
+    counted bigint, counted_after timestamptz, counted_upto timestamptz, moved_at timestamptz
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -199,17 +285,26 @@ BEGIN
     ), taken AS (
         DELETE FROM tier_news USING present
         WHERE programme_id = programme AND customer_id = ANY (ARRAY(SELECT member FROM people)) AND tier_news.moment <= present.moment
-        RETURNING customer_id, tier_news.moment, is_less
+        RETURNING customer_id, tier_news.moment, is_less, counts_at, delta
     ), news AS (
-        SELECT root, min(moment) AS news_from, bool_or(is_less) AS is_less, bool_or(NOT is_less) AS is_more
-        FROM people JOIN taken ON taken.customer_id = member GROUP BY root
+        SELECT root, min(moment) AS news_from, bool_or(is_less) AS is_less, bool_or(NOT is_less) AS is_more,
+            max(moment) FILTER (WHERE is_less) AS moved_at, CASE WHEN bool_and(delta IS NOT NULL) THEN coalesce(
+                sum(delta) FILTER (WHERE counts_at > standing.counted_after AND counts_at <= standing.counted_upto), 0
+            ) END AS delta
+        FROM people JOIN taken ON taken.customer_id = member
+        JOIN tier_standings AS standing ON standing.programme_id = programme AND standing.customer_id = root GROUP BY root
+    ), counting AS (
+        UPDATE tier_standings SET counted = counted + delta, moved_at = greatest(tier_standings.moved_at, news.moved_at) FROM news
+        WHERE programme_id = programme AND customer_id = news.root AND counted IS NOT NULL
+          AND (delta IS NULL OR delta <> 0 OR news.moved_at IS NOT NULL)
     )
     SELECT customer_id, present.moment, tier, since, steady_since, until, falls_to, scheme_version, told_tier, sequence,
         news_from, is_less, is_more, EXISTS (
             SELECT FROM people JOIN tier_overrides AS given ON given.customer_id = member
             WHERE people.root = tier_standings.customer_id AND given.programme_id = programme
               AND coalesce(given.until, 'infinity') > least(news_from, present.moment)
-        )
+        ), CASE WHEN news.root IS NULL THEN counted ELSE (counted + delta)::bigint END, counted_after, counted_upto,
+        greatest(tier_standings.moved_at, news.moved_at)
     FROM present, tier_standings LEFT JOIN news ON news.root = customer_id
     WHERE programme_id = programme AND customer_id = ANY (roots);
 END $$;
