@@ -88,6 +88,10 @@ async def test_codes_of_a_reward_are_of_its_programme_or_the_default_one(client)
     body = {"name": {"en": "x"}, "looking": {"strategy": "affinity"}, "benefit": offered}
     assert (await client.post("/v1/offer-campaigns", json=body | {"programme_id": club})).json()["code"] == "offer_terms_invalid"
     assert (await client.post("/v1/offer-campaigns", json=body | {"programme_id": other})).status_code == 201
+    challenge = {"name": {"en": "Five"}, "goal": {"kind": "count", "target": 5}, "reward": {"voucher_batch_id": batch}}
+    for programme_id, status in ((club, 422), (other, 201)):
+        answer = await client.post("/v1/challenges", json=challenge, params={"programme_id": programme_id})
+        assert answer.status_code == status, answer.text
 
 
 async def test_a_code_of_a_programme_is_for_those_who_take_part(client, ledger, story):

@@ -61,7 +61,8 @@ async def make(uow: UnitOfWork, programme_id: str, wanted: ChallengeDraft) -> Ch
     await require_wallet(uow.connection, reward.wallet, programme_id)
     if reward.badge is not None and await badges.find(uow.connection, programme_id, reward.badge) is None:
         raise ChallengeInvalid(pointer="/reward/badge")
-    if reward.voucher_batch_id is not None and await vouchers.get_batch(uow.connection, reward.voucher_batch_id) is None:
+    batch_id = reward.voucher_batch_id
+    if batch_id is not None and await vouchers.batch_for(uow.connection, batch_id, programme_id) is None:
         raise ChallengeInvalid(pointer="/reward/voucher_batch_id")
     challenge_id = new_id("chl")
     terms = wanted.model_dump(mode="json", include=set(ChallengeTerms.model_fields))

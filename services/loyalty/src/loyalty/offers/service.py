@@ -23,7 +23,6 @@ from loyalty.offers.errors import (
 from loyalty.offers.rules import Group, State, state_of
 from loyalty.offers.schemas import OfferCampaignDraft, PercentOff
 from loyalty.programmes import service as programmes
-from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.rewards import repository as rewards
 from loyalty.vouchers import repository as vouchers
 from shared.contracts.customers import OrderCancelled, OrderPlaced, OrderReturned
@@ -52,9 +51,8 @@ async def make_campaign(uow: UnitOfWork, draft: OfferCampaignDraft) -> Record:
     batch_id = None
     if isinstance(draft.benefit, PercentOff):
         batch_id = draft.benefit.voucher_batch_id
-        batch = await vouchers.get_batch(uow.connection, batch_id)
-        # Everybody takes part in the default programme, and may use its codes.
-        if batch is None or batch["kind"] != "percent" or batch["programme_id"] not in (programme_id, PROGRAMME_ID):
+        batch = await vouchers.batch_for(uow.connection, batch_id, programme_id)
+        if batch is None or batch["kind"] != "percent":
             raise OfferTermsInvalid(pointer="/benefit/voucher_batch_id")
         if not draft.needs_activation:
             raise OfferTermsInvalid(pointer="/needs_activation")

@@ -9,6 +9,7 @@ from asyncpg import Record
 from loyalty.abuse.guard import guard
 from loyalty.members import service as members
 from loyalty.members.errors import MemberNotFound
+from loyalty.programmes.the_programme import PROGRAMME_ID
 from loyalty.referrals import following, repository
 from loyalty.referrals.errors import (
     ReferralAlreadyReferred,
@@ -29,7 +30,7 @@ from loyalty.referrals.rules import Known, is_new, is_refused, of_relation, offe
 from loyalty.referrals.schemas import OwnReferral, ReferralDraft, SchemeTerms
 from loyalty.rules.conditions import check
 from loyalty.texts import in_language
-from loyalty.vouchers.repository import get_batch
+from loyalty.vouchers.repository import batch_for
 from loyalty.vouchers.rules import new_codes, normalised
 from shared.contracts.loyalty import ReferralMade
 from shared.database.pool import Connection
@@ -58,7 +59,7 @@ async def change_scheme(uow: UnitOfWork, terms: SchemeTerms, match: int, caller:
     if terms.order_condition is not None:
         check(terms.order_condition)
     for name in ("referrer_voucher_batch_id", "referred_voucher_batch_id"):
-        if values[name] is not None and await get_batch(uow.connection, values[name]) is None:
+        if values[name] is not None and await batch_for(uow.connection, values[name], PROGRAMME_ID) is None:
             field = name
     if field is not None:
         raise ReferralTermsInvalid(pointer=f"/{field}")

@@ -220,8 +220,6 @@ async def _check(connection: Connection, programme_id: str, values: Mapping[str,
     if values["eligibility"].get("condition") is not None:
         check(values["eligibility"]["condition"])
     if values["voucher_batch_id"] is not None:
-        batch = await vouchers.get_batch(connection, values["voucher_batch_id"])
-        # Everybody takes part in the default programme, and may use its codes.
-        is_usable = batch is not None and batch["programme_id"] in (programme_id, PROGRAMME_ID)
-        if batch is None or not is_usable or (values["kind"] == "discount" and batch["kind"] not in _DISCOUNTS):
+        batch = await vouchers.batch_for(connection, values["voucher_batch_id"], programme_id)
+        if batch is None or (values["kind"] == "discount" and batch["kind"] not in _DISCOUNTS):
             raise RewardTermsInvalid(pointer="/voucher_batch_id")

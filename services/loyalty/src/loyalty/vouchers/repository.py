@@ -5,6 +5,7 @@ from typing import Any
 
 from asyncpg import Record
 
+from loyalty.programmes.the_programme import PROGRAMME_ID
 from shared.database.moments import LAST_MOMENT
 from shared.database.pool import Connection
 from shared.database.rows import affected
@@ -24,6 +25,8 @@ VALUES ($1, $2, {", ".join(f"${number}" for number in range(3, len(_FIELDS) + 3)
 """  # noqa: S608 - names of columns only
 _GET_BATCH = f"SELECT {_BATCH} FROM voucher_batches WHERE id = $1"  # noqa: S608
 _LOCK_BATCH = f"{_GET_BATCH} FOR NO KEY UPDATE"
+# Everybody takes part in the default programme, and may have its codes.
+_BATCH_FOR = f"{_GET_BATCH} AND programme_id IN ($2, '{PROGRAMME_ID}')"
 _BATCHES = f"""
 SELECT {_BATCH} FROM voucher_batches WHERE programme_id = $1 AND (created_at, id) < ($3, $4)
 ORDER BY created_at DESC, id DESC LIMIT $2
@@ -104,6 +107,11 @@ async def add_batch(connection: Connection, programme_id: str, values: Mapping[s
 async def get_batch(connection: Connection, batch_id: str, *, lock: bool = False) -> Record | None:
     """Return a batch, locked if asked."""
     return await connection.fetchrow(_LOCK_BATCH if lock else _GET_BATCH, batch_id)
+
+
+async def batch_for(connection: Connection, batch_id: str, programme_id: str) -> Record | None:
+    """Return a batch of which members of a programme can be given codes: one of it, or of the default one; None when it is none."""
+    return await connection.fetchrow(_BATCH_FOR, batch_id, programme_id)
 
 
 async def batches(connection: Connection, programme_id: str, limit: int, after: SortKey | None) -> list[Record]:
