@@ -122,13 +122,13 @@ async def on_orders_placed(uow: UnitOfWork, events: Sequence[Received[OrderPlace
     offered = await offers.bought(uow, orders)
     programmes = await earning.programmes_of(uow, orders)
     # Returns may have come before their orders.
-    awaited = await earning.accrue(uow, orders, programmes)
-    if awaited:
-        await returning.settle(uow, awaited)
+    accrued = await earning.accrue(uow, orders, programmes)
+    if accrued.awaited:
+        await returning.settle(uow, accrued.awaited)
     if offered:
         await offers.settle(uow, offered)
     if any(programme.is_challenging for programme in programmes):
-        await challenges.ordered(uow, orders, programmes)
+        await challenges.ordered(uow, orders, programmes, accrued.looked_at)
     if any(programme.is_tiered for programme in programmes):
         await tiers.refresh(uow, [order.customer_id for order in orders])
         # In some tiers nothing expires.

@@ -7,7 +7,7 @@ came back is taken with its points and badge. Vouchers that were used stay used.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -31,16 +31,29 @@ from shared.database.unit_of_work import UnitOfWork
 ORDER = "order_placed"
 
 
-async def ordered(uow: UnitOfWork, orders: Sequence[OrderPlaced], programmes: Sequence[Programme] | None = None) -> None:
-    """Count orders; `programmes` are those that run when they are placed, where the caller has read them already."""
+async def ordered(
+    uow: UnitOfWork,
+    orders: Sequence[OrderPlaced],
+    programmes: Sequence[Programme] | None = None,
+    looked_at: Mapping[str, tuple[Mapping[str, Any], bool]] | None = None,
+) -> None:
+    """Count orders.
+
+    Args:
+        uow: of the caller, who has posted them.
+        orders: each perhaps known already.
+        programmes: those that run when they are placed, where the caller has read them already.
+        looked_at: what is known of the customers, and whether it is the first purchase, of those of which the caller knows it already.
+    """
     found = await _looking(uow, ORDER, [order.placed_at for order in orders])
     if not found:
         return
+    known = [looked_at[o.order_id] for o in orders] if looked_at and all(o.order_id in looked_at for o in orders) else None
     # The date is that of each programme, so it is added when a challenge looks.
     told = [
         Occasion(ORDER, o.order_id, o.customer_id, o.placed_at, order_facts(o, found[0].rule.zone, first_purchase=False)) for o in orders
     ]
-    seen = await _with_traits(uow, found, told)
+    seen = await _with_traits(uow, found, told, known)
     apart = await repository.add_orders(uow.connection, seen)
     counted = _counted(found, [(order, order) for order in seen if order.source_id not in apart])
     await _count(uow, found, [*counted, *await _left(uow, found, apart)], programmes=programmes)
@@ -89,11 +102,17 @@ async def _happened(uow: UnitOfWork, trigger: str, occasions: Sequence[Occasion]
         await _count(uow, found, [one for one in _counted(found, [(occasion, occasion) for occasion in seen]) if one.amount])
 
 
-async def _with_traits(uow: UnitOfWork, found: Sequence[ChallengeRow], occasions: Sequence[Occasion]) -> list[Occasion]:
-    traits = await earning.traits(uow.connection, [(o.customer_id, o.occurred_at) for o in occasions])
+async def _with_traits(
+    uow: UnitOfWork,
+    found: Sequence[ChallengeRow],
+    occasions: Sequence[Occasion],
+    known: Sequence[tuple[Mapping[str, Any], bool]] | None = None,
+) -> list[Occasion]:
+    if known is None:
+        known = await earning.traits(uow.connection, [(o.customer_id, o.occurred_at) for o in occasions])
     seen = [
-        replace(o, traits=known | dict(o.traits), facts={**o.facts, "first_purchase": is_first} if o.trigger == ORDER else o.facts)
-        for o, (known, is_first) in zip(occasions, traits, strict=True)
+        replace(o, traits={**traits, **o.traits}, facts={**o.facts, "first_purchase": is_first} if o.trigger == ORDER else o.facts)
+        for o, (traits, is_first) in zip(occasions, known, strict=True)
     ]
     # Each programme has its own tiers, and few conditions ask for them.
     for programme_id in sorted({one.programme_id for one in found if "tier" in (one.terms["condition"] or "")}):

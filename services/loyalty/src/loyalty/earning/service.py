@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from loyalty.earning import repository
 from loyalty.earning.repository import HeardOrder, NewAward
@@ -41,8 +41,20 @@ async def programmes_of(uow: UnitOfWork, orders: Sequence[OrderPlaced]) -> list[
     return await running(uow.connection, [order.placed_at for order in orders])
 
 
-async def accrue(uow: UnitOfWork, orders: Sequence[OrderPlaced], programmes: Sequence[Programme] | None = None) -> list[str]:
-    """Give the members what their orders earn in each programme that runs; return those decided by rules for which returns wait.
+class Accrued(NamedTuple):
+    """What has become of orders.
+
+    Attributes:
+        awaited: the ids of those that rules have decided and that returns wait for.
+        looked_at: of each order that rules have looked at what was known of its customer, and whether it was his first purchase.
+    """
+
+    awaited: Sequence[str] = ()
+    looked_at: Mapping[str, tuple[Mapping[str, Any], bool]] = {}
+
+
+async def accrue(uow: UnitOfWork, orders: Sequence[OrderPlaced], programmes: Sequence[Programme] | None = None) -> Accrued:
+    """Give the members what their orders earn in each programme that runs.
 
     In the default programme an order is decided by the rules of the day on which it was placed, when there were any, else by the rate of
     that day; in each other likewise, where its rate is one more rule. What is known already stays as it was decided.
@@ -59,7 +71,7 @@ async def accrue(uow: UnitOfWork, orders: Sequence[OrderPlaced], programmes: Seq
     programmes = await programmes_of(uow, orders) if programmes is None else programmes
     if not any(programme.has(ORDER) for programme in programmes):
         await ledger.accrue(uow, orders)
-        return []
+        return Accrued()
     distinct(check_purchase(Purchase(o.order_id, o.customer_id, o.placed_at, o.amount_minor)) for o in orders)
     first_told = list({order.order_id: order for order in reversed(orders)}.values())[::-1]
     default = next((programme for programme in programmes if programme.is_default), None)
@@ -70,8 +82,8 @@ async def accrue(uow: UnitOfWork, orders: Sequence[OrderPlaced], programmes: Seq
         await ledger.accrue(uow, [order for order in first_told if order.order_id not in ruled])
     if ruled and any(each.is_put_off for each in heard.values()):
         await ledger.revive(uow, [(order.customer_id, order.placed_at) for order in first_told if order.order_id in ruled])
-    decided = await _decide_orders(uow, programmes, [o for o in first_told if not heard[o.order_id].is_decided], heard)
-    return [order.order_id for order in first_told if order.order_id in decided and heard[order.order_id].is_awaited]
+    seen = await _decide_orders(uow, programmes, [o for o in first_told if not heard[o.order_id].is_decided], heard)
+    return Accrued([order_id for order_id in seen if heard[order_id].is_awaited], seen)
 
 
 async def earn(
@@ -110,8 +122,8 @@ async def earn(
 
 async def _decide_orders(
     uow: UnitOfWork, programmes: Sequence[Programme], orders: Sequence[OrderPlaced], heard: Mapping[str, HeardOrder]
-) -> set[str]:
-    """Give what each programme's rules give for orders that are not decided; return the ids of those that one has looked at."""
+) -> Mapping[str, tuple[Mapping[str, Any], bool]]:
+    """Give what each programme's rules give for orders that are not decided; return what they saw of those that one has looked at."""
     told: dict[Programme, list[OrderPlaced]] = {}
     for programme in programmes:
         fresh = [o for o in orders if programme.id not in heard[o.order_id].seen_by and programme.rules_at(ORDER, o.placed_at)]
@@ -120,16 +132,15 @@ async def _decide_orders(
     looked_at = {order.order_id for some in told.values() for order in some}
     meant = [order for order in orders if order.order_id in looked_at]
     if not meant:
-        return set()
+        return {}
     known = await repository.traits(uow.connection, [(order.customer_id, order.placed_at) for order in meant])
     firsts = {order.customer_id: order.order_id for order in sorted(meant, key=lambda o: (o.placed_at, o.order_id), reverse=True)}
     seen = {
         o.order_id: (traits, is_first and firsts[o.customer_id] == o.order_id) for o, (traits, is_first) in zip(meant, known, strict=True)
     }
-    decided: set[str] = set()
     for programme, some in told.items():
-        decided |= await _post(uow, programme, [_occasion(programme, order, *seen[order.order_id]) for order in some])
-    return decided
+        await _post(uow, programme, [_occasion(programme, order, *seen[order.order_id]) for order in some])
+    return seen
 
 
 def _occasion(programme: Programme, order: OrderPlaced, traits: Mapping[str, Any], is_first: bool) -> Occasion:  # noqa: FBT001
@@ -137,17 +148,16 @@ def _occasion(programme: Programme, order: OrderPlaced, traits: Mapping[str, Any
     return Occasion(ORDER, order.order_id, order.customer_id, order.placed_at, facts, traits)
 
 
-async def _post(uow: UnitOfWork, programme: Programme, occasions: Sequence[Occasion]) -> set[str]:
-    """Give what a programme's rules give for occasions that it did not see yet; return the sources of those that are its members'."""
+async def _post(uow: UnitOfWork, programme: Programme, occasions: Sequence[Occasion]) -> None:
+    """Give what a programme's rules give for occasions that it did not see yet, unless it is one of somebody who has left it."""
     if occasions and not programme.is_default:
         away = await absent(uow.connection, programme.id, [(o.customer_id, o.occurred_at) for o in occasions])
         occasions = [o for o in occasions if (o.customer_id, o.occurred_at) not in away]
     if not occasions:
-        return set()
+        return
     schemes = await schemes_of(uow.connection, programme)
     for part in rounds(occasions, schemes):
         await _decide(uow, programme, await with_tiers(uow.connection, programme, part, schemes))
-    return {occasion.source_id for occasion in occasions}
 
 
 async def _decide(uow: UnitOfWork, programme: Programme, occasions: Sequence[Occasion]) -> None:
