@@ -30,7 +30,7 @@ from shared.settings import ServiceSettings
 VERSION = "1.0.0"
 _DESCRIPTION = (
     "Part of Regulars, the open suite that turns customers into regulars. Errors are problem details (RFC 9457); "
-    "POST takes `Idempotency-Key`; lists are read by cursor; changes need the ETag that was read."
+    "POST takes `Idempotency-Key`; lists are read by cursor; what is read has an ETag for `If-None-Match`; changes need it."
 )
 
 
