@@ -29,7 +29,14 @@ FROM accounts, generate_series(1, 4) AS n WHERE customer_id IS NOT NULL;
 INSERT INTO expiry_watches (account_id, due_at) SELECT id, now() + id % 700 * interval '1 day' FROM accounts WHERE customer_id IS NOT NULL;
 INSERT INTO expiry_reminders (customer_id, account_id, expires_at, days)
 SELECT customer_id, id, now(), 7 FROM accounts WHERE customer_id IS NOT NULL;
-ANALYZE members; ANALYZE accounts; ANALYZE lots; ANALYZE expiry_watches; ANALYZE expiry_reminders;
+INSERT INTO entries (id, account_id, customer_id, kind, source_id, points, counter, occurred_at, recorded_at, sequence, hash)
+SELECT 'ent_' || id || '_' || n, id, customer_id, 'accrual', id || '_' || n, 9, 'issuance', now() - n * interval '1 hour', now(), n, ''
+FROM accounts, generate_series(1, 4) AS n WHERE customer_id IS NOT NULL;
+INSERT INTO orders (order_id, customer_id, programme_id, rate_version, placed_at, amount_minor)
+SELECT 'ord_' || id, customer_id, {_P}, 0, now(), 1 FROM accounts WHERE customer_id IS NOT NULL;
+INSERT INTO expiry_policies (programme_id, version, kind, unit, units, zone, effective_from)
+VALUES ({_P}, 1, 'activity', 'month', 1, 'UTC', now());
+ANALYZE entries; ANALYZE orders; ANALYZE members; ANALYZE accounts; ANALYZE lots; ANALYZE expiry_watches; ANALYZE expiry_reminders;
 """
 
 
@@ -43,3 +50,24 @@ async def test_the_indexes_are_used(database):
             if index not in plan:
                 missed[index, statement[:60]] = plan
     assert not missed, "\n\n".join(f"{what}:\n{plan}" for what, plan in missed.items())
+
+
+SCANNED = """
+SELECT relname, seq_scan FROM pg_stat_xact_user_tables
+WHERE schemaname = current_schema() AND relname IN ('lots', 'accounts', 'entries', 'orders', 'hold_lots') ORDER BY relname
+"""
+PASS = [
+    "SELECT * FROM lot_expiries(ARRAY(SELECT id FROM lots WHERE account_id = 7 AND remaining > 0), now())",
+    "SELECT * FROM due_lots(20, ARRAY[7, 8, 9]::bigint[], now())",
+    "SELECT * FROM next_lapses(ARRAY[7, 8, 9]::bigint[], now())",
+]
+
+
+async def test_a_few_lots_are_looked_up_by_their_keys(database):
+    async with database.acquire() as connection:
+        await connection.execute(_FILL)
+        for statement in PASS:
+            before = await connection.fetch(SCANNED)
+            assert len(before) == 5
+            assert await connection.fetch(statement) is not None
+            assert await connection.fetch(SCANNED) == before, statement

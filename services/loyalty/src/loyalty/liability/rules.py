@@ -259,7 +259,8 @@ def _horizon(
     low, high = (_within(expected * (1 + error), outstanding) for error in (lowest, highest))
     # One error less than the ranks say: past forecasts knew shorter histories, so their errors are not quite those of this one.
     promised = min(level - 1 / (len(checks[ahead]) + 1), LEVEL)
-    return Horizon(ahead, round(expected), low, high, promised, *coverage_of(checks, ahead), checks[ahead])
+    coverage, evaluations = coverage_of(checks, ahead)
+    return Horizon(ahead, round(expected), low, high, promised, coverage, evaluations, checks[ahead])
 
 
 def _spent_after(flows: Sequence[Flow], month: int) -> dict[int, int]:
