@@ -131,7 +131,7 @@ $$;
 --;;
 -- When last something was earned after a moment that is left now; from the newest on, one after the other.
 CREATE FUNCTION tier_earned_at(programme text, measure text, wallet_code text, customer text, after timestamptz)
-RETURNS timestamptz LANGUAGE plpgsql STABLE AS $$
+RETURNS timestamptz LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     moment timestamptz := clock_timestamp();
     found timestamptz := moment + interval '1 microsecond';
@@ -165,41 +165,40 @@ END $$;
 CREATE FUNCTION tier_sums(
     programme text, measure text, wallet_code text, customers text[], after timestamptz[], upto timestamptz[],
     counted bigint[], counted_after timestamptz[], counted_upto timestamptz[]
-) RETURNS TABLE (place int, total bigint, earned_at timestamptz, moved_at timestamptz, looked bigint) LANGUAGE plpgsql STABLE AS $$
-#variable_conflict use_variable
-DECLARE
-    present timestamptz := clock_timestamp();
-    begins record;
-    ends record;
-BEGIN
-    FOR place IN 1 .. cardinality(customers) LOOP
-        IF counted[place] IS NOT NULL AND after[place] < counted_upto[place] THEN
-            SELECT coalesce(sum(amount), 0) AS amount, count(*) AS facts INTO begins FROM tier_facts(
-                programme, measure, wallet_code, customers[place], least(after[place], counted_after[place]),
-                greatest(after[place], counted_after[place]), present
-            );
-            SELECT coalesce(sum(amount), 0) AS amount, count(*) AS facts INTO ends FROM tier_facts(
-                programme, measure, wallet_code, customers[place], least(upto[place], counted_upto[place]),
-                greatest(upto[place], counted_upto[place]), present
-            );
-            total := counted[place] + begins.amount * CASE WHEN after[place] < counted_after[place] THEN 1 ELSE -1 END
-                + ends.amount * CASE WHEN upto[place] > counted_upto[place] THEN 1 ELSE -1 END;
-            looked := begins.facts + ends.facts;
-            moved_at := NULL;
-        ELSE
-            SELECT coalesce(sum(facts.amount) FILTER (WHERE facts.counts_at <= upto[place]), 0), max(facts.moved_at), count(*)
-            INTO total, moved_at, looked
-            FROM tier_facts(programme, measure, wallet_code, customers[place], after[place], present, present) AS facts;
-        END IF;
-        earned_at := tier_earned_at(programme, measure, wallet_code, customers[place], after[place]);
-        RETURN NEXT;
-    END LOOP;
-END $$;
+) RETURNS TABLE (place bigint, total bigint, earned_at timestamptz, moved_at timestamptz, looked bigint) LANGUAGE sql STABLE AS $$
+    WITH asked AS MATERIALIZED (
+        SELECT *, told.counted IS NOT NULL AND told.after < told.counted_upto AS is_counted
+        FROM (SELECT clock_timestamp() AS present) AS now, unnest(customers, after, upto, counted, counted_after, counted_upto)
+            WITH ORDINALITY AS told (customer, after, upto, counted, counted_after, counted_upto, place)
+    )
+    SELECT place, own.total, CASE WHEN measure = 'points' AND own.moved_at IS NOT NULL
+        THEN tier_earned_at(programme, measure, wallet_code, customer, asked.after) ELSE own.earned_at END, own.moved_at, own.looked
+    FROM asked CROSS JOIN LATERAL (
+        SELECT coalesce(sum(amount) FILTER (WHERE counts_at <= asked.upto), 0)::bigint AS total,
+            max(counts_at) FILTER (WHERE amount > 0) AS earned_at, max(facts.moved_at) AS moved_at, count(*) AS looked
+        FROM tier_facts(programme, measure, wallet_code, customer, asked.after, present, present) AS facts
+    ) AS own WHERE NOT is_counted
+    UNION ALL
+    SELECT place, asked.counted + begins.total * CASE WHEN asked.after < asked.counted_after THEN 1 ELSE -1 END
+            + ends.total * CASE WHEN asked.upto > asked.counted_upto THEN 1 ELSE -1 END,
+        tier_earned_at(programme, measure, wallet_code, customer, asked.after), NULL, begins.looked + ends.looked
+    FROM asked CROSS JOIN LATERAL (
+        SELECT coalesce(sum(amount), 0)::bigint AS total, count(*) AS looked FROM tier_facts(
+            programme, measure, wallet_code, customer, least(asked.after, asked.counted_after), greatest(asked.after, asked.counted_after),
+            present
+        )
+    ) AS begins CROSS JOIN LATERAL (
+        SELECT coalesce(sum(amount), 0)::bigint AS total, count(*) AS looked FROM tier_facts(
+            programme, measure, wallet_code, customer, least(asked.upto, asked.counted_upto), greatest(asked.upto, asked.counted_upto),
+            present
+        )
+    ) AS ends WHERE is_counted
+$$;
 --;;
 -- For each threshold the moment back to which one has to go from `upto` on to have earned as much: once that leaves the window, it is lost.
 CREATE FUNCTION tier_falls(
     programme text, measure text, wallet_code text, customer text, after timestamptz, upto timestamptz, thresholds bigint[]
-) RETURNS timestamptz[] LANGUAGE plpgsql STABLE AS $$
+) RETURNS timestamptz[] LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     fact record;
     total bigint := 0;
@@ -270,7 +269,7 @@ RETURNS TABLE (
     root text, present timestamptz, tier text, since timestamptz, steady_since timestamptz, until timestamptz, falls_to text, scheme_version int,
     told_tier text, sequence bigint, news_from timestamptz, is_less boolean, is_more boolean, is_given boolean,
     counted bigint, counted_after timestamptz, counted_upto timestamptz, moved_at timestamptz
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
     roots text[] := ARRAY(SELECT DISTINCT (family_of(asked))[1] AS root FROM unnest(customers) AS asked ORDER BY root);
