@@ -147,6 +147,20 @@ def test_an_interval_of_more_months_is_no_narrower(errors):
         narrower = (low, high)
 
 
+def test_points_that_are_spent_once_a_year_are_forecast_for_the_months_that_tell():
+    """In most months nothing is expected of the next one, so there is nothing to compare with."""
+    flows = [
+        Flow(cohort, cohort + age, 1_000 * (age == 0), (390 + cohort) * (age == 6), (610 - cohort) * (age == 7))
+        for cohort in range(0, 60, 12)
+        for age in range(12)
+    ]
+    told = forecast(flows, 60)
+    assert told.reason is None
+    assert 1 not in [horizon.ahead for horizon in told.horizons]
+    assert TESTED_AHEAD in [horizon.ahead for horizon in told.horizons]
+    assert all(len(horizon.checks) >= 8 for horizon in told.horizons)
+
+
 def test_a_horizon_needs_a_history_as_long():
     told = forecast(invented(28, 1), 28)
     assert [horizon.ahead for horizon in told.horizons] == [1, 3, 6]

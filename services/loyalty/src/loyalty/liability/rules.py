@@ -147,7 +147,7 @@ def forecast(flows: Sequence[Flow], now: int, started: int | None = None) -> For
         return Forecast("nothing_redeemed", months, cohorts)
     if months < MIN_MONTHS or len(tested) < MIN_CUT_OFFS:
         return Forecast("history_short", months, cohorts, checks=tested)
-    errors = widened({ahead: [check.error for check in of_it] for ahead, of_it in checks.items() if len(of_it) >= MIN_CUT_OFFS})
+    errors = widened({ahead: [check.error for check in of_it] for ahead, of_it in checks.items()})
     horizons = [_horizon(ahead, held, shares, now, errors[ahead], checks) for ahead in errors]
     expected = sum(cohort.expected for cohort in cohorts)
     outstanding = sum(held.values())
@@ -222,10 +222,13 @@ def interval(errors: Sequence[float]) -> tuple[float, float, float]:
 
 
 def widened(errors: Mapping[int, Sequence[float]]) -> dict[int, tuple[float, float, float]]:
-    """Return the interval of errors for each number of months ahead, each as wide at least as those of fewer months, and its level."""
+    """Return the interval of errors for each number of months ahead, each as wide at least as those of fewer months, and its level.
+
+    Where there are too few errors there is none.
+    """
     found: dict[int, tuple[float, float, float]] = {}
     lowest, highest = 0.0, 0.0
-    for ahead in sorted(errors):
+    for ahead in (ahead for ahead in sorted(errors) if len(errors[ahead]) >= MIN_CUT_OFFS):
         low, high, level = interval(errors[ahead])
         lowest, highest = (min(low, lowest), max(high, highest)) if found else (low, high)
         found[ahead] = (lowest, highest, level)
@@ -236,11 +239,11 @@ def coverage_of(checks: Mapping[int, Sequence[Check]], ahead: int) -> tuple[floa
     """Return how many of the past forecasts fell into the interval that was known by then, and how many there were to look at."""
     hits = []
     for check in checks[ahead]:
-        known = {
-            other: [one.error for one in of_it if one.month + other <= check.month] for other, of_it in checks.items() if other <= ahead
-        }
-        if len(known[ahead]) >= MIN_CUT_OFFS:
-            lowest, highest, _ = widened(known)[ahead]
+        known = widened(
+            {other: [one.error for one in of_it if one.month + other <= check.month] for other, of_it in checks.items() if other <= ahead}
+        )
+        if ahead in known:
+            lowest, highest, _ = known[ahead]
             hits.append(lowest <= check.error <= highest)
     return (sum(hits) / len(hits) if hits else None), len(hits)
 
