@@ -5,7 +5,7 @@ called just before the endpoint: after everything else is validated, which also 
 """
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +30,9 @@ def without_ours(dependant: Dependant) -> Dependant:
     endpoint = dependant.call
     if not inspect.iscoroutinefunction(endpoint):
         return dependant
-    ours = [inner for inner in dependant.dependencies if inner.name is not None and _is_ours(inner)]
+    # What others need too is solved once for all, as a body that can be read but once.
+    shared = {below.call for inner in dependant.dependencies for below in _below(inner)}
+    ours = [inner for inner in dependant.dependencies if inner.name is not None and _is_ours(inner, shared)]
     if not ours:
         return dependant
     providers = tuple((inner.name, inner.call) for inner in ours)
@@ -53,8 +55,16 @@ def _calling(endpoint: Callable[..., Awaitable[Any]], providers: tuple[tuple[Any
     return call
 
 
-def _is_ours(dependant: Dependant) -> bool:
-    return dependant.call in _OURS or type(dependant.call) is Requirement or _takes_the_request_only(dependant)
+def _below(dependant: Dependant) -> Iterator[Dependant]:
+    for inner in dependant.dependencies:
+        yield inner
+        yield from _below(inner)
+
+
+def _is_ours(dependant: Dependant, shared: Collection[Any]) -> bool:
+    if dependant.call in _OURS or type(dependant.call) is Requirement:
+        return True
+    return dependant.call not in shared and _takes_the_request_only(dependant)
 
 
 def _takes_the_request_only(dependant: Dependant) -> bool:
