@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from customers.exports import job
+from customers.app import SERVICE
+from customers.exports import job, repository
 from customers.exports import service as exports
 from customers.exports.rules import cell, csv_lines
 from customers.imports import service as imports
 from shared.database.unit_of_work import UnitOfWork
 from shared.http.access_events import issue_key
+from shared.http.jobs import JobRunner
 
 PEOPLE = [
     {
@@ -153,6 +156,112 @@ async def test_an_erasure_leaves_no_file(client, exported, work, database):
         assert await connection.fetchval("SELECT (SELECT count(*) FROM export_files) + (SELECT count(*) FROM import_files)") == 0
     applied = await client.post(f"{dry.headers['location']}/apply")
     assert applied.json()["code"] == "import_not_previewed"
+
+
+class Killed(BaseException):
+    """As a kill is: nothing in the code under test catches it."""
+
+
+@pytest.fixture
+def small(monkeypatch) -> None:
+    """Pages of one customer, and a piece for each."""
+    monkeypatch.setattr(job, "PAGE", 1)
+    monkeypatch.setattr(repository, "PIECE_BYTES", 64)
+
+
+def at_page(monkeypatch, number: int, do: Callable[[], Awaitable[None]]) -> None:
+    """Do something once, when the lines of a page are about to be added to the file; the first page is the header."""
+    plain, calls = job._Writer._add, []
+
+    async def add(self: Any, content: bytes) -> None:
+        calls.append(content)
+        if len(calls) == number:
+            await do()
+        await plain(self, content)
+
+    monkeypatch.setattr(job._Writer, "_add", add)
+
+
+async def ordered(client, **draft: Any) -> str:
+    return (await client.post("/v1/exports", json=draft)).headers["location"]
+
+
+async def file_of(client, path: str) -> bytes:
+    answer = await client.get(f"{path}/file")
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+async def test_a_killed_export_begins_anew(client, exported, database, monkeypatch, small):
+    async def kill() -> None:
+        raise Killed
+
+    whole = await file_of(client, f"/v1/exports/{(await exported())['id']}")
+    at_page(monkeypatch, 3, kill)
+    path = await ordered(client)
+    runner = JobRunner(database, SERVICE.jobs, lease_seconds=0.0)
+    with pytest.raises(Killed):
+        await runner.run_one()
+    assert (await client.get(path)).json()["status"] == "running"
+    await runner.run_one()
+    assert await file_of(client, path) == whole
+
+
+async def test_of_two_runners_the_last_writes_the_file(client, exported, database, monkeypatch, small, work):
+    """As after a pause that was longer than the lease."""
+    whole = await file_of(client, f"/v1/exports/{(await exported())['id']}")
+
+    async def run_again() -> None:
+        async with database.acquire() as connection:
+            await connection.execute("UPDATE jobs SET heartbeat_at = now() - interval '1 hour' WHERE status = 'running'")
+        await JobRunner(database, SERVICE.jobs).run_one()
+
+    at_page(monkeypatch, 3, run_again)
+    path = await ordered(client)
+    await work()
+    shown = (await client.get(path)).json()
+    assert (shown["status"], shown["rows"], await file_of(client, path)) == ("succeeded", 3, whole)
+
+
+@pytest.mark.parametrize("page", [1, 2, 3])
+async def test_whoever_is_erased_while_a_file_is_written_is_not_in_it(client, database, monkeypatch, small, work, page):
+    row = (await client.get("/v1/customers", params={"external_id": "C-1"})).json()["data"][0]
+
+    async def erase() -> None:
+        answer = await client.post("/v1/erasures", json={"customer_id": row["id"]})
+        assert answer.status_code in (201, 202), answer.text
+
+    at_page(monkeypatch, page, erase)
+    path = await ordered(client, format="ndjson", fields=["external_id", "name", "email"])
+    await work()
+    shown = (await client.get(path)).json()
+    assert (shown["status"], shown["rows"]) == ("succeeded", 2)
+    assert [orjson.loads(line)["external_id"] for line in (await file_of(client, path)).splitlines()] == ["C-2", "C-3"]
+
+
+async def test_no_more_than_a_page_and_a_piece_is_held_at_once(client, exported, monkeypatch):
+    """However many they are: what is asked for and what is kept at once has a limit of its own."""
+    people = [{"external_id": f"M-{number}", "name": "N" * 200} for number in range(300)]
+    await client.post("/v1/customers/batch", json={"items": people})
+    monkeypatch.setattr(job, "PAGE", 20)
+    monkeypatch.setattr(repository, "PIECE_BYTES", 4_096)
+    plain_page, plain_put, pages, pieces = job.profiles.listed, repository.put_piece, [], []
+
+    async def listed(*arguments: Any) -> list[Any]:
+        pages.append(await plain_page(*arguments))
+        return pages[-1]
+
+    async def put_piece(*arguments: Any) -> bool:
+        pieces.append(len(arguments[-1]))
+        return await plain_put(*arguments)
+
+    monkeypatch.setattr(job.profiles, "listed", listed)
+    monkeypatch.setattr(repository, "put_piece", put_piece)
+    shown = await exported(fields=["external_id", "name"])
+    assert len(await rows_of(client, shown)) == shown["rows"] == 303
+    assert max(map(len, pages)) == 20
+    assert max(pieces) == 4_096
+    assert len(pieces) > 10
 
 
 async def test_imports_tell_what_they_told_of_a_customer(client, work, database):

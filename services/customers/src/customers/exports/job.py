@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from asyncpg import Record
@@ -25,24 +26,32 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UNFILTERED = ("q", "attributes")
 
 
+class _Overtaken(Exception):
+    """Somebody else writes the file, or it is void because a customer was erased who may be in it."""
+
+
 async def run(job: Job) -> Mapping[str, Any]:
-    """Write the file of an export; see `shared.service.JobFunction`. A killed one begins anew."""
+    """Write the file of an export; see `shared.service.JobFunction`. A killed one begins anew, and so does one that is void."""
     export_id = job.arguments["export_id"]
-    async with job.unit_of_work() as uow:
-        row = await repository.begin(uow.connection, export_id)
-    if row is None:
-        raise ExportNotFound
-    writer = _Writer(job, row)
-    try:
-        await writer.write()
-    except Exception as error:
-        code = error.code if isinstance(error, DomainError) else "internal_error"
+    while True:
         async with job.unit_of_work() as uow:
-            await repository.end(uow.connection, export_id, "failed", writer.rows, writer.size, code)
-        raise
-    async with job.unit_of_work() as uow:
-        await repository.end(uow.connection, export_id, "succeeded", writer.rows, writer.size)
-    return {"export_id": export_id, "rows": writer.rows, "file_bytes": writer.size}
+            row = await repository.begin(uow.connection, export_id)
+        if row is None:
+            raise ExportNotFound
+        writer = _Writer(job, row)
+        try:
+            await writer.write()
+            await writer.end("succeeded")
+        except _Overtaken:
+            async with job.database.acquire() as connection:
+                if await repository.is_void(connection, export_id):
+                    continue
+            return {"export_id": export_id}
+        except Exception as error:
+            with suppress(_Overtaken):
+                await writer.end("failed", error.code if isinstance(error, DomainError) else "internal_error")
+            raise
+        return {"export_id": export_id, "rows": writer.rows, "file_bytes": writer.size}
 
 
 class _Writer:
@@ -58,6 +67,7 @@ class _Writer:
         self.size = 0
         self._job = job
         self._export_id: str = row["id"]
+        self._run: int = row["runs"]
         self._row = row
         self._buffer = bytearray()
         self._number = 0
@@ -83,6 +93,12 @@ class _Writer:
             after = page[-1].sort_key
         await self._flush(0)
 
+    async def end(self, status: str, error_code: str | None = None) -> None:
+        """Say how it ended."""
+        async with self._job.unit_of_work() as uow:
+            if not await repository.end(uow.connection, self._export_id, self._run, status, self.rows, self.size, error_code):
+                raise _Overtaken
+
     async def _add(self, content: bytes) -> None:
         self._buffer += content
         await self._flush(repository.PIECE_BYTES)
@@ -92,7 +108,8 @@ class _Writer:
             piece = bytes(self._buffer[: repository.PIECE_BYTES])
             del self._buffer[: repository.PIECE_BYTES]
             async with self._job.database.acquire() as connection:
-                await repository.put_piece(connection, self._export_id, self._number, piece)
+                if not await repository.put_piece(connection, self._export_id, self._run, self._number, piece):
+                    raise _Overtaken
             self._number += 1
             self.size += len(piece)
 

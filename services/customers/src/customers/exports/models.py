@@ -19,6 +19,8 @@ exports = sa.Table(
     sa.Column("fields", sa.ARRAY(sa.Text), nullable=False),
     # Whoever may not see contact data gets it masked.
     sa.Column("masked", sa.Boolean, nullable=False),
+    # How often its file was begun, or void: only whoever began it last writes it.
+    sa.Column("runs", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sa.Column("rows", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sa.Column("file_bytes", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sa.Column("error_code", sa.Text),

@@ -96,7 +96,7 @@ async def forget_expired(uow: UnitOfWork, now: datetime) -> bool:
 
 
 async def erase(connection: Connection, ids: list[str]) -> dict[str, int]:
-    """Delete every complete file: whoever is erased may be in any of them, and an export is quickly made anew."""
+    """Delete every file: whoever is erased may be in any of them, and an export is quickly made anew; those at work are by themselves."""
     return {"export_files": await repository.expire_all(connection, ids)}
 
 

@@ -11,6 +11,7 @@ down_revision = "0011"
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
     op.add_column("profile_changes", sa.Column("withdraws", sa.Text))
+    op.add_column("exports", sa.Column("runs", sa.BigInteger, nullable=False, server_default=sa.text("0")))
     op.add_column("customer_identities", sa.Column("told_by", sa.ARRAY(sa.Text)))
     op.add_column("imports", sa.Column("matched", JSONB, nullable=False, server_default=sa.text("'{}'")))
     # What dry runs remember helps them only.
@@ -23,4 +24,5 @@ def downgrade() -> None:
     op.drop_column("import_keys", "owner")
     op.drop_column("imports", "matched")
     op.drop_column("customer_identities", "told_by")
+    op.drop_column("exports", "runs")
     op.drop_column("profile_changes", "withdraws")
