@@ -5,6 +5,7 @@ import pytest
 from customers.duplicates import marks
 from customers.duplicates import repository as duplicates
 from customers.identities import repository as identities
+from customers.imports import matching, noting
 from shared.testing.databases import rolled_back
 from shared.testing.plans import plan_of
 
@@ -26,6 +27,11 @@ _STATEMENTS = [
     (("ix_duplicate_pairs_second_id", "uq_duplicate_pairs_first_id_second_id"), duplicates._ERASE, "ARRAY['cus_1']"),
     (("ix_duplicate_checks_marked_at_customer_id", "pk_duplicate_checks"), marks._TAKE, "20"),
     (("pk_customers", "pk_duplicate_checks"), marks._MARK, "ARRAY['cus_1']"),
+    (("ix_customer_identities_kind_value", "pk_customers"), matching._FURTHER, "ARRAY['1'], 'card', 'shop'"),
+    (("uq_attribute_values_name_value", "pk_customers"), matching._BY_ATTRIBUTE, "ARRAY['1'], 'passport'"),
+    (("pk_customers", "ix_customers_root_id", "uq_customer_identities_customer_id"), noting._KEPT, "ARRAY['cus_1']"),
+    (("uq_customer_identities_customer_id",), noting._FORGET, "ARRAY['cus_1'], 'imp_1'"),
+    (("uq_customer_identities_customer_id",), noting._TAKE_BACK, "ARRAY['cus_1'], 'imp_1'"),
     (("pk_customers",), duplicates._NEXT_PERSONS, "'cus_5', 100"),
 ]
 

@@ -135,5 +135,5 @@ async def cancel(import_id: ImportIdInPath, uow: Uow, _: WritesImports) -> Impor
     responses=problems(errors.ImportNotFound, errors.ImportNotFinished, errors.ImportAlreadyUndone),
 )
 async def undo(import_id: ImportIdInPath, uow: Uow, caller: WritesImports) -> Import:
-    """Undo an import: whom it made and nobody has used since is removed, what it changed and nobody has changed since is as before."""
+    """Undo an import: whom it made and nobody has used since is removed, of all others it is withdrawn: all is known as without it."""
     return Import.of(await service.undo(uow, caller, import_id))
