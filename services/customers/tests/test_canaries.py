@@ -31,6 +31,7 @@ IMPERSONAL = frozenset(
         *("restrictions_put", "restrictions_delete", "preference_links_create", "duplicates_scan", "duplicates_review"),
         *("duplicates_confirm", "duplicates_reject", "imports_apply", "imports_cancel", "imports_undo", "jobs_cancel"),
         *("holdings_note_balance", "contacts_delete", "organisations_set", "materials_create", "materials_progress"),
+        *("segments_create", "segments_update", "segments_remove"),
     }
 )
 # Written by the test below.
@@ -41,6 +42,7 @@ WRITTEN = frozenset(
         *("interactions_record", "interactions_record_batch"),
         *("consents_put", "preferences_change", "stages_set", "merges_create", "imports_create", "exports_create"),
         *("holdings_record", "holdings_update", "customers_rate_credit", "contacts_create", "contacts_update"),
+        *("segments_enter", "segments_leave"),
     }
 )
 
@@ -109,6 +111,9 @@ class Writer:
     async def details(self, customer: str) -> None:
         path = f"/v1/customers/{customer}"
         await self.post(f"{path}/identities", {"kind": "card", "value": "canary-card", "source": "canary"})
+        await self.post("/v1/segments", {"code": "vip", "names": {"en": "Best customers"}})
+        for step in ("members", "members/leave", "members"):
+            await self.post(f"/v1/segments/vip/{step}", {"items": [{"external_id": ID}]}, 200)
         note = await self.client.post(f"{path}/notes", json={"text": "canary note"})
         assert note.status_code == 201, note.text
         headers = {"if-match": note.headers["etag"]}
