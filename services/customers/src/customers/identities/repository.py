@@ -58,7 +58,8 @@ _ADD_SHARED = """
 INSERT INTO customer_identities (id, customer_id, kind, value, source, first_seen_at, last_seen_at)
 SELECT $1, $2, $3, $4, $5, $6, $6
 WHERE (SELECT count(*) FROM (SELECT FROM customer_identities WHERE kind = $3 AND value = $4 AND source = $5 LIMIT $7) AS held) < $7
-ON CONFLICT (customer_id, kind, value, source) DO NOTHING RETURNING id
+ON CONFLICT (customer_id, kind, value, source) DO UPDATE SET told_by = NULL WHERE customer_identities.told_by IS NOT NULL
+RETURNING id
 """
 # Whoever adds to a family waits for the other, so that a limit holds.
 _LOCK = "SELECT FROM customers WHERE id = $1 FOR NO KEY UPDATE"
@@ -122,8 +123,9 @@ async def add(connection: Connection, customer_id: str, identity: Identity, seen
 
 async def add_shared(connection: Connection, customer_id: str, identity: Identity, seen_at: datetime, most: int) -> bool:
     """Give a record an identity that fewer than so many have; return whether it is new."""
-    values = (new_id("idn"), customer_id, identity.kind, identity.value, identity.source, seen_at, most)
-    return await connection.fetchval(_ADD_SHARED, *values) is not None
+    identity_id = new_id("idn")
+    values = (identity_id, customer_id, identity.kind, identity.value, identity.source, seen_at, most)
+    return await connection.fetchval(_ADD_SHARED, *values) == identity_id
 
 
 async def remove(connection: Connection, identity_id: str, ids: Sequence[str]) -> str | None:
