@@ -8,8 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import customers
-from customers.profiles import service
+from customers.profiles import records, service
 from customers.profiles.errors import ExternalIdTaken
+from customers.profiles.facts import facts_of
+from customers.profiles.rules import amended
 from customers.profiles.search import fold
 from customers.provenance.rules import Provenance
 from shared.database.single_write import SingleWrite
@@ -151,3 +153,23 @@ async def _alone(connection, fields, today, told):
     customer = await service.register_alone(write, fields, today, told)
     await write.commit()
     return customer
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(DRAFTS, TOLD), min_size=2, max_size=2))
+async def test_rows_written_one_by_one_are_as_rows_written_together(database, changes):
+    today = date(2026, 6, 1)
+    async with database.acquire() as connection, undone(connection):
+        made = [await _in_a_unit_of_work(connection, {"external_id": name}, today, Provenance()) for name in ("C-1", "C-2")]
+        rows, told = [], []
+        for customer, (fields, provenance) in zip(made, changes, strict=True):
+            profile, names = amended(customer.profile, fields)
+            rows.append(customer._replace(profile=profile, version=2))
+            told.append(records.Told(customer.id, provenance, 0, facts_of(profile, names)))
+        stories = []
+        for steps in ([(rows, told)], [([row], [each]) for row, each in zip(rows, told, strict=True)]):
+            async with undone(connection):
+                for step in steps:
+                    await records.write(connection, *step)
+                stories.append(await left(connection))
+        assert stories[0] == stories[1]

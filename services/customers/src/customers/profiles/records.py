@@ -34,20 +34,26 @@ def _parameters(first: int, count: int) -> str:
     return ", ".join(f"${number}" for number in range(first, first + count))
 
 
+def _typed(types: Sequence[str], first: int, suffix: str = "") -> str:
+    return ", ".join(f"${number}::{kind}{suffix}" for number, kind in enumerate(types, first))
+
+
 def _column_type(name: str) -> str:
     return "date" if name == "birth_date" else "text"
 
 
 # Lists and objects travel as text: the driver would take lists within a list for an array of two dimensions.
-_UNNEST = ", ".join(f"${number}::{_column_type(name)}[]" for number, name in enumerate(("id", *FIELDS, "search_name"), 1))
-_ROWS = f"unnest({_UNNEST}, ${len(FIELDS) + 3}::bigint[]) AS t (id, {_FIELDS}, search_name, version)"
+_ROW_TYPES = ("text", *(_column_type(name) for name in FIELDS), "text", "bigint")
+_AS_ROWS = f"AS t (id, {_FIELDS}, search_name, version)"
+_ROWS = f"unnest({_typed(_ROW_TYPES, 1, '[]')}) {_AS_ROWS}"
+# A single row costs half of what arrays of one value do.
+_ROW = f"(VALUES ({_typed(_ROW_TYPES, 1)})) {_AS_ROWS}"
 _READ = {name: f"t.{name}::jsonb" if name in _JSON else f"t.{name}" for name in FIELDS}
-_ROW_PARAMETERS = len(FIELDS) + 3
 
 _TOLD_TYPES = ("text", "text", "text", "text", "text", "timestamptz", "bigint", "text")
-_TOLD = "unnest({}) WITH ORDINALITY AS c ({}, place)".format(
-    ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_TOLD_TYPES, _ROW_PARAMETERS + 1)), _CHANGE
-)
+_AS_TOLD = f"AS c ({_CHANGE}, place)"
+_TOLD = f"unnest({_typed(_TOLD_TYPES, len(_ROW_TYPES) + 1, '[]')}) WITH ORDINALITY {_AS_TOLD}"
+_TOLD_ONCE = f"(VALUES ({_typed(_TOLD_TYPES, len(_ROW_TYPES) + 1)}, 1)) {_AS_TOLD}"
 _TELL = f"""INSERT INTO profile_changes ({_CHANGE}, recorded_at)
     SELECT c.customer_id, c.id, c.source, c.actor, c.cause, c.observed_at, c.rules_version, c.fields::jsonb, """
 
@@ -57,14 +63,14 @@ _AUDIT = "INSERT INTO audit_entries (actor, action, customer_id, fields) SELECT 
     "c.fields::jsonb"
 )
 
-_ORIGIN = ("text", "text", "text", "text", "timestamptz", "jsonb", "timestamptz")
+_ORIGIN = ("text", "text", "text", "text", "timestamptz", "jsonb", "text[]", "timestamptz")
 
 
 # A customer of whom nothing was told has no change set.
 def _insertion(first: int) -> str:
     """Return what adds a customer, with parameters from a number on; `made` holds one who is new."""
     own = first + len(FIELDS) + 2
-    change_id, source, actor, cause, observed_at, facts, at = (f"${own + place}::{kind}" for place, kind in enumerate(_ORIGIN))
+    change_id, source, actor, cause, observed_at, facts, told, at = (f"${own + place}::{kind}" for place, kind in enumerate(_ORIGIN))
     return f"""made AS (
     INSERT INTO customers (id, {_FIELDS}, search_name, root_id, created_at, updated_at)
     VALUES ({_parameters(first, len(FIELDS) + 2)}, ${first}, coalesce({at}, now()), coalesce({at}, now()))
@@ -75,7 +81,7 @@ def _insertion(first: int) -> str:
     SELECT {change_id}, {source}, {actor}, {cause}, {observed_at}, {facts}, ${first}, created_at FROM made WHERE {facts} <> '{{}}'
 ), audited AS (
     INSERT INTO audit_entries (actor, action, customer_id, fields)
-    SELECT {actor}, 'customer_created', ${first}, {_NAMES.format(facts)} FROM made WHERE {actor} IS NOT NULL
+    SELECT {actor}, 'customer_created', ${first}, {told} FROM made WHERE {actor} IS NOT NULL
 )"""
 
 
@@ -108,19 +114,20 @@ WITH made AS (
 SELECT id, external_id, created_at FROM made
 """
 # The time is taken under the lock of the row, so that what is recorded later is also dated later.
-_WRITE = f"""
+_WRITE_ROWS = f"""
 WITH moment AS MATERIALIZED (SELECT clock_timestamp() AS at), updated AS (
     UPDATE customers AS c
     SET version = t.version, search_name = t.search_name, updated_at = moment.at, {", ".join(f"{n} = {_READ[n]}" for n in FIELDS)}
-    FROM {_ROWS}, moment WHERE c.id = t.id
+    FROM {{rows}}, moment WHERE c.id = t.id
 ), told AS (
-    {_TELL} moment.at FROM {_TOLD}, moment ORDER BY c.place
+    {_TELL} moment.at FROM {{told}}, moment ORDER BY c.place
 ), audited AS (
-    {_AUDIT.format("customer_changed")} FROM {_TOLD}
+    {_AUDIT.format("customer_changed")} FROM {{told}}
     WHERE c.actor IS NOT NULL AND coalesce(c.cause, '') NOT LIKE 'imp~_%' ESCAPE '~' ORDER BY c.place
 )
 SELECT at FROM moment
 """
+_WRITE, _WRITE_ONE = (_WRITE_ROWS.format(rows=rows, told=told) for rows, told in ((_ROWS, _TOLD), (_ROW, _TOLD_ONCE)))
 _RENAME = "UPDATE customers SET external_id = $2 WHERE id = $1"
 
 _RULES = "SELECT version, rules FROM survivorship_rules ORDER BY version DESC LIMIT 1"
@@ -202,7 +209,8 @@ def insertion(profile: Profile, names: list[str], told: Provenance, at: datetime
 def _values(profile: Profile, names: list[str], told: Provenance, at: datetime | None) -> tuple[Any, ...]:
     fields = (getattr(profile, name) for name in FIELDS)
     origin = (new_id("chg"), told.source, told.actor, told.cause, told.observed_at)
-    return (new_id("cus"), *fields, fold(profile.name), *origin, facts_of(profile, names), at)
+    facts = facts_of(profile, names)
+    return (new_id("cus"), *fields, fold(profile.name), *origin, facts, sorted(facts), at)
 
 
 def _refusal(error: IntegrityConstraintViolationError | None) -> Exception:
@@ -223,7 +231,7 @@ async def insert_many(connection: Connection, drafts: Sequence[tuple[Profile, li
         rows.append(_row(record_id, profile, 1))
         told.append(Told(record_id, provenance, NO_RULES, facts_of(profile, names)))
     with refusing_erased():
-        made = await connection.fetch(_INSERT_MANY, *transposed(rows), *_told_columns(told))
+        made = await connection.fetch(_INSERT_MANY, *transposed(rows), *transposed(_told_rows(told), len(_TOLD_TYPES)))
     return {row["external_id"]: (row["id"], row["created_at"]) for row in made}
 
 
@@ -242,10 +250,14 @@ async def write(connection: Connection, changed: Sequence[Stored], told: Sequenc
         ExternalIdTaken: another customer has it.
         AttributeTaken: another customer has the value of a unique attribute.
     """
-    rows = transposed([_row(each.id, each.profile, each.version) for each in changed], _ROW_PARAMETERS)
+    rows, changes = [_row(each.id, each.profile, each.version) for each in changed], _told_rows(told)
+    if len(rows) == len(changes) == 1:
+        statement, values = _WRITE_ONE, (*rows[0], *changes[0])
+    else:
+        statement, values = _WRITE, (*transposed(rows, len(_ROW_TYPES)), *transposed(changes, len(_TOLD_TYPES)))
     try:
         with refusing_erased():
-            at = await connection.fetchval(_WRITE, *rows, *_told_columns(told))
+            at = await connection.fetchval(statement, *values)
     except UniqueViolationError as error:
         raise taken(error) or ExternalIdTaken(pointer="/external_id") from error
     assert at is not None
@@ -352,8 +364,8 @@ def _text(name: str, value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _told_columns(told: Sequence[Told]) -> list[list[Any]]:
-    rows = [
+def _told_rows(told: Sequence[Told]) -> list[tuple[Any, ...]]:
+    return [
         (
             each.record_id,
             new_id("chg"),
@@ -367,4 +379,3 @@ def _told_columns(told: Sequence[Told]) -> list[list[Any]]:
         for each in told
         if each.fields
     ]
-    return transposed(rows, len(_TOLD_TYPES))
