@@ -8,6 +8,8 @@ import orjson
 import pytest
 
 from loyalty.app import SERVICE
+from loyalty.ledger import service as posting
+from loyalty.ledger.rules import Grant
 from loyalty.privacy import service as privacy
 from loyalty.tiers import booking
 from shared.contracts.customers import CustomerMerged, CustomerUnmerged, OrderCancelled
@@ -291,6 +293,17 @@ async def test_points_given_by_hand_lead_to_a_tier_at_once(client, ledger, story
     assert (await client.post("/v1/adjustments", json=wanted)).status_code == 201
     [row] = await ledger.fetch("SELECT tier FROM tier_standings")
     assert row["tier"] == "gold"
+
+
+async def test_points_that_nobody_looked_at_are_read_at_once_and_booked_by_a_pass(client, ledger, story):
+    await define(client, gold=100, reserve=1_000, how=YEAR | {"measure": "points", "wallet": "tier_points"})
+    await ledger.hear(story.registered())
+    async with UnitOfWork(ledger.database) as uow:
+        await posting.grant(uow, [Grant("cus_1", 100, "src_1", datetime.now(UTC), wallet="tier_points")])
+        await uow.commit()
+    assert ((await tier(client))["tier"], await told(ledger)) == ("gold", [])
+    await run_passes(ledger)
+    assert [change[:2] for change in await told(ledger)] == [("gold", "earned")]
 
 
 async def test_the_guides_example(client, ledger, story):

@@ -50,7 +50,7 @@ WHERE ($1::text IS NULL OR programme_id = $1) AND recorded_at <= $2
 """
 _HISTORIES = "SELECT * FROM tier_histories($1, $2, $3, $4, $5, $6, $7)"
 _LOCK = "SELECT * FROM lock_tier_standings($1, $2)"
-_SUMS = "SELECT total, earned_at, moved_at, looked FROM tier_sums($1, $2, $3, $4, $5, $6, $7, $8, $9) ORDER BY place"
+_SUMS = "SELECT total, earned_at, moved_at, looked FROM tier_sums($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ORDER BY place"
 _COUNT = """
 UPDATE tier_standings SET counted = told.counted, counted_after = told.after, counted_upto = told.upto, moved_at = told.moved_at
 FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $5::bigint[], $6::timestamptz[])
@@ -132,7 +132,7 @@ INSERT INTO tier_overrides (id, programme_id, customer_id, tier, until, reason, 
 VALUES ($1, $2, $3, $4, $5, $6, $7, clock_timestamp())
 RETURNING set_at
 """
-_ADD_NEWS = "INSERT INTO tier_news (programme_id, customer_id, moment, is_less) VALUES ($1, $2, $3, true)"
+_ADD_NEWS = "INSERT INTO tier_news (programme_id, customer_id, moment, is_less, delta) VALUES ($1, $2, $3, true, 0)"
 _LAPSED = """
 SELECT programme_id, customer_id FROM tier_standings WHERE until <= $1 ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED
 """
@@ -294,7 +294,7 @@ async def sums(connection: Connection, programme_id: str, scheme: Scheme, window
     """Return what counts in windows of families of which this is kept."""
     if not windows:
         return []
-    counted = ([kept.counted for kept in of], [kept.counted_after for kept in of], [kept.counted_upto for kept in of])
+    counted = transposed([(kept.counted, kept.counted_after, kept.counted_upto, kept.present) for kept in of])
     rows = await connection.fetch(_SUMS, programme_id, scheme.measure, scheme.wallet, *transposed(windows), *counted)
     return [
         Sum(row["total"], row["earned_at"], max(filter(None, (row["moved_at"], kept.moved_at)), default=None), row["looked"])

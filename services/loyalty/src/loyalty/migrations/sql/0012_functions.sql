@@ -160,16 +160,16 @@ BEGIN
     RETURN found;
 END $$;
 --;;
--- Sums of what counts now of families after moments and until others; when last something was earned that is left, and when last something
+-- Sums of what counts at present of families after moments and until others; when last something was earned that is left, and when last something
 -- came back. Where it is known what `counted` in another window, only what lies between the two is read: `looked` tells how much.
 CREATE FUNCTION tier_sums(
     programme text, measure text, wallet_code text, customers text[], after timestamptz[], upto timestamptz[],
-    counted bigint[], counted_after timestamptz[], counted_upto timestamptz[]
+    counted bigint[], counted_after timestamptz[], counted_upto timestamptz[], presents timestamptz[]
 ) RETURNS TABLE (place bigint, total bigint, earned_at timestamptz, moved_at timestamptz, looked bigint) LANGUAGE sql STABLE AS $$
     WITH asked AS MATERIALIZED (
         SELECT *, told.counted IS NOT NULL AND told.after < told.counted_upto AS is_counted
-        FROM (SELECT clock_timestamp() AS present) AS now, unnest(customers, after, upto, counted, counted_after, counted_upto)
-            WITH ORDINALITY AS told (customer, after, upto, counted, counted_after, counted_upto, place)
+        FROM unnest(customers, after, upto, counted, counted_after, counted_upto, presents)
+            WITH ORDINALITY AS told (customer, after, upto, counted, counted_after, counted_upto, present, place)
     )
     SELECT place, own.total, CASE WHEN measure = 'points' AND own.moved_at IS NOT NULL
         THEN tier_earned_at(programme, measure, wallet_code, customer, asked.after) ELSE own.earned_at END, own.moved_at, own.looked
