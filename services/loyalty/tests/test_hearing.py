@@ -1,5 +1,6 @@
 """How a batch is heard: as if each of it were heard alone, in the same order, and from wherever a family stands."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -8,10 +9,12 @@ from hypothesis import strategies as st
 from test_challenges import put
 from test_earning import publish
 
+from loyalty.app import SERVICE
 from loyalty.rules.conditions import Scene, compiled
 from loyalty.rules.rules import Occasion
 from loyalty.verification.rules import is_sound
-from shared.contracts.customers import Line, OrderPlaced
+from shared.contracts.customers import CustomerMerged, CustomerUnmerged, Line, OrderPlaced
+from shared.testing.bus import deliver
 
 BASE = {"trigger": "order_placed", "effect": {"kind": "per_amount", "points": 1, "per": 100}}
 TEA = {
@@ -136,4 +139,46 @@ async def test_a_batch_ends_as_one_after_the_other_in_its_order(empty_ledger, so
                 await ledger.hear(*told[start : start + size])
             await ledger.hear(*told)
             ways.append(await ends(ledger, _COMPLETIONS, _FACTS, _AWARDS, _OCCASIONS))
+    assert ways[0] == ways[1]
+
+
+_MERGES = st.lists(st.sampled_from([("cus_1", "cus_2"), ("cus_2", "cus_3"), ("cus_1", "cus_3")]), min_size=1, max_size=4)
+
+
+@_AMPLE
+@given(some=orders, merges=_MERGES, seed=st.integers(0, 2**32))
+async def test_families_that_grow_and_part_are_counted_as_if_anew(empty_ledger, some, merges, seed):
+    told = [placed(number, one) for number, one in enumerate(some)]
+    ways = []
+    for is_anew in (False, True):
+        random = Random(seed)
+        links: list[CustomerMerged] = []
+        told_of: Counter[str] = Counter()
+        events: list = [*told, *merges]
+        random.shuffle(events)
+        async with empty_ledger() as ledger:
+            await set_up(ledger)
+            for place, event in enumerate(events):
+                if is_anew:
+                    await ledger.fetch("UPDATE challenge_locks SET tally = NULL")
+                if isinstance(event, OrderPlaced):
+                    await ledger.hear(event)
+                    continue
+                told_of[event[1]] += 1
+                if all(link.merged_id != event[1] for link in links):
+                    merge = CustomerMerged(merge_id=f"mrg_{place}", survivor_id=event[0], merged_id=event[1], merged_at=FIRST)
+                    links.append(merge)
+                    await deliver(ledger.database, SERVICE, [(merge, told_of[event[1]])])
+                else:
+                    merge = next(link for link in links if link.merged_id == event[1])
+                    links.remove(merge)
+                    undone = CustomerUnmerged(
+                        merge_id=merge.merge_id, survivor_id=merge.survivor_id, merged_id=merge.merged_id, unmerged_at=FIRST
+                    )
+                    await deliver(ledger.database, SERVICE, [(undone, told_of[event[1]])])
+            linked = {
+                row["customer_id"] for row in await ledger.fetch("SELECT customer_id FROM customer_links WHERE root_id <> customer_id")
+            }
+            assert linked == {link.merged_id for link in links}
+            ways.append(await ends(ledger, _COMPLETIONS, _FACTS, _AWARDS))
     assert ways[0] == ways[1]

@@ -87,7 +87,6 @@ async def responded(uow: UnitOfWork, events: Sequence[ResponseRecorded]) -> None
 async def moved(uow: UnitOfWork, customer_ids: Iterable[str]) -> None:
     """Count for customers who belong together now, or no more; what each has met stays."""
     ids = sorted(set(customer_ids))
-    await repository.forget_tallies(uow.connection, ids)
     await _count(uow, await repository.begun(uow.connection, ids), [], moved=ids)
 
 

@@ -88,9 +88,6 @@ ON CONFLICT (challenge_id, customer_id, number) DO UPDATE SET sequence = challen
     completed_at = excluded.completed_at, points = excluded.points, voucher_code = excluded.voucher_code, recorded_at = clock_timestamp()
 RETURNING challenge_id, customer_id, number, id, sequence
 """
-_FORGET_TALLIES = """
-UPDATE challenge_locks SET tally = NULL WHERE tally IS NOT NULL AND challenge_id IN (SELECT id FROM challenges) AND customer_id = ANY ($1)
-"""
 _GIVE_CODES = """
 WITH free AS (
     SELECT code, row_number() OVER (ORDER BY code) AS place FROM (
@@ -335,11 +332,6 @@ async def keep(
         tuple(row[:3]): (row["id"], row["sequence"]) for row in await connection.fetch(_KEEP, *transposed(tallies, 3), *transposed(rows, 7))
     }
     return [kept[one.challenge.id, one.customer_id, one.number] for one in completed]
-
-
-async def forget_tallies(connection: Connection, customer_ids: Sequence[str]) -> None:
-    """Let families be counted anew."""
-    await connection.execute(_FORGET_TALLIES, customer_ids)
 
 
 async def give_codes(connection: Connection, batch_id: str, customer_ids: Sequence[str]) -> list[str | None]:
