@@ -62,10 +62,9 @@ def resolve(group: Group, known: Known, mode: str = "upsert") -> tuple[list[Part
         known: whom they can speak of.
         mode: create, update or upsert: a row that may do nothing passes none of its identities on.
     """
-    key = group.drafts[0].keys[0]
-    if key not in known.holders and key not in known.owners and key not in known.worthless and _share(group, key):
-        # What most are: somebody new.
-        return [Party(group.drafts, name=_NEW + "\0".join(key), led=[(), *[(key[0],)] * (len(group.drafts) - 1)])], []
+    party = _single(group, known)
+    if party is not None:
+        return [party], []
     parties: dict[str, Party] = {}
     owners: dict[Key, str] = {}
     refused: list[Refusal] = []
@@ -91,8 +90,17 @@ def resolve(group: Group, known: Known, mode: str = "upsert") -> tuple[list[Part
     return list(parties.values()), refused
 
 
-def _share(group: Group, key: Key) -> bool:
-    return all(draft.keys == (key,) for draft in group.drafts)
+def _single(group: Group, known: Known) -> Party | None:
+    """Return the customer of rows that have one identity alone, the same, which nobody has or one; what most rows are, told quickly."""
+    key = group.drafts[0].keys[0]
+    holders = known.holders.get(key, {})
+    if len(holders) > 1 or key in known.owners or key in known.worthless or any(draft.keys != (key,) for draft in group.drafts):
+        return None
+    led: list[tuple[str, ...]] = [(key[0],)] * len(group.drafts)
+    for root_id, records in holders.items():
+        return Party(group.drafts, name=root_id, record_id=records[0] if len(records) == 1 else root_id, led=led)
+    led[0] = ()
+    return Party(group.drafts, name=_NEW + "\0".join(key), led=led)
 
 
 def refusal_of(party: Party, met: Collection[str], mode: str) -> tuple[str, str] | None:
