@@ -18,7 +18,7 @@ from shared.contracts.customers import CustomerMerged, CustomerRegistered, Custo
 from shared.database.unit_of_work import UnitOfWork
 from shared.testing.bus import deliver
 
-HOUR = timedelta(hours=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 CUSTOMERS = ("cus_1", "cus_2")
 # Ours is found before the database's own, and moves by itself a little with each transaction.
 _CLOCK = [
@@ -100,7 +100,7 @@ class Lives:
 
         async def act(uow: UnitOfWork) -> None:
             await ledger_service.accrue(uow, placed)
-            moments = [order.placed_at for order in placed] + [self.now]
+            moments = [order.placed_at + later for order in placed for later in (0 * MINUTE, MINUTE)] + [self.now, self.now + MINUTE]
             await self._check_moments(uow.connection, [(customer, moment) for moment in moments for customer in CUSTOMERS])
             await self._refresh(uow, *(order.customer_id for order in placed))
 

@@ -67,7 +67,7 @@ steps = st.one_of(
 @given(
     scheme=schemes(),
     begin=st.sampled_from(BEGINNINGS),
-    life=st.lists(st.tuples(gaps, steps), min_size=4, max_size=25),
+    life=st.lists(st.tuples(gaps, steps), min_size=8, max_size=25),
 )
 async def test_every_step_leaves_what_the_whole_history_says(monkeypatch, empty_ledger, story, scheme, begin, life):
     # Sums are kept of who has much; here of everybody who bought twice.
