@@ -112,7 +112,7 @@ class Writer:
         path = f"/v1/customers/{customer}"
         await self.post(f"{path}/identities", {"kind": "card", "value": "canary-card", "source": "canary"})
         await self.post("/v1/segments", {"code": "vip", "names": {"en": "Best customers"}})
-        for step in ("members", "members/leave", "members"):
+        for step in ("members", "leave", "members"):
             await self.post(f"/v1/segments/vip/{step}", {"items": [{"external_id": ID}]}, 200)
         note = await self.client.post(f"{path}/notes", json={"text": "canary note"})
         assert note.status_code == 201, note.text

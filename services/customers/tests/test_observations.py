@@ -188,7 +188,8 @@ async def test_what_was_true_and_what_was_known_are_two_questions(client, custom
     async def city(**asked):
         answer = await client.get(customer, params=asked)
         assert answer.status_code == 200, answer.text
-        assert "etag" not in answer.headers
+        changed = await client.patch(customer, json={"city": "Ogre"}, headers={"if-match": answer.headers["etag"]})
+        assert changed.status_code == 412
         return answer.json()["city"]
 
     january, february, later = "2026-01-10T00:00:00Z", "2026-02-15T00:00:00Z", "2026-02-25T00:00:00Z"

@@ -198,7 +198,8 @@ class TestPast:
         await remember()
         for moment, expected in zip(moments, snapshots, strict=True):
             assert [await profile(client, each, as_of=moment) for each in (anna, ilze)] == expected
-        assert (await client.get(f"/v1/customers/{anna}", params={"as_of": moments[0]})).headers.get("etag") is None
+        past = (await client.get(f"/v1/customers/{anna}", params={"as_of": moments[0]})).headers["etag"]
+        assert (await client.patch(f"/v1/customers/{anna}", json={"city": "Ogre"}, headers={"if-match": past})).status_code == 412
 
     async def test_the_moment_of_a_change_shows_it(self, client):
         customer = await make(client, city="Rīga")

@@ -32,7 +32,7 @@ async def enter(client, *ids: str, code: str = "vip") -> list[int]:
 
 
 async def leave(client, *ids: str, code: str = "vip") -> list[int]:
-    answer = await client.post(f"/v1/segments/{code}/members/leave", json={"items": [{"customer_id": each} for each in ids]})
+    answer = await client.post(f"/v1/segments/{code}/leave", json={"items": [{"customer_id": each} for each in ids]})
     assert answer.status_code == 200, answer.text
     return [result["status"] for result in answer.json()["results"]]
 
@@ -144,7 +144,7 @@ async def test_the_caller_may_name_customers_as_he_does(client):
         answer = (await client.post(f"{path}/members", json={"items": items})).json()["results"]
         assert [result["status"] for result in answer] == expected
         assert [result.get("id") for result in answer] == [one, None, other, other]
-    left = (await client.post(f"{path}/members/leave", json={"items": items[:2]})).json()["results"]
+    left = (await client.post(f"{path}/leave", json={"items": items[:2]})).json()["results"]
     assert [result["status"] for result in left] == [200, 404]
     assert await members(client) == [other]
 

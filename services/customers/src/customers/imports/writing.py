@@ -4,7 +4,6 @@ Rows of one customer are told as one, in their order, and make one change set. A
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from asyncpg import IntegrityConstraintViolationError, UniqueViolationError
 
@@ -23,6 +22,7 @@ from customers.imports.validation import Draft
 from customers.privacy.erasures import repository as erasures
 from customers.privacy.erasures.errors import IdentityErased
 from customers.privacy.erasures.suppression import places_refused
+from shared.database.moments import database_now
 from shared.database.unit_of_work import UnitOfWork
 from shared.errors import Conflict, DomainError, Invalid
 
@@ -173,7 +173,7 @@ async def _free(
     # Whoever is matched by his external id and unknown, has one that is free.
     wanted = [None if "external_id" in order.match else party.fields.get("external_id") for party in parties]
     taken = await matching.taken_external_ids(uow.connection, wanted)
-    now = datetime.now(UTC)
+    now = await database_now(uow.connection)
     free: list[tuple[Party, Prepared]] = []
     for party, external_id in zip(parties, wanted, strict=True):
         attributes = (party.fields.get("attributes") or {}) if order.required else {}
@@ -197,7 +197,7 @@ async def _update(
         return
     rows = await _those_of_records(uow, parties, outcome)
     seen = {record_id: _seen(found) for record_id, found in rows.items()} if order.notes else {}
-    news = await noting.news(uow.connection, rules, seen, datetime.now(UTC))
+    news = await noting.news(uow.connection, rules, seen, await database_now(uow.connection))
     for record_id, each in news.items():
         if _refuse_exceeding(each, rows[record_id], outcome):
             del rows[record_id], seen[record_id]

@@ -29,13 +29,13 @@ from shared.http.schemas import MomentInput
 router = APIRouter(prefix="/v1/customers", tags=["customers"])
 
 _AS_OF = (
-    "The profile as it was known then, with who belonged to him then; without an ETag. What had been observed before but was told later "
-    "is not in it."
+    "The profile as it was known then, with who belonged to him then; its ETag names no version that could be changed. What had been "
+    "observed before but was told later is not in it."
 )
 AsOf = Annotated[MomentInput | None, Query(description=_AS_OF, examples=["2026-03-01T12:00:00Z"])]
 _TRUE_AT = (
     "The profile as it was true then, as far as is known now or was known at `as_of`: what was observed later is left out, what was told "
-    "later of that time is in it. Without an ETag."
+    "later of that time is in it. Its ETag names no version that could be changed."
 )
 TrueAt = Annotated[MomentInput | None, Query(description=_TRUE_AT, examples=["2026-02-01T12:00:00Z"])]
 

@@ -88,7 +88,7 @@ async def enter(code: SegmentCodeInPath, request: BatchRequest[MemberDraft], uow
 
 
 @router.post(
-    "/segments/{code}/members/leave",
+    "/segments/{code}/leave",
     operation_id="segments_leave",
     response_model=BatchAnswer,
     response_model_exclude_none=True,
