@@ -73,6 +73,8 @@ def _holds(kept: Kept, scheme: Scheme, moment: datetime) -> bool:
     return (
         kept.version == scheme.version
         and scheme.effective_from <= moment
+        # What a person gave at the very moment counts before what happened at it.
+        and not kept.is_given
         and (kept.steady_since is None or kept.steady_since < moment)
         and (kept.until is None or kept.until > moment)
         and (kept.news_from is None or kept.news_from >= moment or _only_grew(kept, scheme))
