@@ -198,14 +198,32 @@ async def test_what_has_reached_its_limit_is_not_shown_until_the_next_period(cli
         assert [each.row["id"] for each in (await choice(connection, "cus_1", at=tomorrow)).rewards] == [reward["id"]]
 
 
-async def test_a_reward_of_a_tier_is_for_its_members(client, ledger, story):
+async def _gold_of_one_and_none_of_two(client, ledger, story, **benefits):
     gold = {"code": "gold", "name": {"en": "Gold"}, "rank": 1, "threshold": 50_000, "effective_from": "2020-01-01T00:00:00Z"}
-    assert (await client.post("/v1/tiers", json=gold)).status_code == 201
+    assert (await client.post("/v1/tiers", json=gold | {"benefits": benefits})).status_code == 201
     how = {"measure": "spend", "period": {"kind": "calendar", "unit": "year"}, "effective_from": "2020-01-01T00:00:00Z"}
     assert (await client.put("/v1/tiers/qualification", json=how, headers={"if-match": '"2"'})).status_code == 200
     at = datetime.now(UTC) - timedelta(minutes=1)
     orders = [story.placed("ord_1", 60_000), story.placed("ord_2", 40_000, "cus_2")]
     await ledger.hear(*(order.model_copy(update={"placed_at": at}) for order in orders))
+
+
+async def test_members_of_a_tier_have_new_rewards_before_others(client, ledger, story):
+    await _gold_of_one_and_none_of_two(client, ledger, story, early_access_hours=48)
+    begins = datetime.now(UTC) + timedelta(hours=47)
+    soon = await made_reward(client, 1, valid_from=begins.isoformat())
+    later = await made_reward(client, 1, valid_from=(begins + timedelta(hours=2)).isoformat())
+    for customer, seen, code in (("cus_1", [soon["id"]], 201), ("cus_2", [], 409)):
+        for path in ("rewards", "home"):
+            shown = (await client.get(f"/v1/members/{customer}/{path}")).json()["rewards"]
+            assert [reward["id"] for reward in shown] == seen, path
+        assert (await redeemed(client, soon["id"], customer)).status_code == code
+        refused = await redeemed(client, later["id"], customer)
+        assert (refused.status_code, refused.json()["code"]) == (409, "reward_not_in_force")
+
+
+async def test_a_reward_of_a_tier_is_for_its_members(client, ledger, story):
+    await _gold_of_one_and_none_of_two(client, ledger, story)
     named = await made_reward(client, 1, eligibility={"tiers": ["gold"]})
     asked = await made_reward(client, 1, eligibility={"condition": "tier == 'gold'"})
     for customer, seen, code in (("cus_1", {named["id"], asked["id"]}, 201), ("cus_2", set(), 409)):

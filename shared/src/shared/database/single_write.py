@@ -95,7 +95,7 @@ class SingleWrite:
         if self._after_commit is not None:
             self._after_commit()
 
-    async def _execute(self, statement: str, arguments: Sequence[Any]) -> int:
+    async def _execute(self, statement: str, arguments: Sequence[Any]) -> int | None:
         if not self.connection.is_in_transaction():
             return await self.connection.fetchval(statement, *arguments)
         # Somebody's transaction around ours must outlive what is refused.

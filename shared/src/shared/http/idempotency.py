@@ -46,10 +46,9 @@ _STORE_WITH_EVENT, _STORE_WITH_EVENTS = beside_event(_STORE_LATER), beside_event
 _STORE_WITH_ROW = f"{_STORE} SELECT {_LATER_VALUES} FROM made"
 # Where one statement is the whole transaction, the primary key alone decides between twins; the moment is that of the request.
 _LOOK = """
-SELECT now() AS at, a.fingerprint, a.status, a.headers, a.body
+SELECT clock_timestamp() AS at, a.fingerprint, a.status, a.headers, a.body
 FROM (VALUES (1)) AS always LEFT JOIN idempotency_answers AS a ON a.caller = $1 AND a.key = $2
 """
-_PRESENT = "SELECT now()"
 # Two answers to one key: a twin has committed its own since our claim.
 _TWIN = "pk_idempotency_answers"
 
@@ -129,11 +128,6 @@ async def look(connection: Connection, claim: Claim) -> datetime:
     assert row is not None
     _replay(row, claim)
     return row["at"]
-
-
-async def present(connection: Connection) -> datetime:
-    """Return what time it is, for a request without a key."""
-    return await connection.fetchval(_PRESENT)
 
 
 def answer_of(claim: Claim, response: Response) -> Alongside:

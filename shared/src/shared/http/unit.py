@@ -7,6 +7,7 @@ from fastapi import Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
+from shared.database.moments import database_now
 from shared.database.pool import Connection
 from shared.database.single_write import SingleWrite
 from shared.database.unit_of_work import Origin, UnitOfWork
@@ -40,7 +41,7 @@ async def enter_single_write(request: Request) -> SingleWrite:
     state = state_of(request)
     claim = idempotency.claim_of(request, exchange.body, exchange.caller)
     connection = await lend_connection(request)
-    at = await (idempotency.look(connection, claim) if claim is not None else idempotency.present(connection))
+    at = await (idempotency.look(connection, claim) if claim is not None else database_now(connection))
     exchange.claim = claim
     exchange.single_write = SingleWrite(connection, at, exchange.traceparent, state.after_commit)
     return exchange.single_write

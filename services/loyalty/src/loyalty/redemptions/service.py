@@ -26,7 +26,8 @@ from loyalty.rewards import repository as rewards
 from loyalty.rewards import service as catalogue
 from loyalty.rewards import standing
 from loyalty.rewards.errors import RewardLimitReached, RewardNotEligible, RewardNotFound, RewardNotInForce, RewardSoldOut
-from loyalty.rewards.rules import HANDED_OVER, Price, Standing, exceeded, in_force, not_eligible, price_of
+from loyalty.rewards.rules import HANDED_OVER, Price, Standing, ahead_hours_of, exceeded, in_force, not_eligible, price_of
+from loyalty.tiers.rules import Stood
 from shared.contracts.loyalty import RedemptionCancelled, RedemptionFulfilled, RewardRedeemed
 from shared.database.moments import database_now
 from shared.database.pool import Connection
@@ -63,7 +64,7 @@ async def redeem(
     reward = await rewards.terms(connection, wanted.reward_id)
     if reward is None:
         raise RewardNotFound(pointer="/reward_id")
-    price = await _allowed(connection, reward, customer_id, wanted, moment, at)
+    price = await _allowed(connection, reward, customer_id, wanted, moment)
     await guard(uow, "redemption", customer_id=customer_id, caller=caller, points=price.points * wanted.quantity)
     await _refuse_sold_out(uow, reward, wanted.quantity, moment)
     values = _values(reward, customer_id, wanted, price, moment)
@@ -182,23 +183,23 @@ async def collect(connection: Connection, ids: list[str]) -> dict[str, list[dict
     return {"redemptions": [dict(row) for row in await repository.everything_of(connection, ids)]}
 
 
-async def _allowed(
-    connection: Connection, reward: Record, customer_id: str, wanted: MemberRedemptionRequest, moment: datetime, at: datetime | None
-) -> Price:
-    terms = catalogue.terms_of(reward)
-    if not in_force(terms, moment):
+async def _allowed(connection: Connection, reward: Record, customer_id: str, wanted: MemberRedemptionRequest, moment: datetime) -> Price:
+    terms, programme_id = catalogue.terms_of(reward), reward["programme_id"]
+    stood = Stood()
+    # Members of some tiers may have what is new before others.
+    if terms.tiers or terms.condition or not in_force(terms, moment):
+        stood = await standing.stood_at(connection, customer_id, programme_id, moment)
+    if not in_force(terms, moment, ahead_hours_of(stood.benefits)):
         raise RewardNotInForce(pointer="/reward_id")
     price = price_of(terms.prices, wanted.option)
     if price is None:
         raise OptionUnknown(pointer="/option")
     person = await family(connection, customer_id)
-    programme_id = reward["programme_id"]
-    tier = await standing.tier_of(connection, customer_id, programme_id, at) if terms.tiers or terms.condition else None
     traits = await standing.traits_of(connection, customer_id, moment) if terms.condition else {}
     spendable = 0
     if terms.minimum_balance:
         spendable = (await rewards.spendable(connection, programme_id, [reward["wallet"]], customer_id, moment))[reward["wallet"]]
-    reason = not_eligible(terms, Standing(spendable, tier, traits))
+    reason = not_eligible(terms, Standing(spendable, stood.tier, traits))
     if reason is not None:
         raise RewardNotEligible(pointer="/reward_id", reason=reason)
     had = await catalogue.had_of(connection, reward, person.ids, moment) if terms.limits else {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -65,11 +65,22 @@ class Standing:
     traits: Mapping[str, Any] = field(default_factory=dict)
 
 
-def in_force(terms: Terms, moment: datetime) -> bool:
-    """Return whether a reward is to be had at a moment: the first instant of its time is in, the last is out."""
-    if terms.is_archived or (terms.valid_from is not None and moment < terms.valid_from):
+def in_force(terms: Terms, moment: datetime, ahead_hours: int = 0) -> bool:
+    """Return whether a reward is to be had at a moment: the first instant of its time is in, the last is out.
+
+    Args:
+        terms: of the reward.
+        moment: the instant.
+        ahead_hours: how many hours before others a member may have what is new.
+    """
+    if terms.is_archived or (terms.valid_from is not None and moment < terms.valid_from - timedelta(hours=ahead_hours)):
         return False
     return terms.valid_to is None or moment < terms.valid_to
+
+
+def ahead_hours_of(benefits: Mapping[str, Any]) -> int:
+    """Return how many hours before others a tier's members may have what is new."""
+    return benefits.get("early_access_hours", 0)
 
 
 def not_eligible(terms: Terms, standing: Standing) -> str | None:

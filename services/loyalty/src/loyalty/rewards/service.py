@@ -19,6 +19,7 @@ from loyalty.rewards.rules import (
     Price,
     Standing,
     Terms,
+    ahead_hours_of,
     exceeded,
     had_in_periods,
     in_force,
@@ -165,17 +166,18 @@ async def choice(
     moment = at or await database_now(connection)
     rows = await repository.catalogue(connection, programme_id, MAX_OPEN, at)
     terms = {row["id"]: terms_of(row) for row in rows}
-    rows = [row for row in rows if in_force(terms[row["id"]], moment) and row["remaining"] != 0]
+    has = stood if stood is not None else await standing.stood_at(connection, customer_id, programme_id, moment)
+    ahead_hours = ahead_hours_of(has.benefits)
+    rows = [row for row in rows if in_force(terms[row["id"]], moment, ahead_hours) and row["remaining"] != 0]
     person = await family(connection, customer_id)
     spendable = await repository.spendable(connection, programme_id, [POINTS, *(row["wallet"] for row in rows)], customer_id, at)
     traits = await standing.traits_of(connection, customer_id, moment)
-    tier = stood.tier if stood is not None else await standing.tier_of(connection, customer_id, programme_id, at)
     had = await _had(connection, programme_id, person.ids, [row["id"] for row in rows if row["limits"]], moment)
     offered = []
     for row in rows:
         own = terms[row["id"]]
         points = spendable.get(row["wallet"], 0)
-        if not_eligible(own, Standing(points, tier, traits)) is None and exceeded(own.limits, had.get(row["id"], {}), 1) is None:
+        if not_eligible(own, Standing(points, has.tier, traits)) is None and exceeded(own.limits, had.get(row["id"], {}), 1) is None:
             offered.append(Offered(row, own, missing_points(own.prices, points)))
     return Choice(spendable[POINTS], offered)
 

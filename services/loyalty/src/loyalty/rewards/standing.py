@@ -5,6 +5,7 @@ from typing import Any
 
 from loyalty.earning import repository as earning
 from loyalty.tiers import service as tiers
+from loyalty.tiers.rules import Stood
 from shared.database.pool import Connection
 
 
@@ -14,7 +15,7 @@ async def traits_of(connection: Connection, customer_id: str, moment: datetime) 
     return traits
 
 
-async def tier_of(connection: Connection, customer_id: str, programme_id: str, at: datetime | None = None) -> str | None:
-    """Return the code of a member's tier in a programme, now or at a moment; None below the first."""
-    tier, _ = await tiers.tier_of(connection, customer_id, at, None, programme_id)
-    return tier
+async def stood_at(connection: Connection, customer_id: str, programme_id: str, moment: datetime) -> Stood:
+    """Return the tier that a member has in a programme, with what it gives."""
+    [found] = await tiers.standings_at(connection, programme_id, [(customer_id, moment)])
+    return found

@@ -33,11 +33,16 @@ class FreeGood(InputModel):
 
 
 class Benefits(InputModel):
-    """What a tier gives. The service applies the multiplier itself; shops and tills read the rest."""
+    """What a tier gives. Multiplier and early access apply by themselves here, the percentage in quotes; shops and tills read the rest."""
 
     multiplier: Factor = Field(default="1", description="What orders earn in the wallet of points, times this.", examples=["1.2"])
     early_access_hours: int = Field(
-        strict=True, default=0, ge=0, le=8_784, description="How many hours before others new things can be bought."
+        strict=True,
+        default=0,
+        ge=0,
+        le=8_784,
+        description="How many hours before others new rewards can be had; shops do the same for new articles.",
+        examples=[24],
     )
     exclusive_skus: _Names = Field(default=[], description="Articles that only this tier can buy.", examples=[["RESERVE-1"]])
     exclusive_categories: _Names = Field(default=[], description="Categories that only this tier can buy.", examples=[["reserve"]])
