@@ -41,6 +41,8 @@ _SETTINGS = {
     "max_wal_size": "2GB",
     "checkpoint_timeout": "15min",
     "random_page_cost": "1.1",
+    # A new database fills within its first minute, and a plan that was made for empty tables is made anew after their first analysis only.
+    "autovacuum_naptime": "5s",
     "password_encryption": "scram-sha-256",
     "timezone": "UTC",
     "log_timezone": "UTC",
