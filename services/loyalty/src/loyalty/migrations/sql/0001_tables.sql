@@ -101,5 +101,3 @@ INSERT INTO programmes (id, name) VALUES ('prg_00000000000000000000000001', 'Reg
 --;;
 INSERT INTO programme_rates (programme_id, version, numerator, denominator, effective_from)
 VALUES ('prg_00000000000000000000000001', 1, 1, 100, '0001-01-01 00:00:00+00');
---;;
-INSERT INTO accounts (programme_id, kind) VALUES ('prg_00000000000000000000000001', 'issuance');

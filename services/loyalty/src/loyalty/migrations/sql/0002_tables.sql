@@ -61,6 +61,9 @@ DROP INDEX ix_accounts_issuance;
 --;;
 CREATE UNIQUE INDEX ix_accounts_of_programme ON accounts (programme_id, wallet, kind, partner_id) NULLS NOT DISTINCT WHERE customer_id IS NULL;
 --;;
+-- After the indexes: an index over one row tells the planner that there is one, and plans made for it stay until somebody analyses the table.
+INSERT INTO accounts (programme_id, kind) VALUES ('prg_00000000000000000000000001', 'issuance') ON CONFLICT DO NOTHING;
+--;;
 ALTER TABLE entries
     ADD account_id bigint NOT NULL,
     ADD counter text NOT NULL,
