@@ -11,7 +11,7 @@ from figures import Figure
 sys.path.insert(0, str(Path(__file__).parents[1] / "faults"))
 
 from stack import Stack
-from steady import EVENTS_PER_SECOND, applied_after, order_steadily
+from steady import CUSTOMERS, EVENTS_PER_SECOND, applied_after, order_steadily
 
 SECONDS = 20
 
@@ -21,6 +21,8 @@ async def measure() -> list[Figure]:
     stack = Stack(Path(tempfile.mkdtemp(prefix="latency-")), postgres_settings={"track_commit_timestamp": "on"})
     try:
         await asyncio.to_thread(stack.start, ("customers", "loyalty"))
+        # Everybody's first order makes a customer, whose events are as many again as those of orders.
+        await order_steadily(stack, "first", CUSTOMERS / EVENTS_PER_SECOND)
         await order_steadily(stack, "latency", SECONDS)
         latencies = await applied_after(stack, "latency", SECONDS)
     finally:
