@@ -50,8 +50,10 @@ async def filled(pools, service):
             SELECT 'dup_' || n || '_' || m, 'cus_' || n, 'cus_' || n || m, 50 + n % 50, '[]', CASE m WHEN 0 THEN 'open' ELSE 'rejected' END,
                 CASE m WHEN 0 THEN NULL ELSE now() END
             FROM generate_series(1, 299) AS n, generate_series(0, 5) AS m;
-            INSERT INTO duplicate_checks SELECT 'cus_' || n FROM generate_series(1, 3000) AS n;
-            ANALYZE customers; ANALYZE customer_identities; ANALYZE duplicate_pairs; ANALYZE duplicate_checks;
+            INSERT INTO attribute_values (name, value, customer_id, is_unique)
+            SELECT 'passport', to_jsonb(n), 'cus_' || n, true FROM generate_series(1, 3000) AS n;
+            INSERT INTO duplicate_checks (customer_id, marked_at) SELECT 'cus_' || n, now() - n * interval '1 s' FROM generate_series(1, 3000) AS n;
+            ANALYZE customers; ANALYZE customer_identities; ANALYZE duplicate_pairs; ANALYZE duplicate_checks; ANALYZE attribute_values;
             SET LOCAL enable_seqscan = off;
             """
         )

@@ -110,6 +110,17 @@ async def test_a_voucher_is_drawn_and_given_at_once(client, ledger):
     assert [sequence for aggregate, _, sequence in await ledger.told() if aggregate == first["id"]] == [1, 2]
 
 
+async def test_no_more_codes_are_drawn_than_were_asked_for_whatever_the_plan(client, ledger):
+    """A join may look for free codes once a row, and finds others each time."""
+    for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "memoize"):
+        await ledger.fetch(f"SET LOCAL enable_{way} = off")
+    await give(ledger, "cus_1", 300)
+    batch, codes = await made_batch(client, 3)
+    reward = await made_reward(client, 100, kind="voucher", voucher_batch_id=batch)
+    drawn = [(await redeemed(client, reward["id"])).json()["voucher_codes"] for _ in range(3)]
+    assert sorted(drawn) == [[code] for code in codes]
+
+
 async def test_a_cancelled_voucher_is_void_and_one_that_was_used_is_not_cancelled(client, ledger):
     await give(ledger, "cus_1", 300)
     batch, _ = await made_batch(client)

@@ -72,7 +72,8 @@ SELECT 'ofr_' || n, 'ofc_' || 1 + n % 40, 'cus_' || 1 + n % 2000, false, 'sku', 
 FROM generate_series(1, 6000) AS n;
 INSERT INTO purchase_lines (customer_id, order_id, sku, source_id, quantity, amount_minor, placed_at)
 SELECT 'cus_' || 1 + n % 2000, 'ord_' || n, 't', 'ord_' || n, 1, 1, now() FROM generate_series(1, 12000) AS n;
-ANALYZE rewards, redemptions, vouchers, voucher_redemptions, voucher_customers, point_payments, offers, purchase_lines, members;
+ANALYZE rewards, redemptions, voucher_batches, vouchers, voucher_redemptions, voucher_customers, point_payments;
+ANALYZE offers, purchase_lines, members;
 SET LOCAL enable_seqscan = off;
 """
 

@@ -37,11 +37,21 @@ GUILTY = [
     ("contracts_stand_alone", CONTRACT, "import orjson"),
     ("services_are_strangers", SLICE, "from customers.orders import rules"),
     ("services_are_strangers", CHASSIS, "import loyalty.handlers"),
+    (
+        "what_is_taken_is_taken_once",
+        SLICE,
+        'TAKE = "UPDATE codes SET owner = $1 WHERE code IN (SELECT code FROM codes WHERE at < coalesce($2, now()) LIMIT 1 SKIP LOCKED)"',
+    ),
     ("functions_fit_a_screen", CHASSIS, "def long():\n" + "    x = 1\n" * MAX_FUNCTION_LINES),
     ("functions_fit_a_screen", CHASSIS, "x = 1\n" * (MAX_FILE_LINES + 1)),
 ]
 
 INNOCENT = [
+    (
+        "what_is_taken_is_taken_once",
+        SLICE,
+        'TAKE = "UPDATE codes SET owner = $1 WHERE code = ANY (ARRAY(SELECT code FROM codes LIMIT 1 FOR UPDATE SKIP LOCKED))"',
+    ),
     ("edge_commits", "shared/src/shared/http/unit.py", "async def end(uow):\n    await uow.commit()"),
     ("edge_commits", SLICE, "async def redeem(self):\n    self.commitments.append(1)"),
     ("one_clock", "shared/src/shared/clock.py", "from datetime import UTC, datetime\nnow = datetime.now(UTC)"),

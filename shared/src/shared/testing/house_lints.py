@@ -7,6 +7,7 @@ rule that needs an exception is changed here, where everybody sees it.
 """
 
 import ast
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _UNLOGGABLE = {
 }  # fmt: skip
 _PURE_MAY_NOT = ("sqlalchemy", "fastapi", "starlette", "asyncpg", "aiokafka", "httpx", "alembic", "time", "random", "os")
 _PURE_MAY_NOT_OURS = ("shared.clock", "shared.ids", "shared.database", "shared.http", "shared.messaging", "shared.settings")
+_CLAIMING_JOIN = re.compile(r"\bIN\s*\(\s*SELECT(?:[^()]|\((?:[^()]|\([^()]*\))*\))*SKIP LOCKED", re.IGNORECASE)
 _CONTRACTS_MAY = ("pydantic", "pydantic_core", "shared.contracts", "yaml")
 
 
@@ -163,6 +165,13 @@ def services_are_strangers(module: Module) -> Iterator[Finding]:
             yield line, f"imports {package}; what it must know travels as an event"
 
 
+def what_is_taken_is_taken_once(module: Module) -> Iterator[Finding]:
+    """A row that is claimed is looked for once: as a list that a join makes, Postgres may look again, and takes more than the limit."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _CLAIMING_JOIN.search(node.value):
+            yield node.lineno, "a list of claimed rows may be looked for more than once; write = ANY (ARRAY(SELECT …))"
+
+
 def functions_fit_a_screen(module: Module) -> Iterator[Finding]:
     """No function over 70 lines, no file over 500."""
     if module.lines > MAX_FILE_LINES:
@@ -183,6 +192,7 @@ RULES: tuple[Rule, ...] = (
     rules_are_pure,
     contracts_stand_alone,
     services_are_strangers,
+    what_is_taken_is_taken_once,
     functions_fit_a_screen,
 )
 

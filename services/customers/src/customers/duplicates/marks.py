@@ -17,9 +17,9 @@ ON CONFLICT (customer_id) DO NOTHING
 """
 # Those who wait longest first; what another takes at this moment is left to him.
 _TAKE = """
-DELETE FROM duplicate_checks WHERE customer_id IN (
+DELETE FROM duplicate_checks WHERE customer_id = ANY (ARRAY(
     SELECT customer_id FROM duplicate_checks ORDER BY marked_at, customer_id LIMIT $1 FOR UPDATE SKIP LOCKED
-) RETURNING customer_id
+)) RETURNING customer_id
 """
 _ROOTS = "SELECT DISTINCT root_id FROM customers WHERE id = ANY($1::text[]) AND root_id IS NOT NULL ORDER BY root_id"
 _COUNT = "SELECT count(*) FROM duplicate_checks"

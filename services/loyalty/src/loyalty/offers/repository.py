@@ -51,10 +51,10 @@ UPDATE offers SET viewed_at = coalesce(viewed_at, $2), activated_at = $2, vouche
 RETURNING version
 """
 _EXPIRE = """
-UPDATE offers SET expiry_told = true, version = version + 1 WHERE id IN (
+UPDATE offers SET expiry_told = true, version = version + 1 WHERE id = ANY (ARRAY(
     SELECT id FROM offers WHERE NOT is_control AND NOT expiry_told AND order_id IS NULL AND valid_until <= coalesce($2, clock_timestamp())
     ORDER BY valid_until LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
-) RETURNING id, version, customer_id, campaign_id, valid_until
+)) RETURNING id, version, customer_id, campaign_id, valid_until
 """
 _MADE = """
 SELECT count(*) FILTER (WHERE NOT is_control) AS offers, count(*) FILTER (WHERE is_control) AS held_out,

@@ -60,10 +60,10 @@ FROM unnest($2::text[]) AS code, wallet_state(wallets_of($1, code, pool_of($3)),
 """
 # As long as nobody has it and it was never used. Who comes at the same time takes another one.
 _TAKE_CODES = """
-UPDATE vouchers SET customer_id = $2 WHERE code IN (
+UPDATE vouchers SET customer_id = $2 WHERE code = ANY (ARRAY(
     SELECT code FROM vouchers WHERE batch_id = $1 AND customer_id IS NULL AND redeemed = 0 AND voided_at IS NULL
     ORDER BY code LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
-) RETURNING code
+)) RETURNING code
 """
 _ZONE = "SELECT zone FROM programmes WHERE id = $1"
 

@@ -92,7 +92,9 @@ BEGIN
     ) ORDER BY customer_id FOR UPDATE;
     FOR due IN
         UPDATE holds SET state = 'timed_out', closed_at = expires_at
-        WHERE id IN (SELECT id FROM holds WHERE state = 'open' AND expires_at <= told_at ORDER BY expires_at LIMIT many FOR UPDATE SKIP LOCKED)
+        WHERE id = ANY (ARRAY(
+            SELECT id FROM holds WHERE state = 'open' AND expires_at <= told_at ORDER BY expires_at LIMIT many FOR UPDATE SKIP LOCKED
+        ))
         RETURNING *
     LOOP
         UPDATE hold_lots SET is_open = false WHERE hold_id = due.id;
