@@ -52,7 +52,8 @@ async def filled(pools, service):
             FROM generate_series(1, 299) AS n, generate_series(0, 5) AS m;
             INSERT INTO attribute_values (name, value, customer_id, is_unique)
             SELECT 'passport', to_jsonb(n), 'cus_' || n, true FROM generate_series(1, 3000) AS n;
-            INSERT INTO duplicate_checks (customer_id, marked_at) SELECT 'cus_' || n, now() - n * interval '1 s' FROM generate_series(1, 3000) AS n;
+            INSERT INTO duplicate_checks (customer_id, marked_at)
+            SELECT 'cus_' || n, now() - n * interval '1 s' FROM generate_series(1, 3000) AS n;
             ANALYZE customers; ANALYZE customer_identities; ANALYZE duplicate_pairs; ANALYZE duplicate_checks; ANALYZE attribute_values;
             SET LOCAL enable_seqscan = off;
             """
