@@ -30,7 +30,7 @@ async def freeze(uow: UnitOfWork, customer_id: str, *, earning: str, reason: str
         MemberNotFound: there is no such member.
         MemberAlreadyFrozen: he is.
     """
-    await members.require(uow.connection, customer_id)
+    await members.admit(uow.connection, customer_id)
     row = await repository.freeze(uow.connection, customer_id, earning, reason, caller)
     if row is None:
         raise MemberAlreadyFrozen
@@ -46,7 +46,7 @@ async def unfreeze(uow: UnitOfWork, customer_id: str, *, reason: str, caller: st
         MemberNotFound: there is no such member.
         MemberNotFrozen: nobody froze him.
     """
-    await members.require(uow.connection, customer_id)
+    await members.admit(uow.connection, customer_id)
     rows = await repository.unfreeze(uow.connection, customer_id, reason, caller)
     if not rows:
         raise MemberNotFrozen

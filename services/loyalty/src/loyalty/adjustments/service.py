@@ -30,7 +30,7 @@ async def request(uow: UnitOfWork, wanted: AdjustmentRequest, *, limit: int, cal
         InsufficientPoints: more is to be taken than there is.
         VelocityExceeded: too much is given or taken by hand.
     """
-    await members.require(uow.connection, wanted.customer_id)
+    await members.admit(uow.connection, wanted.customer_id)
     await guard(uow, "adjustment", customer_id=wanted.customer_id, caller=caller, points=abs(wanted.points))
     programme_id = await programmes.require(uow.connection, wanted.programme_id)
     await programmes.require_wallet(uow.connection, wanted.wallet, programme_id)

@@ -87,7 +87,7 @@ async def give(uow: UnitOfWork, programme_id: str, customer_id: str, wanted: Bad
         MemberNotFound: there is no such member.
         BadgeNotFound: there is no such badge.
     """
-    await members.require(uow.connection, customer_id)
+    await members.admit(uow.connection, customer_id)
     await found(uow.connection, programme_id, wanted.badge)
     given = NewAward(wanted.badge, customer_id, "hand", None, wanted.reason, now)
     return bool(await award(uow, programme_id, [given]))
@@ -100,7 +100,7 @@ async def take(uow: UnitOfWork, programme_id: str, customer_id: str, code: str) 
         MemberNotFound: there is no such member.
         BadgeNotAwarded: he does not have it.
     """
-    await members.require(uow.connection, customer_id)
+    await members.admit(uow.connection, customer_id)
     rows = await repository.take(uow.connection, programme_id, customer_id, code)
     if not rows:
         raise BadgeNotAwarded

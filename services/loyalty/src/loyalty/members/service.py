@@ -12,6 +12,7 @@ from shared.contracts.customers import CustomerRegistered
 from shared.contracts.loyalty import MemberEnrolled
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
+from shared.following.tombstones import erased_among
 
 
 async def enrol(uow: UnitOfWork, registrations: Sequence[CustomerRegistered]) -> None:
@@ -63,3 +64,16 @@ async def require(connection: Connection, customer_id: str) -> None:
     """
     if not await repository.exists(connection, customer_id):
         raise MemberNotFound
+
+
+async def admit(connection: Connection, customer_id: str) -> None:
+    """Make sure that there is such a member, and that an erasure at this moment waits for what the transaction stores of him.
+
+    Asked before any row is locked that an erasure touches: it holds the tombstones first, too.
+
+    Raises:
+        MemberNotFound: there is none, or he was erased.
+    """
+    if await erased_among(connection, [customer_id]):
+        raise MemberNotFound
+    await require(connection, customer_id)

@@ -33,7 +33,7 @@ async def join(uow: UnitOfWork, customer_id: str, programme_id: str, now: dateti
         MemberNotFound: there is no such member.
         ProgrammeNotFound: there is no such programme.
     """
-    await members.require(uow.connection, customer_id)
+    await members.admit(uow.connection, customer_id)
     await programmes.require(uow.connection, programme_id)
     await repository.come_back(uow.connection, programme_id, customer_id, now)
 
@@ -46,7 +46,7 @@ async def leave(uow: UnitOfWork, customer_id: str, programme_id: str, now: datet
         ProgrammeNotFound: there is no such programme.
         DefaultProgramme: nobody leaves that one.
     """
-    await members.require(uow.connection, customer_id)
+    await members.admit(uow.connection, customer_id)
     await programmes.require(uow.connection, programme_id)
     if programme_id == PROGRAMME_ID:
         raise DefaultProgramme

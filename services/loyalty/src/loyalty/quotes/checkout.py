@@ -54,6 +54,7 @@ async def check_out(uow: UnitOfWork, wanted: CheckoutRequest, *, caller: str | N
         VelocityExceeded: too much was used, or too many codes were tried that there are not.
     """
     connection = uow.connection
+    await members.admit(connection, wanted.customer_id)
     if wanted.points:
         await lock_pools(connection, [wanted.customer_id])
     rows = await _locked(uow, wanted, caller)
@@ -104,7 +105,6 @@ async def _locked(uow: UnitOfWork, wanted: CheckoutRequest, caller: str | None) 
 
 async def _known(uow: UnitOfWork, wanted: CheckoutRequest) -> Done | None:
     """Return what the reference named before; None when it is new."""
-    await members.require(uow.connection, wanted.customer_id)
     person, codes = await family(uow.connection, wanted.customer_id), service.codes_of(wanted)
     uses = await repository.live_redemptions(uow.connection, codes, wanted.reference) if codes else []
     payment = await paid.live(uow.connection, person.ids, wanted.reference)

@@ -33,7 +33,6 @@ from shared.database.moments import database_now
 from shared.database.pool import Connection
 from shared.database.unit_of_work import UnitOfWork
 from shared.following.links import family
-from shared.following.tombstones import erased_among
 from shared.ids import new_id
 
 _DAY_SECONDS = 86_400
@@ -56,9 +55,7 @@ async def redeem(
         InsufficientPoints: there are too few; `spendable` tells how many.
     """
     connection = uow.connection
-    if await erased_among(connection, [customer_id]):
-        raise MemberNotFound
-    await members.require(connection, customer_id)
+    await members.admit(connection, customer_id)
     await lock_pools(connection, [customer_id])
     moment = at or await database_now(connection)
     reward = await rewards.terms(connection, wanted.reward_id)

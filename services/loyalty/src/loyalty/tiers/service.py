@@ -146,7 +146,7 @@ async def give(
         TierNotFound: there is no such tier.
         TierTimeInvalid: it would end in the past.
     """
-    await members.require(uow.connection, customer_id)
+    await members.admit(uow.connection, customer_id)
     if wanted.tier is not None:
         await found(uow.connection, programme_id, wanted.tier)
     if wanted.until is not None and wanted.until <= now:

@@ -197,12 +197,12 @@ async def redeem(uow: UnitOfWork, use: VoucherUse, *, caller: str | None = None)
         VelocityExceeded: too many codes were used, or tried that there are not.
     """
     connection, code = uow.connection, normalised(use.code)
+    await members.admit(connection, use.customer_id)
     await guard_guesses(uow, customer_id=use.customer_id, caller=caller)
     voucher = await repository.voucher(connection, code, lock=True)
     if voucher is None:
         note_wrong_guess(uow, customer_id=use.customer_id, caller=caller)
         raise VoucherNotFound(pointer="/code")
-    await members.require(connection, use.customer_id)
     person = await family(connection, use.customer_id)
     for earlier in await repository.live_redemptions(connection, [code], use.reference):
         if earlier["customer_id"] not in person.ids:
