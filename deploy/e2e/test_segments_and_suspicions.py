@@ -90,8 +90,10 @@ def test_who_pays_with_the_card_of_his_referrer_is_looked_at(customers, loyalty)
     assert (made["state"], made["suspicions"]) == ("pending", [])
     for each in (one, other):
         answer(customers.post(f"/v1/customers/{each}/identities", json={"kind": "card", "value": "e2e-4111"}), 201)
-    bought(customers, other, 5_000)
     read = lambda: answer(loyalty.get(f"/v1/referrals/{made['id']}"), 200)  # noqa: E731
+    # What two share is told when it was compared, an order at once: who buys in between has his reward.
+    eventually(read, lambda seen: (seen["state"], seen["suspicions"]) == ("pending", ["shared_card"]))
+    bought(customers, other, 5_000)
     eventually(read, lambda seen: (seen["state"], seen["suspicions"]) == ("waiting", ["shared_card"]))
     reviews = answer(loyalty.get("/v1/reviews?state=open"), 200)["data"]
     [review] = [each for each in reviews if each["subject_id"] == made["id"]]

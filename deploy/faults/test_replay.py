@@ -26,6 +26,8 @@ def test_replayed_history_changes_nothing(stack, observer):
 def test_a_rebuilt_projection_has_the_same_checksum(stack, observer):
     shop = Shop(stack, "rebuild")
     shop.sell(30)
+    # What was not applied yet would be new to the rebuilt one.
+    observer.assert_nothing_lost_nothing_twice(shop)
     everything = observer.orders()
     before = observer.history()
     while before["checksum"] != (before := observer.history())["checksum"]:
