@@ -6,6 +6,7 @@ from loyalty.ledger import service as ledger_service
 from loyalty.ledger.rules import Grant
 from loyalty.redemptions import service as redemptions
 from loyalty.redemptions.schemas import MemberRedemptionRequest
+from loyalty.rewards import repository as rewards
 from shared.database.unit_of_work import UnitOfWork
 
 DAY = timedelta(days=1)
@@ -47,3 +48,14 @@ async def redeem_at(ledger, reward_id: str, at: datetime, customer: str = "cus_1
 async def events(ledger, kind: str) -> list:
     rows = await ledger.fetch("SELECT sequence, payload FROM event_log WHERE type = $1 ORDER BY position", f"regulars.loyalty.{kind}.v1")
     return [(row["sequence"], row["payload"]) for row in rows]
+
+
+async def remaining(ledger, reward_id: str, at: datetime | None = None) -> int | None:
+    async with ledger.database.acquire() as connection:
+        row = await rewards.find(connection, reward_id, at)
+    assert row is not None
+    return row["remaining"]
+
+
+async def decide(client, redemption_id: str, what: str, body: dict | None = None):
+    return await client.post(f"/v1/redemptions/{redemption_id}/{what}", json=body)

@@ -16,6 +16,7 @@ from loyalty.vouchers.schemas import VoucherBatchDraft, VoucherUse
 from shared.contracts.customers import CustomerErased
 from shared.database.unit_of_work import UnitOfWork
 from shared.testing.bus import deliver
+from shared.testing.databases import until_table_lock_waits
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 ERASED = CustomerErased(erasure_id="era_1", customer_id="cus_1", customer_ids=["cus_1"], requested_at=AT)
@@ -45,16 +46,10 @@ async def test_an_erasure_waits_for_who_stores_something(committed_database, com
     async with UnitOfWork(committed_database) as uow:
         await act(uow)
         erasing = asyncio.create_task(deliver(committed_database, SERVICE, [(ERASED, 1)]))
-        await _waits_for_lock(committed_database)
+        await until_table_lock_waits(committed_database)
         assert not erasing.done()
         await uow.commit()
     assert (await erasing).applied == 1
     async with UnitOfWork(committed_database) as uow:
         with pytest.raises(MemberNotFound):
             await act(uow)
-
-
-async def _waits_for_lock(database) -> None:
-    async with asyncio.timeout(10), database.acquire() as connection:
-        while not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'ExclusiveLock')"):
-            pass

@@ -19,6 +19,7 @@ from shared.following.sealing import Piece, new_key_pair, open_answer
 from shared.following.tombstones import erased_among, unless_erased
 from shared.ids import new_uuid
 from shared.testing.bus import deliver, expect, message
+from shared.testing.databases import until_table_lock_waits
 
 AT = datetime(2026, 3, 2, tzinfo=UTC)
 ERASED = CustomerErased(erasure_id="era_1", customer_id="cus_a", customer_ids=["cus_a", "cus_b"], requested_at=AT)
@@ -144,7 +145,7 @@ async def test_who_writes_at_the_same_time_is_either_erased_or_refused(committed
     slow = asyncio.create_task(write_slowly())
     await reached.wait()
     erasing = asyncio.create_task(deliver(committed_database, HANDLERS, [(ERASED, 1)]))
-    await waits_for_lock(committed_database)
+    await until_table_lock_waits(committed_database)
     late = asyncio.create_task(write_late())
     go.set()
     await asyncio.gather(slow, erasing, late)
@@ -158,12 +159,6 @@ async def test_a_backup_does_not_hold_up_an_erasure(committed_database):
         await backup.fetch("SELECT * FROM erased_customers")
         async with asyncio.timeout(5):
             assert (await deliver(committed_database, HANDLERS, [(ERASED, 1)])).applied == 1
-
-
-async def waits_for_lock(database) -> None:
-    async with asyncio.timeout(10), database.acquire() as connection:
-        while not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'ExclusiveLock')"):
-            pass
 
 
 def received(event):

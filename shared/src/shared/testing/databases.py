@@ -18,6 +18,7 @@ from shared.service import Service
 
 # Copies the files: a tenth of what writing each page to the log takes, where a checkpoint costs nothing because nothing is synced.
 _COPY = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
+_TABLE_LOCK_WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'ExclusiveLock')"
 # Not a secret: the server lives as long as the tests and listens on the loopback address only.
 _PASSWORD = "test"  # noqa: S105
 
@@ -102,6 +103,13 @@ async def rolled_back(connection: Connection) -> AsyncIterator[Connection]:
         yield connection
     finally:
         await transaction.rollback()
+
+
+async def until_table_lock_waits(database: PoolDatabase) -> None:
+    """Wait until somebody waits to have a table for himself, as an erasure does for those who write."""
+    async with asyncio.timeout(10), database.acquire() as connection:
+        while not await connection.fetchval(_TABLE_LOCK_WAITS):
+            pass
 
 
 @dataclass
